@@ -1,0 +1,11 @@
+"""A seeded world of drawn actors in the formats of the real sets, with a real tail.
+
+Only numpy, OpenCV and the standard library: it starts fast and runs without mmaction2.
+"""
+
+from .ava import make_ava_world
+from .clips import make_clip_world
+from .config import ToyWorldConfig
+from .features import make_feature_world
+
+__all__ = ['ToyWorldConfig', 'make_ava_world', 'make_clip_world', 'make_feature_world']

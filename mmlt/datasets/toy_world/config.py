@@ -1,0 +1,181 @@
+"""Every setting of the toy world, in one place."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+SPLITS = ('train', 'val', 'test')
+
+
+@dataclass(frozen=True)
+class ToyWorldConfig:
+    """Settings of the toy world.
+
+    Brightness is on a scale on which a pixel is ``128 + 64 * value``; lengths are pixels at actor
+    size 1; times are frames. The fields from ``clips_`` on belong to the clip sets, those from
+    ``features_`` on to the feature set; all the others describe the AVA set.
+
+    Args:
+        seed: Changes the world (scenes, noise, which box carries which label), never how many boxes
+            a class has.
+        scale: Factor, in (0, 1], on the number of boxes, clips and feature sequences; .02 makes a
+            world for tests.
+        train_boxes: Annotated boxes in training at scale 1; ``val_boxes`` and ``test_boxes``
+            likewise.
+        val_floor: Fewest boxes of a class in val at scale 1; ``test_floor`` likewise.
+        rarest_pose: Expected training boxes, at scale 1, of the rarest pose; it sets the exponent
+            of the Zipf law. ``rarest_object`` and ``rarest_interaction`` likewise for their kinds.
+        object_prob: Share of the actors that hold an object; ``interaction_prob`` likewise that
+            have a partner.
+        head_min: A class expected at least this often in training is a head class.
+        tail_max: A class expected less often than this in training is a tail class.
+        share: Mean length of the runs in which training boxes of a class that is not head fall into
+            one video (a run is ``share - 2`` to ``share + 2`` boxes long); 1 spreads them.
+        keyframes_per_video: Annotated seconds of a video.
+        actors_probs: Shares of the keyframes with one, two, ... actors.
+        excluded_ratio: Share of the keyframes named in the exclusion list (at least one keyframe).
+        fps: Frames of a second, at least ``clip_len``.
+        clip_len: Frames a detector is expected to sample around a keyframe, one by one.
+        first_timestamp: Timestamp of a video's first keyframe, in seconds.
+        height: Frame height; ``width`` likewise.
+        background_std: Standard deviation of the static, low-frequency background.
+        texture: Amplitude of the stripes on actors, one pattern a video.
+        num_clutter: Unlabelled static blobs in a video's frames.
+        clutter: Brightness of a blob.
+        noise_std: Standard deviation of the Gaussian noise, drawn anew for each frame.
+        actor: Brightness of an actor, its object and its partner, before the video's contrast.
+        contrast_range: Factors on ``actor``, one drawn a video.
+        size_range: Factors on all lengths of an actor, one drawn a video.
+        body_radius: Radius of an actor's body at size 1.
+        box_half: Half the width and half the height of an actor's box at size 1.
+        drift: Distance a drifting actor covers in ``clip_len`` frames.
+        shake: Amplitude of a shaking actor, and ``shake_period`` its period.
+        object_radius: Half the width of a held object at size 1; ``partner_radius`` likewise.
+        partner_near: Shortest distance of a partner from its actor's centre; ``partner_far`` the
+            longest.
+        proposal_miss_prob: Share of the boxes without a proposal.
+        proposal_jitter: Standard deviation of a proposal's centre and log size, in box sizes.
+        proposal_false_rate: Mean number of false proposals a keyframe.
+        proposal_duplicate_prob: Share of the boxes with a second, looser proposal.
+        jpeg_quality: Quality of the frames, 1 to 100.
+        clips_train: Training clips of a class at scale 1; ``clips_val`` and ``clips_test``
+            likewise.
+        clips_frames: Frames of a clip, ``clips_fps`` a second, ``clips_size`` pixels square.
+        clips_noise_std: Standard deviation of the noise in clips.
+        features_classes: Classes of the feature set.
+        features_most: Training videos of the commonest feature class; ``features_fewest`` likewise
+            the rarest.
+        features_eval: Fewest videos of a feature class in val and in test at scale 1.
+        features_dim: Channels of a frame's feature.
+        features_length_range: Fewest and most frames of a feature sequence.
+        features_shown_range: Smallest and largest share of a video's frames that show one of its
+            classes.
+        features_noise_std: Noise of a frame's feature, a class prototype having unit norm.
+    """
+
+    seed: int = 0
+    scale: float = 1.0
+    train_boxes: int = 6000
+    val_boxes: int = 3000
+    test_boxes: int = 3000
+    val_floor: int = 45
+    test_floor: int = 60
+    rarest_pose: float = 6.0
+    rarest_object: float = 8.0
+    rarest_interaction: float = 10.0
+    object_prob: float = 0.5
+    interaction_prob: float = 0.35
+    head_min: float = 100.0
+    tail_max: float = 40.0
+    share: int = 6
+    keyframes_per_video: int = 24
+    actors_probs: tuple[float, ...] = (0.15, 0.4, 0.45)
+    excluded_ratio: float = 0.003
+    fps: int = 8
+    clip_len: int = 8
+    first_timestamp: int = 902
+    height: int = 64
+    width: int = 96
+    background_std: float = 0.3
+    texture: float = 0.3
+    num_clutter: int = 2
+    clutter: float = 0.5
+    noise_std: float = 0.3
+    actor: float = 0.5
+    contrast_range: tuple[float, float] = (0.8, 1.2)
+    size_range: tuple[float, float] = (0.85, 1.15)
+    body_radius: float = 7.0
+    box_half: tuple[float, float] = (12.0, 11.0)
+    drift: float = 8.0
+    shake: float = 2.5
+    shake_period: float = 4.0
+    object_radius: float = 2.8
+    partner_radius: float = 4.5
+    partner_near: float = 10.0
+    partner_far: float = 17.0
+    proposal_miss_prob: float = 0.06
+    proposal_jitter: float = 0.05
+    proposal_false_rate: float = 0.5
+    proposal_duplicate_prob: float = 0.1
+    jpeg_quality: int = 92
+    clips_train: int = 40
+    clips_val: int = 20
+    clips_test: int = 20
+    clips_frames: int = 48
+    clips_fps: int = 16
+    clips_size: int = 64
+    clips_noise_std: float = 0.15
+    features_classes: int = 40
+    features_most: int = 500
+    features_fewest: int = 3
+    features_eval: int = 15
+    features_dim: int = 64
+    features_length_range: tuple[int, int] = (60, 200)
+    features_shown_range: tuple[float, float] = (0.15, 0.5)
+    features_noise_std: float = 0.25
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale <= 1:
+            raise ValueError(f'scale must be in (0, 1], got {self.scale}')
+        if self.seed < 0:
+            raise ValueError(f'seed must not be negative, got {self.seed}')
+        if self.fps < self.clip_len:
+            raise ValueError(
+                f'fps={self.fps} must be at least clip_len={self.clip_len}, or clips of '
+                'neighbouring keyframes overlap'
+            )
+        if self.share < 1:
+            raise ValueError(f'share must be at least 1, got {self.share}')
+        for split in SPLITS:
+            if self.num_boxes(split) < self.keyframes_per_video:
+                raise ValueError(
+                    f'{split}: {self.num_boxes(split)} boxes do not fill one video of '
+                    f'{self.keyframes_per_video} keyframes; raise scale={self.scale}'
+                )
+
+    def num_boxes(self, split: str) -> int:
+        """Annotated boxes of ``split`` at this scale."""
+        return round(getattr(self, f'{split}_boxes') * self.scale)
+
+    def floor(self, split: str) -> int:
+        """Fewest boxes of a class in ``split`` at this scale."""
+        return (
+            1 if split == 'train' else max(1, round(getattr(self, f'{split}_floor') * self.scale))
+        )
+
+    @property
+    def timestamp_start(self) -> int:
+        """``timestamp_start`` for mmaction2's AVADataset: one second before the first keyframe."""
+        return self.first_timestamp - 1
+
+    @property
+    def timestamp_end(self) -> int:
+        """``timestamp_end`` for mmaction2's AVADataset: start plus the whole seconds on disk."""
+        return self.timestamp_start + self.keyframes_per_video + 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON knows them (tuples as lists)."""
+        settings = dataclasses.asdict(self)
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}

@@ -1,0 +1,213 @@
+"""Each repair of mmlt.upstream, shown on the package it mends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import metadata
+
+import numpy as np
+import pytest
+import torch
+from mmengine.optim import scheduler as schedulers
+from mmengine.runner.checkpoint import load_checkpoint, save_checkpoint
+from torch import nn
+
+from mmlt import upstream
+
+SCHEDULER_ARGS = {
+    'Constant': dict(factor=0.5),
+    'CosineAnnealing': dict(T_max=5),
+    'CosineRestart': dict(periods=[2, 3], restart_weights=[1, 0.5], eta_min=0.0),
+    'Exponential': dict(gamma=0.9),
+    'Linear': dict(start_factor=0.1),
+    'MultiStep': dict(milestones=[1, 2]),
+    'OneCycle': dict(eta_max=0.2, total_steps=10),
+    'Poly': dict(power=2.0),
+    'ReduceOnPlateau': dict(patience=1),
+    'Step': dict(step_size=2),
+}
+
+
+def _scheduler_classes():
+    """Every learning-rate and momentum scheduler that mmengine ships."""
+    return sorted(n for n in dir(schedulers) if n.endswith(('LR', 'Momentum')))
+
+
+def _build_scheduler(name, anneal='cos'):
+    stem = name[: -len('LR')] if name.endswith('LR') else name[: -len('Momentum')]
+    kwargs = dict(SCHEDULER_ARGS[stem])
+    if stem == 'OneCycle':
+        kwargs['anneal_strategy'] = anneal
+    optimizer = torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1, momentum=0.9)
+    scheduler = getattr(schedulers, name)(optimizer, **kwargs)
+    optimizer.step()
+    scheduler.step(*([{'loss': 1.0}] if stem == 'ReduceOnPlateau' else []))
+    return scheduler
+
+
+class Payload:
+    """Pickles into a call of a function with arguments."""
+
+    def __init__(self, function, *args):
+        self.call = (function, args)
+
+    def __reduce__(self):
+        return self.call
+
+
+# ---------------------------------------------------------------- checkpoints, weights only
+
+
+def test_the_scan_covers_the_schedulers_mmengine_ships():
+    names = _scheduler_classes()
+    assert {'OneCycleLR', 'CosineAnnealingMomentum', 'ReduceOnPlateauLR'} <= set(names)
+    assert len(names) >= 19
+
+
+@pytest.mark.parametrize('name', _scheduler_classes())
+@pytest.mark.parametrize('anneal', ['cos', 'linear'])
+def test_checkpoint_with_every_scheduler_loads(tmp_path, name, anneal):
+    scheduler = _build_scheduler(name, anneal)
+    path = str(tmp_path / 'scheduler.pth')
+    save_checkpoint({'state_dict': {}, 'param_schedulers': [scheduler.state_dict()]}, path)
+    loaded = load_checkpoint(nn.Linear(2, 2), path)['param_schedulers'][0]
+    fresh = _build_scheduler(name, anneal)
+    fresh.load_state_dict(loaded)
+    assert fresh.last_step == scheduler.last_step
+    assert fresh.state_dict().keys() == scheduler.state_dict().keys()
+
+
+def test_checkpoint_with_message_hub_ema_and_amp_loads(tmp_path):
+    from mmengine.logging import MessageHub
+    from mmengine.model import ExponentialMovingAverage
+
+    hub = MessageHub('test_upstream')
+    hub.update_scalar('train/loss', 0.25)
+    hub.update_scalar('train/count', np.int64(3))
+    hub.update_info('epoch', 4)
+    model = nn.Linear(2, 2)
+    checkpoint = {
+        'state_dict': model.state_dict(),
+        'ema_state_dict': ExponentialMovingAverage(model).state_dict(),
+        'optimizer': {'loss_scaler': torch.amp.GradScaler('cpu').state_dict()}
+        if hasattr(torch.amp, 'GradScaler')
+        else {},
+        'message_hub': hub.state_dict(),
+    }
+    path = str(tmp_path / 'full.pth')
+    save_checkpoint(checkpoint, path)
+    loaded = load_checkpoint(nn.Linear(2, 2), path)
+    restored = MessageHub('test_upstream_restored')
+    restored.load_state_dict(loaded['message_hub'])
+    assert restored.get_scalar('train/loss').current() == 0.25
+    assert restored.get_info('epoch') == 4
+    assert torch.equal(loaded['ema_state_dict']['module.weight'], model.weight)
+
+
+@pytest.mark.parametrize(
+    'payload',
+    [
+        Payload(__import__('os').system, 'exit 1'),
+        Payload(getattr, np.ndarray, 'tofile'),
+        Payload(eval, '1'),
+    ],
+    ids=['os.system', 'getattr', 'eval'],
+)
+@pytest.mark.skipif(
+    upstream._release(torch.__version__) < (2, 6), reason='this torch loads with the full pickle'
+)
+def test_checkpoint_holding_code_is_refused(tmp_path, payload):
+    path = str(tmp_path / 'crafted.pth')
+    torch.save({'state_dict': {}, 'meta': payload}, path)
+    with pytest.raises(Exception, match='(?i)weights_only|refused|unsupported'):
+        load_checkpoint(nn.Linear(2, 2), path)
+
+
+# ------------------------------------------------------------------------ names and modules
+
+
+def test_numpy_names_that_mmaction_uses():
+    assert np.isnan(np.NAN) and np.Inf == np.inf
+    assert np.trapz([1.0, 3.0]) == 2.0
+    assert np.in1d([1, 5], [5]).tolist() == [False, True]
+
+
+def test_mmaction_models_import_and_drn_says_that_it_is_missing():
+    from mmaction.models import DRN, BBoxHeadAVA
+
+    assert BBoxHeadAVA.__module__.startswith('mmaction')
+    with pytest.raises(ImportError, match='install mmaction2 from source|Install mmaction2'):
+        DRN()
+
+
+def test_import_touches_no_openmmlab_package():
+    """What upstream mends is mended when somebody else imports it."""
+    code = (
+        'import sys, mmlt, mmlt.functional\n'
+        'loaded = {m.split(".")[0] for m in sys.modules} & {"mmengine", "mmcv", "mmdet", "mmaction"}\n'
+        'assert not loaded, loaded'
+    )
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_functional_works_with_openmmlab_blocked():
+    code = (
+        'import sys\n'
+        'for name in ("mmengine", "mmcv", "mmdet", "mmaction"): sys.modules[name] = None\n'
+        'from mmlt import functional as F\n'
+        'assert F.average_precision([[.9], [.1]], [[1], [0]]).tolist() == [1.0]'
+    )
+    subprocess.run([sys.executable, '-c', code], check=True)
+
+
+def test_repair_waits_for_the_module_and_runs_once(tmp_path, monkeypatch):
+    (tmp_path / 'mmlt_probe_module.py').write_text('VALUE = 1\n', encoding='utf-8')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    seen = []
+    upstream.when_imported('mmlt_probe_module', lambda module: seen.append(module.VALUE))
+    assert seen == []
+    import mmlt_probe_module  # noqa: F401
+
+    assert seen == [1]
+    upstream.when_imported('mmlt_probe_module', lambda module: seen.append(2))
+    assert seen == [1, 2]
+    monkeypatch.delitem(sys.modules, 'mmlt_probe_module')
+
+
+def test_apply_is_idempotent():
+    before = list(sys.meta_path)
+    upstream.apply()
+    assert sys.meta_path == before
+
+
+# --------------------------------------------------------------------------------- versions
+
+
+@pytest.mark.parametrize(
+    'package, version, accepted',
+    [
+        ('mmcv', '2.1.0', True),
+        ('mmcv', '2.2.0', False),
+        ('mmengine', '0.9.1', False),
+        ('torch', '2.13.0+cpu', True),
+        ('torch', '1.13.1', False),
+        ('mmaction2', '0.24.1', False),
+    ],
+)
+def test_version_ranges(monkeypatch, package, version, accepted):
+    real = metadata.version
+    monkeypatch.setattr(metadata, 'version', lambda p: version if p == package else real(p))
+    if accepted:
+        upstream.check_versions()
+    else:
+        with pytest.raises(ImportError, match=f'{package}==.*pip install'):
+            upstream.check_versions()
+
+
+def test_a_package_that_is_absent_passes(monkeypatch):
+    def absent(package):
+        raise metadata.PackageNotFoundError(package)
+
+    monkeypatch.setattr(metadata, 'version', absent)
+    upstream.check_versions()

@@ -1,0 +1,103 @@
+"""Write the toy world: a small, seeded world of drawn actors in the formats of the real sets.
+
+Example:
+    python tools/data/make_toy_world.py --out data/toy --workers 2
+
+A part that is already there with the same settings is left alone, so that a second call costs
+nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from mmlt.datasets.toy_world import (
+    ToyWorldConfig,
+    make_ava_world,
+    make_clip_world,
+    make_feature_world,
+)
+
+PARTS = {'ava': make_ava_world, 'clips': make_clip_world, 'features': make_feature_world}
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """A ``NAME=VALUE`` of ``--set``, the value as a Python literal."""
+    names = {field.name for field in dataclasses.fields(ToyWorldConfig)}
+    name, equals, value = text.partition('=')
+    if not equals or name not in names:
+        raise argparse.ArgumentTypeError(
+            f'{text!r}: expected NAME=VALUE, NAME one of {sorted(names)}'
+        )
+    try:
+        parsed = ast.literal_eval(value)
+    except (ValueError, SyntaxError) as error:
+        raise argparse.ArgumentTypeError(
+            f'{text!r}: {value!r} is not a number or a tuple'
+        ) from error
+    return name, tuple(parsed) if isinstance(parsed, list) else parsed
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        '--out', type=Path, required=True, help='folder of the world, one folder a part'
+    )
+    parser.add_argument('--parts', nargs='+', choices=PARTS, default=list(PARTS))
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--scale', type=float, default=1.0, help='share of the boxes, in (0, 1]')
+    parser.add_argument('--workers', type=int, default=2, help='processes that draw')
+    parser.add_argument('--overwrite', action='store_true', help='replace an earlier toy world')
+    parser.add_argument(
+        '--set',
+        type=parse_setting,
+        nargs='+',
+        default=[],
+        metavar='NAME=VALUE',
+        help='settings of ToyWorldConfig, such as noise_std=0.2',
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    args = parse_args()
+    settings = {'seed': args.seed, 'scale': args.scale, **dict(args.set)}
+    columns = (
+        TextColumn('{task.description}'),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    try:
+        config = ToyWorldConfig(**settings)
+        for part in args.parts:
+            out = args.out / part
+            with Progress(*columns, transient=True) as progress:
+                task = progress.add_task(f'toy world, {part}', total=None)
+                written = PARTS[part](
+                    out,
+                    config,
+                    workers=args.workers,
+                    overwrite=args.overwrite,
+                    progress=lambda done, total, task=task, bar=progress: bar.update(
+                        task, completed=done, total=total
+                    ),
+                )
+            print(f'{out}: {"written" if written else "already there"}')
+    except (ValueError, FileExistsError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

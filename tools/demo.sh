@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Usage: tools/demo.sh [RANKS] [SEED]     (what `make demo` runs; PYTHON names the interpreter)
+# Writes the toy world, trains a long-tailed action detector on it, tests it, shows where it fails.
+set -euo pipefail
+RANKS=${1:-2}
+SEED=${2:-0}
+cd "$(dirname "$0")/.."
+export PYTHON=${PYTHON:-python} OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+export PYTHONWARNINGS=${PYTHONWARNINGS:-ignore} # the packages below us are verbose on a current torch
+CONFIG=configs/toy/slowonly_toy_ava.py
+RUN=work_dirs/demo/$(date +%Y%m%d_%H%M%S)_seed$SEED # a folder of its own: nothing is overwritten
+
+say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+
+say "1/4 the toy world: data/toy (half a minute, once)"
+"$PYTHON" tools/data/make_toy_world.py --out data/toy --parts ava --workers "$RANKS"
+
+say "2/4 training: tools/dist_train.sh $CONFIG $RANKS --seed $SEED"
+tools/dist_train.sh $CONFIG "$RANKS" --work-dir "$RUN" --seed "$SEED" --no-validate
+
+say "3/4 testing: tools/dist_test.sh $CONFIG $RUN/last $RANKS"
+tools/dist_test.sh $CONFIG "$(cat "$RUN/last_checkpoint")" "$RANKS" --work-dir "$RUN/test" \
+    --cfg-options test_evaluator.out_dir="$RUN/test" test_evaluator.dump=detections.parquet
+
+say "4/4 the report"
+"$PYTHON" tools/analysis/report.py "$RUN/test" --table

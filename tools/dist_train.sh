@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Usage: tools/dist_train.sh CONFIG RANKS [train.py arguments]
+# RANKS processes on this machine, one a GPU, or gloo ranks on the CPU where there is no CUDA.
+# Several machines: set NNODES, NODE_RANK, MASTER_ADDR and PORT. PYTHON names the interpreter.
+set -euo pipefail
+if [ $# -lt 2 ]; then
+    sed -n '2s/^# //p' "$0" >&2
+    exit 2
+fi
+RANKS=$2
+ARGS=("$1" --launcher pytorch "${@:3}")
+NNODES=${NNODES:-1}
+if [ "$NNODES" = 1 ] && [ -z "${PORT:-}" ]; then
+    WHERE=(--standalone) # a free port: two runs on one machine do not meet
+else
+    WHERE=(--nnodes="$NNODES" --node_rank="${NODE_RANK:-0}"
+        --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}")
+fi
+TOOLS=$(dirname "$0")
+PYTHONPATH="$TOOLS/..:${PYTHONPATH:-}" exec "${PYTHON:-python}" -m torch.distributed.run \
+    "${WHERE[@]}" --nproc_per_node="$RANKS" "$TOOLS/train.py" "${ARGS[@]}"

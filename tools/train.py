@@ -1,0 +1,35 @@
+"""Train a config: mmaction2's own ``tools/train.py``, with mmlt imported first.
+
+Usage: python tools/train.py CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--seed N]
+       [--launcher none|pytorch|slurm|mpi] [--cfg-options KEY=VALUE ...]
+
+Differs from mmaction2's: ``--seed`` also counts where the config sets ``randomness``.
+"""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import mmaction
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
+
+
+def main():
+    stock = runpy.run_path(str(Path(mmaction.__file__).parent / '.mim' / 'tools' / 'train.py'))
+    args = stock['parse_args']()
+    cfg = stock['merge_args'](Config.fromfile(args.config), args)
+    if args.seed is not None:
+        cfg.randomness.seed = args.seed
+    if args.diff_rank_seed:
+        cfg.randomness.diff_rank_seed = True
+    if args.deterministic:
+        cfg.randomness.deterministic = True
+    Runner.from_cfg(cfg).train()
+
+
+if __name__ == '__main__':
+    main()
