@@ -146,8 +146,8 @@ _DRN = 'mmaction.models.localizers.drn'
 class _MissingDRNFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Supplies a stand-in for mmaction's ``drn`` package where the wheel lacks it.
 
-    mmaction2's wheel omits ``models/localizers/drn``, which ``localizers/__init__`` imports, so that
-    no model of mmaction could be imported. This finder stands last on ``sys.meta_path``: the
+    mmaction2's wheel omits ``models/localizers/drn``, which ``localizers/__init__`` imports, so
+    that no model of mmaction could be imported. This finder stands last on ``sys.meta_path``: the
     real package wins where it exists.
     """
 

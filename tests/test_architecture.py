@@ -1,4 +1,4 @@
-"""The arrow of dependence: functional <- {datasets, models, engine, evaluation} <- configs, tools."""
+"""The arrow of dependence: functional <- the four shell packages <- configs and tools."""
 
 from __future__ import annotations
 
@@ -51,6 +51,6 @@ def test_shell_packages_meet_only_through_the_registry(path):
             assert parts[1] == own, f'{name} imported from mmlt/{own}'
 
 
-def test_the_check_sees_relative_imports(tmp_path):
+def test_the_check_sees_imports_of_the_own_package():
     probe = PACKAGE / 'functional' / '__init__.py'
     assert any(name.startswith('mmlt.functional.') for name in _imported_modules(probe))

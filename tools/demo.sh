@@ -23,4 +23,4 @@ tools/dist_test.sh $CONFIG "$(cat "$RUN/last_checkpoint")" "$RANKS" --work-dir "
     --cfg-options test_evaluator.out_dir="$RUN/test" test_evaluator.dump=detections.parquet
 
 say "4/4 the report"
-"$PYTHON" tools/analysis/report.py "$RUN/test" --table
+"$PYTHON" tools/analysis/report.py "$RUN/test"

@@ -1,0 +1,20 @@
+"""SlowFast-R50, 8 slow frames x 8 and 32 fast ones, on AVA v2.1: the strong baseline.
+
+Source: mmaction2's config of the same model; "A Study on Action Detection in the Wild" (Zhang
+    et al. 2019), section 3, for what is measured (their own trunk is a non-local I3D-R50).
+Expected: frame-mAP 25.80 (mmaction2's model zoo); mSAP is not published for this model.
+Groups: by the v2.2 training counts, for mmlt ships no v2.1 counts (see README.md here).
+GPUs: 8, 8 clips each (8 x 8 = 64, learning rate 0.1), 20 epochs.
+Command: tools/dist_train.sh configs/in_the_wild/slowfast_r50_8x8x1_ava21.py 8
+"""
+
+_base_ = [
+    'mmaction::detection/slowfast/slowfast_kinetics400-pretrained-r50_8xb8-8x8x1-20e_ava21-rgb.py',
+    '../_base_/ava_long_tail.py',
+]
+
+train_dataloader = {{_base_.ava_dataloader}}
+val_dataloader = {{_base_.ava_dataloader}}
+test_dataloader = {{_base_.ava_dataloader}}
+val_evaluator = {{_base_.ava_evaluator}}
+test_evaluator = {{_base_.ava_evaluator}}

@@ -1,0 +1,5 @@
+"""Judging a model: metrics for a running job, and their results as files and reports."""
+
+from mmlt.evaluation.metrics import AVALongTailMetric
+
+__all__ = ['AVALongTailMetric']

@@ -1,0 +1,242 @@
+"""Judging AVA detections class by class: frame-AP, sampled AP and ROC-AUC in one dictionary."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmlt.evaluation.class_files import GROUPS, ClassCounts, ClassSplit
+from mmlt.evaluation.safe_write import new_file
+from mmlt.functional import (
+    AVABoxes,
+    expected_sampled_average_precision,
+    frame_average_precision,
+    match_scores,
+    roc_auc,
+    sampled_average_precision,
+    split_head_medium_tail,
+)
+
+METRICS_FILE = 'metrics.json'
+PER_CLASS_FILE = 'per_class.csv'
+_CLASS_SCORES = ('AP', 'SAP', 'SAP_std', 'SAP_sampled', 'AUC')
+_MEANS = {'frame_mAP': 'AP', 'mSAP': 'SAP', 'mAUC': 'AUC'}
+_CSV_COLUMNS = ('name', 'id', 'group', 'num_train', 'num_boxes', *_CLASS_SCORES)
+
+
+def evaluate_ava(
+    detections: AVABoxes,
+    ground_truth: AVABoxes,
+    label_map: Mapping[int, str],
+    *,
+    excluded: Iterable[tuple[str, int]] | None = None,
+    protocol: str = 'mmaction2',
+    capacity: int | None = 50,
+    train_counts: ClassCounts | None = None,
+    split: ClassSplit | None = None,
+    head_min: int = 10_000,
+    tail_max: int = 999,
+    num_trials: int = 15,
+    seed: int = 0,
+    pool: str = 'boxes',
+    iou_threshold: float = 0.5,
+) -> dict:
+    """Evaluate detections over the classes of a label map.
+
+    Args:
+        detections: Every detection, without score threshold or rounding.
+        ground_truth: The annotated boxes. Rows whose label is not in the label map add their
+            person to the pool of SAP and ROC-AUC and are nothing to any class.
+        label_map: Class id -> name; the classes that are evaluated.
+        excluded: (video id, timestamp) of the keyframes to leave out.
+        protocol: 'mmaction2' or 'official', see :func:`mmlt.functional.frame_average_precision`.
+        capacity: Best-scored rows kept of a keyframe ('official' only); None keeps all.
+        train_counts: Training counts of every class; they make the groups where ``split`` is None.
+        split: The groups.
+        head_min: A class with more training boxes is in the head.
+        tail_max: A class with at most so many is in the tail.
+        num_trials: Trials of the sampled form of SAP.
+        seed: Seed of the sampled form.
+        pool: 'boxes' or 'detections', see :func:`mmlt.functional.match_scores`.
+        iou_threshold: Least IoU of a match.
+
+    Returns:
+        The content of ``metrics.json``: plain Python values, fractions in [0, 1], None where a
+        value is undefined (a class without ground truth). Means are over the defined values.
+
+    Raises:
+        ValueError: No annotated box of an evaluated class is left, or a bad argument.
+    """
+    class_ids = sorted(label_map)
+    excluded = frozenset(excluded or ())
+    options = dict(class_ids=class_ids, excluded=excluded, iou_threshold=iou_threshold)
+    matched = match_scores(detections, ground_truth, pool=pool, **options)
+    num_boxes = np.asarray(matched.targets).astype(np.int64).sum(0)
+    if not num_boxes.any():
+        raise ValueError(
+            'ground_truth: no box of a class of the label map lies on an evaluated keyframe'
+        )
+    frame_ap = frame_average_precision(
+        detections, ground_truth, protocol=protocol, capacity=capacity, **options
+    )
+    sampled = sampled_average_precision(*matched, num_trials=num_trials, seed=seed)
+    columns = {
+        'AP': frame_ap.per_class,
+        'SAP': expected_sampled_average_precision(*matched),
+        'SAP_std': sampled.std,
+        'SAP_sampled': sampled.mean,
+        'AUC': roc_auc(*matched),
+    }
+    groups = _groups(class_ids, train_counts, split, head_min, tail_max)
+    per_class = _per_class(label_map, num_boxes, train_counts, groups, columns)
+    num_keyframes, num_persons = _pool_size(ground_truth, excluded)
+    return {
+        'protocol': protocol,
+        'capacity': capacity if protocol == 'official' else None,
+        'frame_mAP': _number(frame_ap.mean),
+        'mSAP': _mean(per_class.values(), 'SAP'),
+        'mAUC': _mean(per_class.values(), 'AUC'),
+        'mSAP_sampled': _mean(per_class.values(), 'SAP_sampled'),
+        'num_keyframes': num_keyframes,
+        'num_boxes': num_persons,
+        'pool': pool,
+        'num_trials': num_trials,
+        'seed': seed,
+        'train_counts_source': train_counts.source if train_counts else None,
+        'split_source': split.source if split else None,
+        'groups': {group: _summary(per_class, group) for group in groups},
+        'per_class': per_class,
+    }
+
+
+def check_options(ground_truth: AVABoxes, label_map: Mapping[int, str], **options: Any) -> None:
+    """Raise what :func:`evaluate_ava` would raise for these arguments and any detections.
+
+    A job calls it before it trains.
+
+    Raises:
+        ValueError: As :func:`evaluate_ava`.
+    """
+    excluded = frozenset(options.get('excluded') or ())
+    names, videos = ground_truth.video_names, ground_truth.video_index
+    rows = np.flatnonzero(np.isin(ground_truth.labels, list(label_map)))
+    keyframes = zip(videos[rows].tolist(), ground_truth.timestamps[rows].tolist())
+    # One evaluated row is enough to reach every check; without one, all rows lead to the error.
+    first = next((i for i, (v, t) in enumerate(keyframes) if (names[v], t) not in excluded), None)
+    keep = slice(None) if first is None else rows[first : first + 1]
+    few = AVABoxes(
+        videos[keep],
+        names,
+        ground_truth.timestamps[keep],
+        ground_truth.boxes_xyxy_norm[keep],
+        ground_truth.labels[keep],
+        ground_truth.scores[keep],
+    )
+    evaluate_ava(few, few, label_map, **options)
+
+
+def _groups(
+    class_ids: Sequence[int],
+    train_counts: ClassCounts | None,
+    split: ClassSplit | None,
+    head_min: int,
+    tail_max: int,
+) -> dict[str, Sequence[int]]:
+    if split is not None:
+        return split.groups
+    if train_counts is None:  # never guessed from the evaluated boxes
+        return {}
+    counts = np.array([train_counts.counts[class_id] for class_id in class_ids])
+    parts = split_head_medium_tail(counts, head_min=head_min, tail_max=tail_max)
+    return {group: [class_ids[i] for i in part] for group, part in zip(GROUPS, parts)}
+
+
+def _per_class(
+    label_map: Mapping[int, str],
+    num_boxes: np.ndarray,
+    train_counts: ClassCounts | None,
+    groups: Mapping[str, Sequence[int]],
+    columns: Mapping[str, np.ndarray],
+) -> dict[str, dict]:
+    group_of = {class_id: group for group, members in groups.items() for class_id in members}
+    return {
+        label_map[class_id]: {
+            'id': class_id,
+            'num_boxes': int(num_boxes[i]),
+            'num_train': train_counts.counts[class_id] if train_counts else None,
+            **{key: _number(values[i]) for key, values in columns.items()},
+            'group': group_of.get(class_id),
+        }
+        for i, class_id in enumerate(sorted(label_map))
+    }
+
+
+def _summary(per_class: Mapping[str, dict], group: str) -> dict:
+    rows = [row for row in per_class.values() if row['group'] == group]
+    means = {mean: _mean(rows, key) for mean, key in _MEANS.items()}
+    return {'num_classes': len(rows), **means}
+
+
+def _pool_size(ground_truth: AVABoxes, excluded: frozenset[tuple[str, int]]) -> tuple[int, int]:
+    """Numbers of evaluated keyframes and of distinct persons annotated on them."""
+    keyframes = np.stack([ground_truth.video_index, ground_truth.timestamps], axis=1)
+    distinct, inverse = np.unique(keyframes, axis=0, return_inverse=True)
+    is_evaluated = np.array(
+        [
+            (ground_truth.video_names[video], time) not in excluded
+            for video, time in distinct.tolist()
+        ]
+    )
+    rows = np.concatenate([keyframes, ground_truth.boxes_xyxy_norm], axis=1)
+    rows = rows[is_evaluated[inverse.reshape(-1)]]
+    return int(is_evaluated.sum()), len(np.unique(rows, axis=0))
+
+
+def _mean(rows: Iterable[Mapping], key: str) -> float | None:
+    values = [row[key] for row in rows if row[key] is not None]
+    return math.fsum(values) / len(values) if values else None
+
+
+def _number(value: float) -> float | None:
+    value = float(value)
+    return None if math.isnan(value) else value
+
+
+def write_results(
+    metrics: Mapping, out_dir: str | Path, overwrite: bool = False
+) -> tuple[Path, Path]:
+    """Write ``metrics.json`` (strict JSON) and ``per_class.csv`` (full precision) to a folder.
+
+    ``metrics.json`` gets its content last and at once, so where that can be read the other file is
+    whole too. Of two processes that write to the same new folder one gets a ``FileExistsError``
+    and leaves the other's files alone.
+
+    Args:
+        metrics: What :func:`evaluate_ava` returned.
+        out_dir: The folder; made if absent.
+        overwrite: Whether existing files may be replaced.
+
+    Returns:
+        The two paths.
+
+    Raises:
+        FileExistsError: One of the files exists and ``overwrite`` is false.
+    """
+    text = json.dumps(metrics, indent=1, allow_nan=False, ensure_ascii=False) + '\n'
+    paths = Path(out_dir) / METRICS_FILE, Path(out_dir) / PER_CLASS_FILE
+    with (
+        new_file(paths[0], overwrite=overwrite) as json_file,
+        new_file(paths[1], overwrite=overwrite) as csv_file,
+    ):
+        json_file.write_text(text, encoding='utf-8')
+        with open(csv_file, 'w', newline='', encoding='utf-8') as file:
+            writer = csv.DictWriter(file, _CSV_COLUMNS, lineterminator='\n')
+            writer.writeheader()  # the csv module writes None as an empty field, floats by repr
+            writer.writerows({'name': name, **row} for name, row in metrics['per_class'].items())
+    return paths

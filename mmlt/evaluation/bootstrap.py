@@ -1,0 +1,124 @@
+"""How far a result would move had other videos been in the test set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from mmlt.functional import AVABoxes
+
+Excluded = frozenset  # of (video id, timestamp)
+
+
+def resample_videos(
+    detections: AVABoxes, ground_truth: AVABoxes, excluded: Excluded, rng: np.random.Generator
+) -> tuple[AVABoxes, AVABoxes, Excluded]:
+    """Draw as many videos as the ground truth has, with replacement.
+
+    A video drawn twice counts as two videos. Boxes of a video are kept or left out together, for
+    they share a scene: resampling boxes one by one would make the interval too narrow.
+
+    Args:
+        detections: Detections; those on videos without ground truth are dropped.
+        ground_truth: Annotated boxes.
+        excluded: (video id, timestamp) of keyframes to leave out.
+        rng: Source of the draw.
+
+    Returns:
+        Detections, ground truth and exclusions of the drawn videos, under new names.
+    """
+    names = sorted({ground_truth.video_names[i] for i in np.unique(ground_truth.video_index)})
+    drawn = [names[i] for i in rng.integers(len(names), size=len(names))]
+    new_excluded = frozenset(
+        (_new_name(place, name), timestamp)
+        for place, name in enumerate(drawn)
+        for video, timestamp in excluded
+        if video == name
+    )
+    return _take_videos(detections, drawn), _take_videos(ground_truth, drawn), new_excluded
+
+
+def _new_name(place: int, name: str) -> str:
+    return f'{place:06d} {name}'
+
+
+def _take_videos(boxes: AVABoxes, drawn: list[str]) -> AVABoxes:
+    """Rows of each drawn video in turn, renamed by its place in the draw."""
+    index_of = {name: i for i, name in enumerate(boxes.video_names)}
+    order = np.argsort(boxes.video_index, kind='stable')
+    ends = np.cumsum(np.bincount(boxes.video_index, minlength=len(boxes.video_names)))
+    starts = np.concatenate([[0], ends[:-1]])
+    rows = [
+        order[starts[index_of[name]] : ends[index_of[name]]] if name in index_of else order[:0]
+        for name in drawn
+    ]
+    kept = np.concatenate(rows)
+    return AVABoxes(
+        np.repeat(np.arange(len(drawn), dtype=np.int32), [len(r) for r in rows]),
+        np.array([_new_name(*item) for item in enumerate(drawn)], dtype=np.str_),
+        boxes.timestamps[kept],
+        boxes.boxes_xyxy_norm[kept],
+        boxes.labels[kept],
+        boxes.scores[kept],
+    )
+
+
+def bootstrap_over_videos(
+    evaluate: Callable[[AVABoxes, AVABoxes, Excluded], Mapping[str, float]],
+    detections: AVABoxes,
+    ground_truth: AVABoxes,
+    excluded: Excluded = frozenset(),
+    *,
+    num_resamples: int = 200,
+    seed: int = 0,
+    level: float = 0.95,
+) -> dict[str, dict[str, float]]:
+    """Percentile intervals and standard errors of any numbers, over resampled videos.
+
+    Args:
+        evaluate: From detections, ground truth and exclusions to named numbers, such as group
+            means.
+        detections: Every detection.
+        ground_truth: Annotated boxes.
+        excluded: (video id, timestamp) of keyframes to leave out.
+        num_resamples: Draws, at least 2.
+        seed: Seed of the draws.
+        level: Coverage of the interval, in (0, 1).
+
+    Returns:
+        For each name ``value`` (all videos), ``se`` (ddof=1), ``low`` and ``high``. Resamples in
+        which a number is NaN (a group whose videos were not drawn) do not count for it.
+
+    Raises:
+        ValueError: ``num_resamples`` or ``level`` out of range; a number that is NaN in all but
+            one of the resamples.
+
+    Reference:
+        Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 6 and 13.
+    """
+    if num_resamples < 2:
+        raise ValueError(f'num_resamples must be at least 2, got {num_resamples}')
+    if not 0 < level < 1:
+        raise ValueError(f'level must lie between 0 and 1, got {level}')
+    values = evaluate(detections, ground_truth, excluded)
+    rng = np.random.default_rng(seed)
+    draws = [
+        evaluate(*resample_videos(detections, ground_truth, excluded, rng))
+        for _ in range(num_resamples)
+    ]
+    tail = 50 * (1 - level)
+    intervals = {}
+    for name, value in values.items():
+        column = np.array([draw[name] for draw in draws], dtype=np.float64)
+        column = column[~np.isnan(column)]
+        if len(column) < 2:
+            raise ValueError(f'{name} is undefined in all but {len(column)} of the resamples')
+        low, high = np.percentile(column, [tail, 100 - tail])
+        intervals[name] = {
+            'value': float(value),
+            'se': float(column.std(ddof=1)),
+            'low': float(low),
+            'high': float(high),
+        }
+    return intervals

@@ -1,0 +1,223 @@
+"""Class counts and class splits as files, the form in which they reach losses and metrics.
+
+Every reader raises a ``ValueError`` that names the file, the line or field, and the value.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mmlt.evaluation.safe_write import new_file
+from mmlt.functional import read_ava_csv
+
+#: Class counts that ship with the package, by the name that stands for them.
+BUILTIN_COUNTS = {
+    'ava_v2.2': Path(__file__).parent.parent / 'resources' / 'ava_v2.2_train_counts.json'
+}
+GROUPS = ('head', 'medium', 'tail')
+
+
+class ClassCounts(NamedTuple):
+    """How often each class occurs in training.
+
+    Attributes:
+        source: Where the counts come from, in words.
+        unit: What was counted, e.g. 'boxes'.
+        names: Class id -> name.
+        counts: Class id -> count.
+    """
+
+    source: str
+    unit: str
+    names: dict
+    counts: dict
+
+
+class ClassSplit(NamedTuple):
+    """A partition of the classes.
+
+    Attributes:
+        source: Where the split comes from, in words.
+        groups: 'head' | 'medium' | 'tail' -> tuple of class ids; two-way splits have no 'medium'.
+    """
+
+    source: str
+    groups: dict
+
+
+def count_training_boxes(
+    path: str | Path,
+    label_map: Mapping[int, str],
+    *,
+    excluded: Iterable[tuple[str, int]] | None = None,
+) -> ClassCounts:
+    """Count the label rows of each class in a training annotation file of AVA.
+
+    Args:
+        path: The annotations (CSV).
+        label_map: Class id -> name.
+        excluded: (video id, timestamp) of keyframes to leave out.
+
+    Returns:
+        The counts, 0 for a class that does not occur.
+
+    Raises:
+        ValueError: A class id outside the label map; names file, line and value.
+    """
+    boxes = read_ava_csv(path)
+    unknown = np.flatnonzero(~np.isin(boxes.labels, list(label_map)))
+    if len(unknown):
+        value = int(boxes.labels[unknown[0]])
+        raise ValueError(
+            f'{path}, line {_line_of_label(path, value)}: class id {value} is not in the label '
+            'map; count with a label map that holds every class of the annotations '
+            '(tools/data/count_classes.py) and evaluate with those counts'
+        )
+    keep = np.ones(len(boxes.labels), dtype=bool)
+    skipped = set(excluded or ())
+    if skipped:
+        names = [boxes.video_names[i] for i in boxes.video_index]
+        keep[:] = [key not in skipped for key in zip(names, boxes.timestamps.tolist())]
+    counter = Counter(boxes.labels[keep].tolist())
+    counts = {class_id: counter[class_id] for class_id in label_map}
+    return ClassCounts(f'label rows of {Path(path).name}', 'boxes', dict(label_map), counts)
+
+
+def _line_of_label(path: str | Path, value: int) -> int:
+    with open(path, newline='', encoding='utf-8') as file:
+        reader = csv.reader(file)
+        return next(reader.line_num for row in reader if len(row) > 6 and int(row[6]) == value)
+
+
+def write_class_counts(path: str | Path, counts: ClassCounts, *, overwrite: bool = False) -> None:
+    """Write counts.json, the form in which class counts reach losses, samplers and metrics."""
+    classes = [
+        {'id': class_id, 'name': counts.names[class_id], 'count': count}
+        for class_id, count in counts.counts.items()
+    ]
+    content = {'source': counts.source, 'unit': counts.unit, 'classes': classes}
+    with new_file(path, overwrite=overwrite) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
+
+
+def read_class_counts(path: str | Path, label_map: Mapping[int, str] | None = None) -> ClassCounts:
+    """Read counts.json, or the counts that ship with the package.
+
+    Args:
+        path: A file as :func:`write_class_counts` writes it, or a key of ``BUILTIN_COUNTS``
+            ('ava_v2.2': Arnab et al. 2022, Table 9).
+        label_map: Class id -> name. Each of its classes must have a count, under the same name;
+            the file may hold more.
+
+    Returns:
+        The counts, of the label map's classes alone where one is given.
+
+    Raises:
+        ValueError: Another layout, a bad or repeated entry, a class without count, or a class
+            that has another name than in the label map.
+    """
+    path = BUILTIN_COUNTS.get(str(path), path)
+    content = _read_json_object(path)
+    classes = content.get('classes')
+    if not isinstance(classes, list):
+        raise ValueError(f'{path}: field classes is not a list: {classes!r}')
+    names: dict[int, str] = {}
+    counts: dict[int, int] = {}
+    for index, entry in enumerate(classes):
+        where = f'{path}: classes[{index}]'
+        if not isinstance(entry, dict):
+            raise ValueError(f'{where} is not an object: {entry!r}')
+        class_id = _whole_number(entry.get('id'), f'{where}.id', minimum=1)
+        if class_id in counts:
+            raise ValueError(f'{where}.id: class {class_id} repeated')
+        if not isinstance(entry.get('name'), str):
+            raise ValueError(f'{where}.name: {entry.get("name")!r} is not a string')
+        names[class_id] = entry['name']
+        counts[class_id] = _whole_number(entry.get('count'), f'{where}.count', minimum=0)
+    if label_map is not None:
+        _check_names(path, names, label_map)
+        names = dict(label_map)
+        counts = {class_id: counts[class_id] for class_id in label_map}
+    unit = str(content.get('unit', 'boxes'))
+    return ClassCounts(_source(content, path), unit, names, counts)
+
+
+def _check_names(path: Any, names: Mapping[int, str], label_map: Mapping[int, str]) -> None:
+    missing = [
+        f'{class_id} ({name})' for class_id, name in label_map.items() if class_id not in names
+    ]
+    if missing:
+        raise ValueError(f'{path}: no count for class {", ".join(missing)}')
+    for class_id, name in label_map.items():
+        if names[class_id] != name:
+            raise ValueError(
+                f'{path}: class {class_id} is called {names[class_id]!r} here and {name!r} in the '
+                'label map'
+            )
+
+
+def read_split(path: str | Path, class_ids: Iterable[int]) -> ClassSplit:
+    """Read a split file ``{"source", "head": [ids], "medium": [ids], "tail": [ids]}``.
+
+    Args:
+        path: The file. 'medium' may be absent: a two-way split.
+        class_ids: The classes to be split, each of which must occur exactly once.
+
+    Returns:
+        The split.
+
+    Raises:
+        ValueError: A class left out, repeated or unknown; another layout.
+    """
+    content = _read_json_object(path)
+    groups: dict[str, tuple] = {}
+    group_of: dict[int, str] = {}
+    known = set(class_ids)
+    for group in GROUPS:
+        if group == 'medium' and group not in content:
+            continue
+        members = content.get(group)
+        if not isinstance(members, list):
+            raise ValueError(f'{path}: field {group} is not a list of class ids: {members!r}')
+        for index, value in enumerate(members):
+            class_id = _whole_number(value, f'{path}: {group}[{index}]', minimum=1)
+            if class_id not in known:
+                raise ValueError(f'{path}: {group}[{index}]: unknown class {class_id}')
+            if class_id in group_of:
+                raise ValueError(
+                    f'{path}: {group}[{index}]: class {class_id} repeated, first in '
+                    f'{group_of[class_id]}'
+                )
+            group_of[class_id] = group
+        groups[group] = tuple(members)
+    left_out = sorted(known - set(group_of))
+    if left_out:
+        raise ValueError(f'{path}: class {", ".join(map(str, left_out))} left out')
+    return ClassSplit(_source(content, path), groups)
+
+
+def _read_json_object(path: str | Path) -> dict:
+    try:
+        content = json.loads(Path(path).read_text(encoding='utf-8'))
+    except json.JSONDecodeError as error:
+        raise ValueError(f'{path}, line {error.lineno}: not JSON: {error.msg}') from None
+    if not isinstance(content, dict):
+        raise ValueError(f'{path}: not a JSON object but {type(content).__name__}')
+    return content
+
+
+def _source(content: dict, path: str | Path) -> str:
+    return str(content.get('source') or Path(path).name)
+
+
+def _whole_number(value: Any, where: str, *, minimum: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        raise ValueError(f'{where}: {value!r} is not an integer >= {minimum}')
+    return value

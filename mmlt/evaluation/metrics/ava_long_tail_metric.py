@@ -1,0 +1,254 @@
+"""The long-tail metric of AVA-style action detection, as mmengine wants it."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import get_world_size, is_main_process
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import MMLogger, print_log
+from rich.console import Console
+
+from mmlt.evaluation.ava_evaluation import METRICS_FILE, check_options, evaluate_ava, write_results
+from mmlt.evaluation.ava_files import (
+    read_class_counts,
+    read_excluded_timestamps,
+    read_label_map,
+    read_split,
+    unknown_label_warning,
+)
+from mmlt.evaluation.detections_file import write_detections
+from mmlt.evaluation.keyframe_scores import (
+    drop_repeats,
+    keyframe_block,
+    merge_blocks,
+    to_ava_boxes,
+)
+from mmlt.evaluation.table import print_table
+from mmlt.functional import AVABoxes, read_ava_csv
+from mmlt.registry import METRICS
+
+
+@METRICS.register_module()
+class AVALongTailMetric(BaseMetric):
+    """Frame-AP, sampled AP and ROC-AUC per class, overall, and for head / medium / tail.
+
+    See :func:`mmlt.evaluation.ava_evaluation.evaluate_ava`. Takes the data samples of mmaction2's
+    AVA detectors as they are, so it can stand in any AVA config in the place of ``AVAMetric``.
+
+    The keys are ``ava/frame_mAP``, ``ava/mSAP``, ``ava/mAUC``, ``ava/mSAP_sampled``, the first
+    three again under ``ava/head/``, ``ava/medium/`` and ``ava/tail/``, and for each class
+    ``ava/AP/<name>`` and likewise ``SAP``, ``SAP_std`` and ``AUC``; NaN where undefined. For
+    ``CheckpointHook(save_best='ava/mSAP')`` say ``rule='greater'``.
+
+    ``metrics.json`` and ``per_class.csv`` go to ``out_dir``, by default the folder of the running
+    job's log file (``work_dir/timestamp``); outside of a runner nothing is written. Each evaluation
+    replaces the files of the one before in the same job. Where the folder already holds the files
+    of another job or metric, they stay, and ``<folder>-2`` (-3, ...) is used instead.
+
+    Args:
+        ann_file: Annotations of the evaluated split (AVA CSV).
+        label_file: Label map (pbtxt); its classes are evaluated.
+        exclude_file: Excluded keyframes, lines of ``video_id,timestamp``.
+        num_classes: Number of score columns, column 0 (unused) included. None takes what comes.
+        custom_classes: Class id of each score column after column 0, as in ``AVADataset``; the
+            others of the label map are not evaluated. None: column j is class j.
+        class_counts: counts.json of the training set, or 'ava_v2.2'. Makes the groups.
+        split_file: The groups as a file, instead.
+        head_min: A class with more training boxes is in the head.
+        tail_max: A class with at most so many is in the tail.
+        protocol: 'mmaction2' or 'official'.
+        capacity: Best-scored rows kept of a keyframe ('official' only).
+        num_trials: Trials of the sampled form of SAP.
+        seed: Seed of the sampled form.
+        pool: 'boxes' or 'detections'.
+        dump: Name of a ``.parquet`` file, beside metrics.json, for every detection at full
+            precision; ``tools/analysis/evaluate_ava.py`` reads it.
+        out_dir: Folder of the files.
+        collect_device: See mmengine's ``BaseMetric``.
+        prefix: See mmengine's ``BaseMetric``.
+        collect_dir: See mmengine's ``BaseMetric``.
+    """
+
+    default_prefix = 'ava'
+
+    def __init__(
+        self,
+        ann_file: str,
+        label_file: str,
+        exclude_file: str | None = None,
+        *,
+        num_classes: int | None = None,
+        custom_classes: Sequence[int] | None = None,
+        class_counts: str | None = None,
+        split_file: str | None = None,
+        head_min: int = 10_000,
+        tail_max: int = 999,
+        protocol: str = 'mmaction2',
+        capacity: int | None = 50,
+        num_trials: int = 15,
+        seed: int = 0,
+        pool: str = 'boxes',
+        dump: str | None = None,
+        out_dir: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+        collect_dir: str | None = None,
+    ) -> None:
+        super().__init__(collect_device, prefix, collect_dir)
+        if dump is not None and (Path(dump).name != dump or Path(dump).suffix != '.parquet'):
+            raise ValueError(f'dump: {dump!r} is not the bare name of a .parquet file')
+        # Everything is read here: a bad file must stop the job before the training, not after it.
+        self.label_map = _evaluated_classes(read_label_map(label_file), custom_classes, label_file)
+        self.ground_truth = read_ava_csv(ann_file)
+        warning = unknown_label_warning(self.ground_truth, self.label_map, ann_file)
+        if warning and custom_classes is None and is_main_process():
+            print_log(warning, 'current', logging.WARNING)
+        self.options = dict(
+            excluded=read_excluded_timestamps(exclude_file) if exclude_file else None,
+            train_counts=read_class_counts(class_counts, self.label_map) if class_counts else None,
+            split=read_split(split_file, self.label_map) if split_file else None,
+            head_min=head_min,
+            tail_max=tail_max,
+            protocol=protocol,
+            capacity=capacity,
+            num_trials=num_trials,
+            seed=seed,
+            pool=pool,
+        )
+        check_options(self.ground_truth, self.label_map, **self.options)
+        self.num_classes = num_classes
+        self.custom_classes = custom_classes
+        self.dump = dump
+        self.out_dir = out_dir
+        self._claimed: dict[Path, Path] = {}
+        self._num_keyframes: int | None = None
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Keep the boxes and scores of each keyframe, all of them and unrounded."""
+        for sample in data_samples:
+            predicted = sample['pred_instances']
+            block = keyframe_block(
+                sample['video_id'], sample['timestamp'], predicted['bboxes'], predicted['scores']
+            )
+            self._class_ids(block['scores'].shape[1])  # raises if the model has other classes
+            self.results.append(block)
+
+    def evaluate(self, size: int) -> dict:
+        """Gather one block from each rank; a keyframe that came twice counts once.
+
+        mmengine would cut the interleaved shards at ``size``, right for its own sampler alone.
+        """
+        self._num_keyframes = size
+        self.results = [merge_blocks(self.results)]
+        return super().evaluate(get_world_size())
+
+    def compute_metrics(self, results: list) -> dict:
+        """Evaluate, log the table, write the files; runs on rank 0."""
+        block = drop_repeats(merge_blocks(results))
+        found = len(block['video_ids'])
+        if self._num_keyframes not in (None, found):
+            print_log(
+                f'AVALongTailMetric: {found} distinct keyframes from a dataset of '
+                f'{self._num_keyframes} samples',
+                'current',
+                logging.WARNING,
+            )
+        class_ids = self._class_ids(block['scores'].shape[1]) if found else list(self.label_map)
+        detections = to_ava_boxes(block, class_ids)
+        metrics = evaluate_ava(detections, self.ground_truth, self.label_map, **self.options)
+        text = io.StringIO()
+        print_table(metrics, console=Console(file=text, width=100))
+        print_log('\n' + text.getvalue(), 'current')
+        self._write(metrics, detections)
+        return _flatten(metrics)
+
+    def _class_ids(self, num_columns: int) -> list[int]:
+        """Class id of each score column after the unused column 0."""
+        if self.num_classes not in (None, num_columns):
+            raise ValueError(
+                f'pred_instances.scores has {num_columns} columns, num_classes is '
+                f'{self.num_classes} (column 0, unused, included)'
+            )
+        ids = list(self.custom_classes or range(1, num_columns))
+        if len(ids) + 1 != num_columns:
+            raise ValueError(
+                f'pred_instances.scores has {num_columns} columns, not one unused column and one '
+                f'for each of the {len(ids)} custom_classes'
+            )
+        highest = max(self.label_map)
+        if not self.custom_classes and highest >= num_columns:
+            raise ValueError(
+                f'pred_instances.scores has {num_columns} columns (classes 1 to {num_columns - 1}),'
+                f' but the label map holds class {highest} ({self.label_map[highest]})'
+            )
+        return ids
+
+    def _write(self, metrics: dict, detections: AVABoxes) -> None:
+        folder = _run_folder(self.out_dir)
+        if folder is None:
+            return
+        if folder in self._claimed:
+            write_results(metrics, self._claimed[folder], overwrite=True)
+        else:
+            self._claimed[folder] = self._claim(metrics, folder)
+        if self.dump is not None:
+            write_detections(self._claimed[folder] / self.dump, detections, overwrite=True)
+        print_log(f'AVALongTailMetric: see {self._claimed[folder] / METRICS_FILE}', 'current')
+
+    def _claim(self, metrics: dict, folder: Path) -> Path:
+        """Write the results to the first of folder, folder-2, ... that has none yet."""
+        for number in itertools.count(1):
+            free = folder if number == 1 else folder.with_name(f'{folder.name}-{number}')
+            if self.dump is not None and (free / self.dump).exists():
+                continue
+            try:
+                write_results(metrics, free)
+            except FileExistsError:
+                continue
+            if number > 1:
+                print_log(
+                    f'AVALongTailMetric: {folder} holds the results of another evaluation; '
+                    f'they stay, ours go to {free}',
+                    'current',
+                    logging.WARNING,
+                )
+            return free
+
+
+def _evaluated_classes(
+    label_map: dict[int, str], custom_classes: Sequence[int] | None, label_file: str
+) -> dict[int, str]:
+    if custom_classes is None:
+        return label_map
+    for class_id in custom_classes:
+        if class_id not in label_map:
+            raise ValueError(f'custom_classes: class {class_id} is not in {label_file}')
+    if len(set(custom_classes)) < len(custom_classes) or not custom_classes:
+        raise ValueError(f'custom_classes: empty, or a class repeated: {list(custom_classes)}')
+    return {class_id: label_map[class_id] for class_id in sorted(custom_classes)}
+
+
+def _run_folder(out_dir: str | None) -> Path | None:
+    # A metric never meets its runner. What mmengine makes global for each runner is the logger,
+    # and its file lies in the run's own folder, work_dir/timestamp.
+    if out_dir is not None:
+        return Path(out_dir)
+    log_file = MMLogger.get_current_instance().log_file
+    return Path(log_file).parent if log_file else None
+
+
+def _flatten(metrics: dict) -> dict[str, float]:
+    """The flat dictionary of mmengine, in which an undefined value is NaN."""
+    flat = {key: metrics[key] for key in ('frame_mAP', 'mSAP', 'mAUC', 'mSAP_sampled')}
+    for group, summary in metrics['groups'].items():
+        flat.update({f'{group}/{key}': summary[key] for key in ('frame_mAP', 'mSAP', 'mAUC')})
+    for key in ('AP', 'SAP', 'SAP_std', 'AUC'):
+        flat.update({f'{key}/{name}': row[key] for name, row in metrics['per_class'].items()})
+    return {key: math.nan if value is None else value for key, value in flat.items()}

@@ -1,0 +1,156 @@
+"""The tables of a report as HTML: the means of every run, and every class."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+
+from mmlt.evaluation.class_files import GROUPS
+from mmlt.evaluation.report_figures import percent, signed_points
+from mmlt.evaluation.report_svg import plain_text
+from mmlt.evaluation.run_metrics import (
+    ClassRow,
+    Run,
+    has_counts,
+    number_or_nan,
+    tell_num_classes,
+)
+
+_MEANS = {'mSAP': 'mSAP', 'frame_mAP': 'mAP', 'mAUC': 'mAUC'}
+_SCORES = ('SAP', 'AP', 'AUC')
+_GAINS = ('SAP', 'AP')
+
+
+def escape(text: str) -> str:
+    """Text made safe for HTML, quotes included.
+
+    Example:
+        >>> escape('hit <an "object">')
+        'hit &lt;an &quot;object&quot;&gt;'
+    """
+    return html.escape(plain_text(text))
+
+
+def present_groups(runs: Sequence[Run]) -> list[str]:
+    """The groups, head first, that hold a class in any run."""
+    return [
+        group
+        for group in GROUPS
+        if any(run.metrics['groups'].get(group, {}).get('num_classes') for run in runs)
+    ]
+
+
+def summary_table(runs: Sequence[Run]) -> str:
+    """The means over all classes and over each group; a run a row, then its gain on the first."""
+    groups = [None, *present_groups(runs)]
+    columns = [(group, key) for group in groups for key in _MEANS]
+    band = f'th colspan="{len(_MEANS)}" scope="colgroup"'
+    bands = ''.join(_tag(band, _group_title(runs, group), 'edge') for group in groups)
+    titles = (_tag('th scope="col"', _MEANS[key], _is_first(key)) for _, key in columns)
+    body = []
+    for index, run in enumerate(runs):
+        values = [_mean(run, *column) for column in columns]
+        cells = (_tag('td', percent(v), _is_first(key)) for v, (_, key) in zip(values, columns))
+        body.append(f'<tr><th scope="row">{escape(run.name)}</th>{"".join(cells)}</tr>')
+        if index:
+            gains = [value - _mean(runs[0], *column) for value, column in zip(values, columns)]
+            cells = (
+                _tag('td', signed_points(gain), f'{_sign(gain)} {_is_first(key)}')
+                for gain, (_, key) in zip(gains, columns)
+            )
+            name = f'gain on {escape(runs[0].name)}'
+            body.append(f'<tr class="gain"><th scope="row">{name}</th>{"".join(cells)}</tr>')
+    return (
+        '<table class="summary"><thead>'
+        f'<tr><th rowspan="2" scope="col">run</th>{bands}</tr><tr>{"".join(titles)}</tr></thead>'
+        f'<tbody>{"".join(body)}</tbody></table>'
+    )
+
+
+def class_table(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
+    """Every class with its counts and scores in every run, and the gains on the first run."""
+    counts, groups = has_counts(rows), any(row.group for row in rows)
+    heads = [_head('class', 0, 'text', 'ascending'), _head('id', 1, 'number', 'ascending')]
+    if groups:
+        heads.append(_head('group', 2, 'number', 'ascending'))
+    if counts:
+        heads.append(_head('training boxes', len(heads), order='descending'))
+    order = 'none' if counts else 'descending'
+    heads.append(_head('evaluated boxes', len(heads), order=order))
+    bands = f'<td colspan="{len(heads)}"></td>'
+    for index, run in enumerate(runs):
+        titles = [*_SCORES, *(f'{key} gain' for key in _GAINS if index)]
+        bands += (
+            f'<th colspan="{len(titles)}" scope="colgroup" class="edge">{escape(run.name)}</th>'
+        )
+        for title in titles:
+            heads.append(_head(title, len(heads), classes=_is_first(title)))
+    bands = f'<tr class="bands">{bands}</tr>' if len(runs) > 1 else ''
+    body = '\n'.join(_class_row(row, len(runs), counts, groups) for row in rows)
+    return (
+        f'<table class="classes" id="classes"><thead>{bands}<tr>{"".join(heads)}</tr></thead>\n'
+        f'<tbody>\n{body}\n</tbody></table>'
+    )
+
+
+def _class_row(row: ClassRow, num_runs: int, counts: bool, groups: bool) -> str:
+    cells = [f'<th scope="row">{escape(row.name)}</th>', _cell(row.class_id, str(row.class_id))]
+    if groups:
+        chip = f'<span class="chip {row.group}">{row.group}</span>' if row.group else '–'
+        cells.append(_cell(GROUPS.index(row.group) if row.group else math.nan, chip))
+    for value in [row.num_train, row.num_boxes] if counts else [row.num_boxes]:
+        cells.append(_cell(number_or_nan(value), '–' if value is None else f'{value:,}'))
+    for run in range(num_runs):
+        for key in _SCORES:
+            value = row.value(run, key)
+            text = percent(value)
+            if key == 'SAP' and not math.isnan(row.value(run, 'SAP_std')):
+                text += f' <small>±{percent(row.value(run, "SAP_std"))}</small>'
+            cells.append(_cell(value, text, _is_first(key)))
+        for key in _GAINS if run else ():
+            gain = row.gain(run, key)
+            cells.append(_cell(gain, signed_points(gain), _sign(gain)))
+    return f'<tr data-group="{row.group or ""}">{"".join(cells)}</tr>'
+
+
+def _cell(value: float, text: str, classes: str = '') -> str:
+    """A number for the reader and, more precise, for sorting; without the latter it goes last."""
+    known = '' if math.isnan(value) else f' data-v="{round(value, 5):.10g}"'
+    return _tag(f'td{known}', text, classes)
+
+
+def _head(title, column, kind='number', first='descending', order='none', classes='') -> str:
+    """A header that sorts: ``first`` is the order of the first click, ``order`` the present one."""
+    start = (
+        f'th scope="col" data-column="{column}" data-kind="{kind}" data-first="{first}" '
+        f'aria-sort="{order}"'
+    )
+    return _tag(start, f'<button type="button">{title}</button>', classes)
+
+
+def _tag(start: str, content: str, classes: str = '') -> str:
+    classes = f' class="{classes.strip()}"' if classes.strip() else ''
+    return f'<{start}{classes}>{content}</{start.split()[0]}>'
+
+
+def _group_title(runs: Sequence[Run], group: str | None) -> str:
+    sizes = dict.fromkeys(tell_num_classes(run.metrics, group) for run in runs)
+    shown = ' / '.join(sizes)
+    noun = 'class' if shown == '1' else 'classes'
+    chip = f'<span class="chip {group}">{group}</span>' if group else 'all'
+    return f'{chip} <small>{shown} {noun}</small>'
+
+
+def _mean(run: Run, group: str | None, key: str) -> float:
+    means = run.metrics if group is None else run.metrics['groups'].get(group, {})
+    return number_or_nan(means.get(key))
+
+
+def _is_first(key: str) -> str:
+    """The class of a column that opens a band of columns."""
+    return 'edge' if key == _SCORES[0] or key == next(iter(_MEANS)) else ''
+
+
+def _sign(gain: float) -> str:
+    return {'+': 'up', '−': 'down'}.get(signed_points(gain)[0], '')

@@ -1,0 +1,221 @@
+"""Reads the ``metrics.json`` of evaluated runs and lines up their classes for a report."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mmlt.evaluation.ava_evaluation import METRICS_FILE
+from mmlt.evaluation.class_files import GROUPS
+
+_MEANS = ('frame_mAP', 'mSAP', 'mAUC')
+_SCORES = ('AP', 'SAP', 'SAP_std', 'SAP_sampled', 'AUC')
+
+# What the value of each key must be; a fraction is null where it is undefined.
+_RUN_KEYS = {
+    'protocol': 'text',
+    'capacity': 'count or null',
+    'frame_mAP': 'fraction or null',
+    'mSAP': 'fraction or null',
+    'mAUC': 'fraction or null',
+    'mSAP_sampled': 'fraction or null',
+    'num_keyframes': 'count',
+    'num_boxes': 'count',
+    'pool': 'text',
+    'num_trials': 'count',
+    'seed': 'integer',
+    'train_counts_source': 'text or null',
+    'split_source': 'text or null',
+    'groups': 'object',
+    'per_class': 'object',
+}
+_CLASS_KEYS = {
+    'id': 'integer',
+    'num_boxes': 'count',
+    'num_train': 'count or null',
+    **{key: 'fraction or null' for key in _SCORES},
+    'group': 'group or null',
+}
+_GROUP_KEYS = {'num_classes': 'count', **{key: 'fraction or null' for key in _MEANS}}
+
+
+class Run(NamedTuple):
+    """One evaluated run: how a report calls it, and its checked ``metrics.json``."""
+
+    name: str
+    metrics: Mapping
+
+
+class ClassRow(NamedTuple):
+    """One class over all runs; ``entries[r]`` is None where run r does not know the class."""
+
+    name: str
+    class_id: int
+    group: str | None
+    num_train: int | None
+    num_boxes: int
+    entries: tuple[Mapping | None, ...]
+
+    def value(self, run: int, key: str) -> float:
+        """Number ``key`` of run ``run``; NaN where it is null or the run has no such class."""
+        return number_or_nan((self.entries[run] or {}).get(key))
+
+    def gain(self, run: int, key: str) -> float:
+        """By how much run ``run`` is better than the first; NaN where either is undefined."""
+        return self.value(run, key) - self.value(0, key)
+
+
+def number_or_nan(value: float | None) -> float:
+    """A JSON number as a float, null as NaN."""
+    return math.nan if value is None else float(value)
+
+
+def read_run(path: str | os.PathLike, name: str | None = None) -> Run:
+    """Read a run folder (or the ``metrics.json`` in it) and check every key a report needs.
+
+    Args:
+        path: Folder that holds ``metrics.json``, or that file itself.
+        name: What to call the run; None takes the folder's name.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is not strict JSON, lacks a key, or a value has the wrong type or range; the
+            message names the file, the key and the value.
+    """
+    path = Path(path)
+    file = path / METRICS_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise FileNotFoundError(f'{file}: no such file (a run folder holds a {METRICS_FILE})')
+    try:
+        metrics = json.loads(file.read_text(encoding='utf-8'), parse_constant=_refuse_constant)
+    except ValueError as error:  # also what undecodable bytes and broken JSON raise
+        raise ValueError(f'{file}: not strict JSON: {error}') from error
+    _check_object(metrics, 'object', f'{file}: the whole file')
+    _check_keys(metrics, _RUN_KEYS, str(file))
+    for group, means in metrics['groups'].items():
+        _check(group, 'group', f"{file}: 'groups'")
+        _check_object(means, 'object', f"{file}: 'groups', {group!r}")
+        _check_keys(means, _GROUP_KEYS, f"{file}: 'groups', {group!r}")
+    for class_name, entry in metrics['per_class'].items():
+        _check_object(entry, 'object', f"{file}: 'per_class', {class_name!r}")
+        _check_keys(entry, _CLASS_KEYS, f"{file}: 'per_class', {class_name!r}")
+    if not metrics['per_class']:
+        raise ValueError(f"{file}: key 'per_class' holds no class")
+    return Run(name or file.resolve().parent.name, metrics)
+
+
+def tell_num_classes(metrics: Mapping, group: str | None = None) -> str:
+    """How many classes the means of a group (None: of all classes) are over, e.g. '7 of 29'."""
+    if group is None:
+        total = len(metrics['per_class'])
+    else:
+        total = metrics['groups'].get(group, {}).get('num_classes', 0)
+    members = (entry for entry in metrics['per_class'].values() if group in (None, entry['group']))
+    scored = sum(entry['SAP'] is not None for entry in members)
+    return f'{total:,}' if scored == total else f'{scored:,} of {total:,}'
+
+
+def join_classes(runs: Sequence[Run]) -> list[ClassRow]:
+    """The union of the runs' classes, the most frequent in training first.
+
+    Where no class has a training count, the number of evaluated boxes orders them. A class takes
+    its counts and group from the first run that knows them.
+    """
+    tables = [run.metrics['per_class'] for run in runs]
+    rows = []
+    for name in dict.fromkeys(name for table in tables for name in table):
+        entries = tuple(table.get(name) for table in tables)
+        known = [entry for entry in entries if entry is not None]
+        rows.append(
+            ClassRow(
+                name=name,
+                class_id=known[0]['id'],
+                group=_first_known(known, 'group'),
+                num_train=_first_known(known, 'num_train'),
+                num_boxes=known[0]['num_boxes'],
+                entries=entries,
+            )
+        )
+    return sorted(rows, key=_frequency_key)
+
+
+def has_counts(rows: Sequence[ClassRow]) -> bool:
+    """Whether any class has a training count, so that it, not the boxes, orders the classes."""
+    return any(row.num_train is not None for row in rows)
+
+
+def compare_runs(runs: Sequence[Run], rows: Sequence[ClassRow]) -> list[str]:
+    """What makes the runs less than comparable, a sentence each; [] where nothing does."""
+    notes = []
+    lacking = [sum(row.entries[index] is None for row in rows) for index in range(len(runs))]
+    if any(lacking):
+        partial = sum(None in row.entries for row in rows)
+        per_run = ', '.join(f'{run.name} lacks {n}' for run, n in zip(runs, lacking))
+        noun = 'class is' if partial == 1 else 'classes are'
+        notes.append(
+            f'{partial} {noun} not in every run ({per_run}); a dash stands for what a run lacks, '
+            'and each mean is over the run’s own classes.'
+        )
+    for key in ('protocol', 'capacity', 'pool', 'num_keyframes', 'num_boxes'):
+        values = [run.metrics[key] for run in runs]
+        if any(value != values[0] for value in values):
+            listed = ', '.join(f'{run.name}: {value}' for run, value in zip(runs, values))
+            notes.append(f'The runs were not evaluated alike: {key} differs ({listed}).')
+    for key, what in (('num_train', 'Training counts differ'), ('group', 'Groups differ')):
+        differing = sum(
+            len({entry[key] for entry in row.entries if entry is not None}) > 1 for row in rows
+        )
+        if differing:
+            notes.append(
+                f'{what} between the runs for {differing} of {len(rows)} classes; figures and '
+                'class table show those of the first run that has any.'
+            )
+    return notes
+
+
+def _frequency_key(row: ClassRow) -> tuple:
+    count = -1 if row.num_train is None else row.num_train
+    return -count, -row.num_boxes, row.class_id, row.name
+
+
+def _first_known(entries: Sequence[Mapping], key: str):
+    return next((entry[key] for entry in entries if entry[key] is not None), None)
+
+
+def _refuse_constant(text: str):
+    raise ValueError(f'{text} is not JSON (an undefined value is written as null)')
+
+
+def _check_keys(values: Mapping, kinds: Mapping[str, str], where: str) -> None:
+    for key, kind in kinds.items():
+        if key not in values:
+            raise ValueError(f'{where}: key {key!r} is missing')
+        check = _check_object if kind == 'object' else _check
+        check(values[key], kind, f'{where}: key {key!r}')
+
+
+def _check_object(value, kind: str, where: str) -> None:
+    if not isinstance(value, dict):
+        raise ValueError(f'{where} must be an object, got {value!r:.80}')
+
+
+def _check(value, kind: str, where: str) -> None:
+    base, _, optional = kind.partition(' or ')
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    right = {
+        'text': isinstance(value, str),
+        'integer': is_number and isinstance(value, int),
+        'count': is_number and isinstance(value, int) and value >= 0,
+        'fraction': is_number and -1e-9 <= value <= 1 + 1e-9,  # a mean may round past 1
+        'group': isinstance(value, str) and value in GROUPS,
+    }[base]
+    if not right and not (optional and value is None):
+        meaning = {'fraction': 'fraction in [0, 1]', 'group': f'one of {", ".join(GROUPS)}'}
+        raise ValueError(
+            f'{where} must be {meaning.get(base, base)}{" or null" if optional else ""}, '
+            f'got {value!r:.80}'
+        )

@@ -1,0 +1,274 @@
+"""Labelled boxes on keyframes, in memory and from a CSV in AVA's format."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, NoReturn
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv as pa_csv
+
+from ._ava_csv_faults import FIELDS, find_fault
+from ._checks import check_class_ids
+
+_INT32 = np.iinfo(np.int32)
+
+
+class AVABoxes(NamedTuple):
+    """n rows: one box on one keyframe with one label; V videos.
+
+    Attributes:
+        video_index: (n,) int32 in [0, V).
+        video_names: (V,) str.
+        timestamps: (n,) int32, seconds.
+        boxes_xyxy_norm: (n, 4) float64, x1 y1 x2 y2 as fractions of the frame's size.
+        labels: (n,) int32, class ids.
+        scores: (n,) float64; of ground truth, the person id.
+    """
+
+    video_index: np.ndarray
+    video_names: np.ndarray
+    timestamps: np.ndarray
+    boxes_xyxy_norm: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+
+
+def ava_boxes_from_arrays(
+    video_ids: Sequence[str],
+    timestamps: np.ndarray,
+    boxes_xyxy_norm: np.ndarray,
+    labels: np.ndarray,
+    scores: np.ndarray | None = None,
+) -> AVABoxes:
+    """Build AVABoxes from one entry a row; videos are numbered in alphabetical order.
+
+    Shapes: n rows.
+
+    Args:
+        video_ids: (n,) str.
+        timestamps: (n,) whole seconds.
+        boxes_xyxy_norm: (n, 4), x1 y1 x2 y2 as fractions of the frame's size.
+        labels: (n,) class ids.
+        scores: (n,), higher = more confident; None = all 1.
+
+    Returns:
+        AVABoxes with the rows in the order given.
+
+    Raises:
+        ValueError: if the lengths differ, or a timestamp or label is not a whole number.
+
+    Reference:
+        none.
+
+    Differs from reference:
+        none.
+
+    Example:
+        >>> ava_boxes_from_arrays(['a'], [902], [[0, 0, 1, 1]], [12]).scores.tolist()
+        [1.0]
+    """
+    names, video_index = np.unique(np.asarray(video_ids, dtype=np.str_), return_inverse=True)
+    num_rows = len(video_index)
+    boxes = np.asarray(boxes_xyxy_norm, dtype=np.float64).reshape(-1, 4)
+    scores = np.ones(num_rows) if scores is None else np.asarray(scores, dtype=np.float64)
+    result = AVABoxes(
+        video_index.reshape(-1).astype(np.int32),
+        names,
+        _as_int32('timestamps', timestamps),
+        boxes,
+        _as_int32('labels', labels),
+        scores,
+    )
+    for name in ('timestamps', 'boxes_xyxy_norm', 'labels', 'scores'):
+        if len(getattr(result, name)) != num_rows:
+            raise ValueError(
+                f'{name} has {len(getattr(result, name))} rows where video_ids has {num_rows}'
+            )
+    return result
+
+
+def ava_boxes_from_score_matrix(
+    video_ids: Sequence[str],
+    timestamps: np.ndarray,
+    boxes_xyxy_norm: np.ndarray,
+    scores: np.ndarray,
+    class_ids: Iterable[int],
+) -> AVABoxes:
+    """Build AVABoxes from boxes that are scored for every class, as a detector's head gives.
+
+    Shapes: n boxes, C classes.
+
+    Args:
+        video_ids: (n,) str.
+        timestamps: (n,) whole seconds.
+        boxes_xyxy_norm: (n, 4), x1 y1 x2 y2 as fractions of the frame's size.
+        scores: (n, C), higher = more confident.
+        class_ids: C distinct class ids, one for each column.
+
+    Returns:
+        AVABoxes of n * C rows: the C classes of the first box, then those of the second.
+
+    Raises:
+        ValueError: if the lengths differ, or a timestamp is not a whole number.
+
+    Reference:
+        none.
+
+    Differs from reference:
+        none.
+
+    Example:
+        >>> boxes = [[0.1, 0.1, 0.4, 0.9]]
+        >>> rows = ava_boxes_from_score_matrix(['a'], [902], boxes, [[0.7, 0.2]], [1, 12])
+        >>> rows.labels.tolist(), rows.scores.tolist()
+        ([1, 12], [0.7, 0.2])
+    """
+    class_ids = check_class_ids(class_ids)
+    scores = np.asarray(scores, dtype=np.float64).reshape(-1, len(class_ids))
+    one_class = ava_boxes_from_arrays(
+        video_ids, timestamps, boxes_xyxy_norm, np.zeros(len(scores), np.int32)
+    )
+    num_classes = len(class_ids)
+    return AVABoxes(
+        np.repeat(one_class.video_index, num_classes),
+        one_class.video_names,
+        np.repeat(one_class.timestamps, num_classes),
+        np.repeat(one_class.boxes_xyxy_norm, num_classes, axis=0),
+        np.tile(class_ids.astype(np.int32), len(scores)),
+        scores.reshape(-1),
+    )
+
+
+def read_ava_csv(path: str | os.PathLike) -> AVABoxes:
+    """Read boxes from a CSV in AVA's format.
+
+    A row is ``video_id,timestamp,x1,y1,x2,y2,label[,score]``, without a header. All rows have
+    the same number of columns, 7 or 8. In ground truth the 8th column is the person id; it is
+    read as a score, as mmaction2 and ActivityNet read it. A timestamp may be written 904,
+    0904 or 904.0. Blank lines are skipped.
+
+    Args:
+        path: the file; plain, or compressed with an extension that says so (.gz, ...).
+
+    Returns:
+        AVABoxes, rows as in the file, videos numbered by first appearance; scores 1.0 where
+        the file has 7 columns.
+
+    Raises:
+        ValueError: naming file, line, field and value: a wrong number of columns, an empty
+            video id, a field that is not a (finite, where it applies whole) number, x1 > x2 or
+            y1 > y2 (a box without area is legal). Also if the file has no row.
+        FileNotFoundError: if there is no such file.
+
+    Reference:
+        https://research.google.com/ava/download.html
+
+    Differs from reference:
+        mmaction2's reader takes rows of 7 and of 8 columns in one file, and a NaN.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / 'detections.csv'
+        >>> _ = path.write_text('clip,0902,0.1,0.1,0.4,0.9,12,0.75')
+        >>> boxes = read_ava_csv(path)
+        >>> boxes.timestamps.tolist(), boxes.labels.tolist(), boxes.scores.tolist()
+        ([902], [12], [0.75])
+    """
+    path = os.fspath(path)
+    num_columns, max_rows = _measure(path)
+    columns = AVABoxes(
+        np.empty(max_rows, np.int32),
+        np.empty(0, np.str_),
+        np.empty(max_rows, np.int32),
+        np.empty((max_rows, 4)),
+        np.empty(max_rows, np.int32),
+        np.ones(max_rows),
+    )
+    code_of_name: dict = {}
+    num_rows = 0
+    try:
+        for batch in _open_batches(path, num_columns):
+            rows = slice(num_rows, num_rows + batch.num_rows)
+            if not _fill(columns, rows, batch, code_of_name):
+                _raise_fault(path, 'it holds a value that is out of range')
+            num_rows += batch.num_rows
+    except pa.ArrowInvalid as error:
+        _raise_fault(path, str(error), error)
+    names = np.array(list(code_of_name), dtype=np.str_)
+    return AVABoxes(*(column[:num_rows] for column in columns))._replace(video_names=names)
+
+
+def _measure(path: str) -> tuple[int, int]:
+    """Count the columns of the first row, and the lines: no file has more rows than lines."""
+    num_lines = 1
+    with pa.input_stream(path) as stream:
+        head = stream.read(1 << 16)
+        if not head.strip():
+            raise ValueError(f'{path} is empty: an AVA file has one row for each box and label')
+        block = head
+        while block:
+            num_lines += block.count(b'\n') + block.count(b'\r')
+            block = stream.read(1 << 22)
+    first_line = head.decode('utf-8', errors='replace').strip().splitlines()[0]
+    num_columns = len(next(csv.reader([first_line])))
+    if num_columns not in (7, 8):
+        _raise_fault(path, f'its first row has {num_columns} columns')
+    return num_columns, num_lines
+
+
+def _open_batches(path: str, num_columns: int) -> pa_csv.CSVStreamingReader:
+    types: list[pa.DataType] = [pa.dictionary(pa.int32(), pa.string())]
+    types += [pa.float64()] * 5 + [pa.int32(), pa.float64()]
+    names = list(FIELDS[:num_columns])
+    return pa_csv.open_csv(
+        path,
+        read_options=pa_csv.ReadOptions(column_names=names, use_threads=False),
+        # Nothing is a null: a video may be called NA, and an empty number is an error.
+        convert_options=pa_csv.ConvertOptions(
+            column_types=dict(zip(names, types)), null_values=[], strings_can_be_null=False
+        ),
+    )
+
+
+def _fill(columns: AVABoxes, rows: slice, batch: pa.RecordBatch, code_of_name: dict) -> bool:
+    """Copy a batch into its rows; False if it holds a value that is not allowed."""
+    videos = batch.column(0)
+    codes = [code_of_name.setdefault(n, len(code_of_name)) for n in videos.dictionary.to_pylist()]
+    if '' in code_of_name:
+        return False
+    columns.video_index[rows] = np.array(codes, np.int32)[videos.indices.to_numpy()]
+    numbers = [column.to_numpy() for column in batch.columns[1:]]
+    timestamps, boxes = numbers[0], columns.boxes_xyxy_norm[rows]
+    if not (np.abs(timestamps) <= _INT32.max).all():
+        return False
+    columns.timestamps[rows] = timestamps
+    for i in range(4):
+        boxes[:, i] = numbers[1 + i]
+    columns.labels[rows] = numbers[5]
+    if len(numbers) == 7:
+        columns.scores[rows] = numbers[6]
+    return bool(
+        (columns.timestamps[rows] == timestamps).all()
+        and np.isfinite(boxes).all()
+        and (boxes[:, 0] <= boxes[:, 2]).all()
+        and (boxes[:, 1] <= boxes[:, 3]).all()
+        and np.isfinite(columns.scores[rows]).all()
+    )
+
+
+def _raise_fault(path: str, summary: str, cause: Exception | None = None) -> NoReturn:
+    """Raise the error that names line, field and value; the slow search runs only now."""
+    raise ValueError(find_fault(path) or f'{path} cannot be read: {summary}') from cause
+
+
+def _as_int32(name: str, values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values).reshape(-1)
+    whole = values.astype(np.int32, copy=False)
+    if (whole != values).any():
+        index = int(np.flatnonzero(whole != values)[0])
+        raise ValueError(f'{name}[{index}] is {values[index]!r}: it must be a whole number')
+    return whole

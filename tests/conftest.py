@@ -1,0 +1,100 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+DATA = Path(__file__).parent / 'data'
+LABEL_MAPS = {
+    '2.1': 'ava_action_list_v2.1_for_activitynet_2018.pbtxt',
+    '2.2': 'ava_action_list_v2.2_for_activitynet_2019.pbtxt',
+}
+VIDEOS = {'train': '-5KQ66BBWC4', 'val': '1j20qq1JyX4'}
+FPS = 30
+FIRST_SECOND, LAST_SECOND = 900, 908  # what is on disk: [first, last)
+KEYFRAMES = range(902, 907)
+EXCLUDED = 904
+# person id: box, class ids; of AVA v2.2's training counts 12, 80 and 11 are head classes, 15 is a
+# medium one, 43 a tail one; 2 (crawl) is annotated but not among the 60 evaluated classes
+PERSONS = {
+    0: ((0.1, 0.2, 0.4, 0.9), (12, 15, 80)),
+    1: ((0.5, 0.1, 0.9, 0.95), (11, 43, 2)),
+}
+
+
+def _write_frames(folder, seed):
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    frame = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    for number in range(1, (LAST_SECOND - FIRST_SECOND) * FPS + 1):
+        cv2.imwrite(str(folder / f'img_{number:05d}.jpg'), np.roll(frame, number, axis=1))
+
+
+def _write_annotations(path, video):
+    rows = [
+        f'{video},{second:04d},' + ','.join(f'{x:.3f}' for x in box) + f',{label},{person}'
+        for second in KEYFRAMES
+        for person, (box, labels) in PERSONS.items()
+        for label in labels
+    ]
+    path.write_text('\n'.join(rows) + '\n', encoding='utf-8')
+
+
+def _write_proposals(path, video):
+    """Jittered persons and one false box; the last keyframe has none, as happens in AVA."""
+    rng = np.random.default_rng(0)
+    boxes = np.array([*(box for box, _ in PERSONS.values()), (0.0, 0.0, 0.2, 0.3)])
+    scores = np.array([[0.99], [0.95], [0.2]])
+    proposals = {
+        f'{video},{second:04d}': np.hstack(
+            [np.clip(boxes + rng.uniform(-0.01, 0.01, boxes.shape), 0, 1), scores]
+        )
+        for second in KEYFRAMES[:-1]
+    }
+    path.write_bytes(pickle.dumps(proposals))
+
+
+@pytest.fixture(scope='session')
+def ava_root(tmp_path_factory):
+    """A working directory whose ``data/ava`` is as mmaction2's data guide leaves it.
+
+    Tiny frames, one video a split, seconds 900 to 907 on disk, keyframes at 902 to 906, one of them
+    excluded; both releases.
+    """
+    root = tmp_path_factory.mktemp('ava')
+    ava = root / 'data' / 'ava'
+    annotations = ava / 'annotations'
+    annotations.mkdir(parents=True)
+    for seed, (split, video) in enumerate(VIDEOS.items()):
+        _write_frames(ava / 'rawframes' / video, seed)
+        _write_proposals(annotations / f'ava_dense_proposals_{split}.FAIR.recall_93.9.pkl', video)
+        for version in LABEL_MAPS:
+            _write_annotations(annotations / f'ava_{split}_v{version}.csv', video)
+            excluded = annotations / f'ava_{split}_excluded_timestamps_v{version}.csv'
+            excluded.write_text(f'{video},{EXCLUDED:04d}\n', encoding='utf-8')
+    for name in LABEL_MAPS.values():  # both releases evaluate the same 60 classes
+        shutil.copy(DATA / LABEL_MAPS['2.2'], annotations / name)
+    return root
+
+
+@pytest.fixture(scope='session')
+def ava_options():
+    """``--cfg-options`` that fit an AVA config of mmaction2's to :func:`ava_root` and one core."""
+    loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+    return [
+        'model.init_cfg=None',  # no download of pre-trained weights
+        'train_cfg.max_epochs=1',
+        'train_dataloader.batch_size=2',  # 4 keyframes are left: two iterations
+        *(f'{loader}.num_workers=0' for loader in loaders),
+        *(f'{loader}.persistent_workers=False' for loader in loaders),
+        *(f'{loader}.dataset.timestamp_end={LAST_SECOND}' for loader in loaders),
+        'train_dataloader.dataset.pipeline.2.scale_range=(64,80)',
+        'train_dataloader.dataset.pipeline.3.size=64',
+        *(f'{loader}.dataset.pipeline.2.scale=(-1,64)' for loader in loaders[1:]),
+    ]

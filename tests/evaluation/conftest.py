@@ -1,0 +1,102 @@
+"""Made-up evaluations that look like real ones: 60 AVA classes with their real training counts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mmlt
+
+COUNTS_FILE = Path(mmlt.__file__).parent / 'resources' / 'ava_v2.2_train_counts.json'
+
+
+def ava_classes():
+    classes = json.loads(COUNTS_FILE.read_text(encoding='utf-8'))['classes']
+    return [(entry['name'], entry['id'], entry['count']) for entry in classes]
+
+
+def many_classes(count):
+    """Zipf's law over ``count`` classes."""
+    return [(f'class number {i}', i, int(60_000 / (i + 2))) for i in range(1, count + 1)]
+
+
+def example_metrics(seed=0, tail_gain=0.0, with_counts=True, classes=None):
+    """A ``metrics.json`` as an evaluation writes it; ``tail_gain`` lifts the rare classes."""
+    classes = classes or ava_classes()
+    skills = np.random.default_rng(0).beta(5, 4, len(classes))  # of the classes, in every run
+    rng = np.random.default_rng(seed)
+    per_class = {}
+    for skill, (name, class_id, count) in zip(skills, classes):
+        num_boxes = max(26, int(0.27 * count * rng.uniform(0.7, 1.3)))
+        rarity = 1 / (1 + count / 600)
+        sap = float(np.clip(skill + rng.normal(0, 0.015) + tail_gain * rarity * rng.normal(1, 0.6),
+                            0.15, 0.97))  # fmt: skip
+        std = 0.35 * rng.uniform(0.7, 1.3) * num_boxes**-0.5
+        prior = num_boxes / 94_000
+        group = 'head' if count > 10_000 else 'tail' if count <= 999 else 'medium'
+        per_class[name] = {
+            'id': class_id,
+            'num_boxes': num_boxes,
+            'num_train': count if with_counts else None,
+            'AP': sap * (prior / (prior + (1 - sap) * 0.08)) ** 0.8,
+            'SAP': sap,
+            'SAP_std': std,
+            'SAP_sampled': float(np.clip(sap + rng.normal(0, std / 4), 0, 1)),
+            'AUC': 0.5 + sap / 2,
+            'group': group if with_counts else None,
+        }
+    return with_means({
+        'protocol': 'mmaction2',
+        'capacity': None,
+        'num_keyframes': 55_000,
+        'num_boxes': 93_994,
+        'pool': 'boxes',
+        'num_trials': 15,
+        'seed': 0,
+        'train_counts_source': 'Arnab et al. 2022, Table 9' if with_counts else None,
+        'split_source': None,
+        'per_class': per_class,
+    })  # fmt: skip
+
+
+def with_means(metrics):
+    """Put the overall and the group means that belong to the classes."""
+    entries = list(metrics['per_class'].values())
+    metrics.update(_means(entries), mSAP_sampled=_mean(entries, 'SAP_sampled'), groups={})
+    for group in ('head', 'medium', 'tail'):
+        members = [entry for entry in entries if entry['group'] == group]
+        if any(entry['group'] for entry in entries):
+            metrics['groups'][group] = {'num_classes': len(members), **_means(members)}
+    return metrics
+
+
+def _means(entries):
+    pairs = (('frame_mAP', 'AP'), ('mSAP', 'SAP'), ('mAUC', 'AUC'))
+    return {name: _mean(entries, key) for name, key in pairs}
+
+
+def _mean(entries, key):
+    values = [entry[key] for entry in entries if entry[key] is not None]
+    return float(np.mean(values)) if values else None
+
+
+@pytest.fixture
+def make_metrics():
+    return example_metrics
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """Write a run folder: ``make_run(name, seed=0, ...)`` or ``make_run(name, metrics={...})``."""
+
+    def write(name, metrics=None, **kwargs):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        metrics = example_metrics(**kwargs) if metrics is None else with_means(metrics)
+        (folder / 'metrics.json').write_text(json.dumps(metrics), encoding='utf-8')
+        return folder
+
+    return write

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmlt.evaluation.ava_files import (
+    read_excluded_timestamps,
+    read_label_map,
+    unknown_label_warning,
+)
+from mmlt.functional import AVABoxes, read_ava_csv
+
+WORLD = Path(__file__).parents[1] / 'data' / 'hand_world'
+
+ITEMS = """item {
+  name: "bend/bow (at the waist)"
+  id: 1
+}
+item {
+  name: "it's"
+  id: 12
+}
+"""
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        ITEMS,
+        ITEMS.replace('  ', '\t\t '),
+        ITEMS.replace('"bend/bow (at the waist)"', "'bend/bow (at the waist)'"),
+        ITEMS.replace('item', 'label').replace('id:', 'label_id:'),
+        'label {name: "bend/bow (at the waist)" label_id: 1 label_type: PERSON_MOVEMENT}\n'
+        'label {\n label_id:12\n  label_type: OBJECT_MANIPULATION\n name : "it\\\'s" }',
+        '# a comment { id: 7 }\nitem { id: 12, name: "it\'s" }\n'
+        'item { id: 1; name: "bend/bow (at the waist)"; }',
+    ],
+)
+def test_label_map_of_either_layout_and_any_indentation(tmp_path, text):
+    path = tmp_path / 'map.pbtxt'
+    path.write_text(text)
+    label_map = read_label_map(path)
+    assert label_map == {1: 'bend/bow (at the waist)', 12: "it's"}
+    assert list(label_map) == [1, 12]
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('', r'map\.pbtxt: an empty label map'),
+        ('\n\n', r'map\.pbtxt: an empty label map'),
+        (ITEMS + 'item {\n name: "x"\n id: 12\n}', r'map\.pbtxt, line 12: id 12 repeated'),
+        (ITEMS + 'item {\n name: "it\'s"\n id: 3\n}', r'line 12: name "it\'s" repeated'),
+        (ITEMS.replace('  id: 1\n', ''), r'line 3: the item that ends here has no id'),
+        (ITEMS.replace('id: 12', 'id: twelve'), r"line 8: id .*: 'twelve', not an integer >= 1"),
+        (ITEMS.replace('id: 12', 'id: 1.5'), r"line 8: id .*: '1\.5', not an integer >= 1"),
+        (ITEMS.replace('id: 12', 'id: 0'), r"line 8: id .*: '0', not an integer >= 1"),
+        (ITEMS.replace('id: 12', 'id: -3'), r"line 8: id .*: '-3', not an integer >= 1"),
+        (ITEMS.replace('  name: "it\'s"\n', ''), r'line 7: .*\(id 12\) has no quoted name'),
+        (ITEMS.replace('"it\'s"', 'its'), r'line 8: .*\(id 12\) has no quoted name'),
+        (ITEMS.replace('"it\'s"', '""'), r'line 8: .*\(id 12\) has no quoted name'),
+        (ITEMS.replace('"it\'s"', '"its'), r'line 6: not part of a label map: .*"its'),
+        (ITEMS.replace('id: 12', 'id: 12\n id: 13'), r"line 8: field 'id' repeated in one item"),
+        (ITEMS[:-2], r'line 5: the item that starts here is not closed'),
+        (ITEMS.replace('}\nitem', 'item'), r'line 4: an item starts inside another one'),
+        (ITEMS + '}', r"line 9: '}' without an item"),
+        ('name: "x"', r"line 1: field 'name' outside of an item"),
+        ('v,1,0,0,1,1,3', r"line 1: not part of a label map: 'v,1,0,0,1,1,3'"),
+    ],
+)
+def test_label_map_errors_name_file_line_and_value(tmp_path, text, message):
+    path = tmp_path / 'map.pbtxt'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_label_map(path)
+
+
+def test_excluded_timestamps(tmp_path):
+    path = tmp_path / 'excluded.csv'
+    path.write_text('a-b_c,0904\n\nx,1751\r\nx,1751\n')
+    assert read_excluded_timestamps(path) == {('a-b_c', 904), ('x', 1751)}
+    path.write_text('')
+    assert read_excluded_timestamps(path) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ('line', 'message'),
+    [
+        ('x', r"excluded\.csv, line 2: expected video_id,timestamp, got 'x'"),
+        ('x,1,2', r"line 2: expected video_id,timestamp, got 'x,1,2'"),
+        (',1', r"line 2: expected video_id,timestamp, got ',1'"),
+        ('x,12.5', r"line 2: timestamp '12\.5' is not a whole number"),
+        ('x,', r"line 2: timestamp '' is not a whole number"),
+        ('x,noon', r"line 2: timestamp 'noon' is not a whole number"),
+    ],
+)
+def test_excluded_timestamps_errors(tmp_path, line, message):
+    path = tmp_path / 'excluded.csv'
+    path.write_text(f'x,1\n{line}\n')
+    with pytest.raises(ValueError, match=message):
+        read_excluded_timestamps(path)
+
+
+def test_unknown_labels_are_counted_in_one_sentence():
+    truth = read_ava_csv(WORLD / 'ground_truth.csv')
+    assert unknown_label_warning(truth, {1: 'a', 2: 'b', 7: 'c', 9: 'd'}, 'gt.csv') is None
+    assert unknown_label_warning(truth, {1: 'a'}, 'gt.csv') == (
+        'gt.csv: 3 of 6 rows carry a class id outside the label map and are skipped (ids 2, 7)'
+    )
+
+
+def test_a_long_list_of_unknown_labels_is_cut():
+    rows = 12
+    boxes = AVABoxes(
+        video_index=np.zeros(rows, np.int32),
+        video_names=('v',),
+        timestamps=np.ones(rows, np.int32),
+        boxes_xyxy_norm=np.tile([0.0, 0.0, 1.0, 1.0], (rows, 1)),
+        labels=np.arange(rows, dtype=np.int32) + 1,
+        scores=np.ones(rows),
+    )
+    assert '(ids 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ...)' in unknown_label_warning(boxes, {1: ''}, '')

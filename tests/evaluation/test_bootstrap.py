@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mmlt.evaluation.bootstrap import bootstrap_over_videos, resample_videos
+from mmlt.functional import ava_boxes_from_arrays
+
+BOX = (0.1, 0.1, 0.5, 0.9)
+
+
+def _boxes(rows):
+    """AVABoxes of (video, timestamp, label, score) rows."""
+    videos, timestamps, labels, scores = zip(*rows)
+    return ava_boxes_from_arrays(videos, timestamps, [BOX] * len(rows), labels, scores)
+
+
+GROUND_TRUTH = _boxes([('a', 1, 1, 1), ('b', 1, 1, 1), ('b', 2, 2, 1), ('c', 1, 2, 1)])
+DETECTIONS = _boxes([('c', 1, 2, 0.3), ('b', 2, 2, 0.2), ('x', 1, 1, 0.9), ('a', 1, 1, 0.1)])
+
+
+def _rows(boxes):
+    names = [boxes.video_names[i] for i in boxes.video_index]
+    return list(zip(names, boxes.timestamps.tolist(), boxes.labels.tolist()))
+
+
+class FixedDraw:
+    """A generator that always draws the same videos."""
+
+    def __init__(self, *places):
+        self.places = places
+
+    def integers(self, high, size):
+        assert (high, size) == (3, len(self.places))
+        return np.array(self.places)
+
+
+def test_a_video_drawn_twice_counts_twice_and_keeps_its_rows_together():
+    detections, ground_truth, excluded = resample_videos(
+        DETECTIONS, GROUND_TRUTH, frozenset({('b', 2), ('a', 9)}), FixedDraw(1, 2, 1)
+    )
+    first, second = '000000 b', '000002 b'
+    assert _rows(ground_truth) == [
+        (first, 1, 1),
+        (first, 2, 2),
+        ('000001 c', 1, 2),
+        (second, 1, 1),
+        (second, 2, 2),
+    ]
+    assert _rows(detections) == [(first, 2, 2), ('000001 c', 1, 2), (second, 2, 2)]
+    assert detections.scores.tolist() == [0.2, 0.3, 0.2]
+    assert excluded == {(first, 2), (second, 2)}
+
+
+def test_standard_error_of_a_mean_over_videos():
+    """Against the closed form: the bootstrap's variance of a mean of n values is s^2 / n."""
+    rng = np.random.default_rng(1)
+    value_of = {f'v{i:02d}': rng.normal() for i in range(40)}
+    ground_truth = _boxes([(name, 1, 1, value) for name, value in value_of.items()])
+    result = bootstrap_over_videos(
+        lambda detections, gt, excluded: {'mean': gt.scores.mean()},
+        ground_truth,
+        ground_truth,
+        num_resamples=4000,
+    )['mean']
+    values = np.array(list(value_of.values()))
+    expected = values.std() / np.sqrt(len(values))
+    assert result['value'] == pytest.approx(values.mean())
+    assert result['se'] == pytest.approx(expected, rel=0.06)  # 5 standard errors of an SE
+    assert result['low'] == pytest.approx(values.mean() - 1.96 * expected, abs=0.25 * expected)
+    assert result['high'] == pytest.approx(values.mean() + 1.96 * expected, abs=0.25 * expected)
+
+
+def test_the_same_seed_gives_the_same_intervals():
+    def count(detections, ground_truth, excluded):
+        return {'rows': len(ground_truth.labels), 'excluded': len(excluded)}
+
+    args = (count, DETECTIONS, GROUND_TRUTH, frozenset({('b', 2)}))
+    first, again, other = (
+        bootstrap_over_videos(*args, num_resamples=50, seed=s) for s in (3, 3, 4)
+    )
+    assert first == again and first != other
+    assert first['rows']['value'] == 4 and first['excluded']['value'] == 1
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (dict(num_resamples=1), 'num_resamples must be at least 2, got 1'),
+        (dict(level=1.0), 'level must lie between 0 and 1, got 1.0'),
+    ],
+)
+def test_errors(options, message):
+    with pytest.raises(ValueError, match=message):
+        bootstrap_over_videos(lambda *_: {}, DETECTIONS, GROUND_TRUTH, **options)

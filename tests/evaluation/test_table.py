@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from mmlt.evaluation.table import print_table
+
+
+def _printed(metrics):
+    stream = io.StringIO()
+    print_table(metrics, Console(file=stream, width=100))
+    return stream.getvalue()
+
+
+def _cells(text):
+    rows = [line.replace('┃', '│').split('│') for line in text.splitlines()]
+    return [[cell.strip() for cell in row[1:-1]] for row in rows if len(row) > 2]
+
+
+def test_overall_and_groups():
+    means = {'mSAP': 0.478, 'frame_mAP': 0.167, 'mAUC': 0.777}
+    metrics = {
+        'protocol': 'official',
+        'per_class': {
+            'a': {'group': 'head', 'SAP': 0.5},
+            'b': {'group': 'tail', 'SAP': 0.25},
+            'c': {'group': 'tail', 'SAP': None},
+        },
+        **means,
+        'groups': {
+            'tail': {'num_classes': 2, **means, 'mSAP': 0.25},
+            'head': {'num_classes': 1, **means, 'mAUC': None},
+            'medium': {'num_classes': 0, 'mSAP': None, 'frame_mAP': None, 'mAUC': None},
+        },
+    }
+    text = _printed(metrics)
+    assert 'official protocol' in text
+    assert _cells(text) == [
+        ['classes', 'number', 'mSAP', 'frame-mAP', 'mAUC'],
+        ['all', '2 of 3', '47.8', '16.7', '77.7'],
+        ['head', '1', '47.8', '16.7', '–'],
+        ['tail', '1 of 2', '25.0', '16.7', '77.7'],
+    ]
+
+
+def test_without_groups(make_metrics):
+    assert [row[0] for row in _cells(_printed(make_metrics(with_counts=False)))] == [
+        'classes',
+        'all',
+    ]
+
+
+def test_prints_to_standard_output(make_metrics, capsys):
+    print_table(make_metrics())
+    assert 'medium' in capsys.readouterr().out

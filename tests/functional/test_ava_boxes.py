@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import csv
+import gzip
+
+import numpy as np
+import pytest
+
+from mmlt.functional import (
+    AVABoxes,
+    ava_boxes_from_arrays,
+    ava_boxes_from_score_matrix,
+    read_ava_csv,
+)
+
+ROW = 'clip,0902,0.1,0.2,0.3,0.4,5,0.5'
+
+
+def _reference_csv_module(path):
+    """Read with the standard library, a row at a time: names, timestamps, boxes, labels, scores."""
+    with open(path, encoding='utf-8', newline='') as file:
+        rows = [row for row in csv.reader(file) if row]
+    return (
+        [row[0] for row in rows],
+        [int(float(row[1])) for row in rows],
+        [[float(number) for number in row[2:6]] for row in rows],
+        [int(row[6]) for row in rows],
+        [float(row[7]) if len(row) == 8 else 1.0 for row in rows],
+    )
+
+
+def _assert_equals_csv_module(boxes, path):
+    names, timestamps, corners, labels, scores = _reference_csv_module(path)
+    assert boxes.video_names[boxes.video_index].tolist() == names
+    assert boxes.timestamps.tolist() == timestamps
+    assert boxes.boxes_xyxy_norm.tolist() == corners
+    assert boxes.labels.tolist() == labels
+    assert boxes.scores.tolist() == scores
+    dtypes = [np.asarray(field).dtype for field in boxes._replace(video_names=0)]
+    assert [dtypes[i] for i in (0, 2, 3, 4, 5)] == ['i4', 'i4', 'f8', 'i4', 'f8']
+
+
+def test_reads_what_the_file_says(tmp_path):
+    path = tmp_path / 'detections.csv'
+    path.write_text(
+        'b,0902,0.1,0.2,0.3,0.4,5,0.25\na,1000,0,0,1,1,80,1e-3\nb,903,.5,.5,.5,.6,1,1\n'
+    )
+    boxes = read_ava_csv(path)
+    assert isinstance(boxes, AVABoxes)
+    assert boxes.video_names.tolist() == ['b', 'a']
+    assert boxes.video_index.tolist() == [0, 1, 0]
+    assert boxes.timestamps.tolist() == [902, 1000, 903]
+    assert boxes.boxes_xyxy_norm.tolist() == [
+        [0.1, 0.2, 0.3, 0.4],
+        [0.0, 0.0, 1.0, 1.0],
+        [0.5, 0.5, 0.5, 0.6],
+    ]
+    assert boxes.labels.tolist() == [5, 80, 1]
+    assert boxes.scores.tolist() == [0.25, 0.001, 1.0]
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'clip,902,0.1,0.2,0.3,0.4,5',
+        'clip,902,0.1,0.2,0.3,0.4,5\nclip,904,0.1,0.2,0.3,0.4,5\n',
+        'clip,902.0,0.1,0.2,0.3,0.4,5,17\n',
+        ROW.replace('0.5', '1.0000') + '\r\n' + ROW + '\r\n',
+        '\n' + ROW + '\n\n' + ROW + '\n\n',
+        '"a, b",902,0.1,0.2,0.3,0.4,5,0.5\n',
+        'ünï 漢,902,-0.01,0.2,1.02,0.4,5,-3.5\n',
+        'NA,902,0.1,0.2,0.3,0.4,5,0.5\nnull,902,0.1,0.2,0.3,0.4,5,0.5\n',
+    ],
+    ids=['seven', 'newline', 'float-time', 'crlf', 'blank', 'quoted', 'unicode', 'null-names'],
+)
+def test_variants_equal_csv_module(tmp_path, text):
+    path = tmp_path / 'boxes.csv'
+    path.write_bytes(text.encode())
+    _assert_equals_csv_module(read_ava_csv(str(path)), path)
+
+
+def _long_file(path):
+    """Write more than one block of the reader, with videos that only appear late."""
+    rng = np.random.default_rng(20)
+    with open(path, 'w', encoding='utf-8') as file:
+        for i in range(50_000):
+            x, y = rng.random(2).tolist()
+            file.write(f'v{i // 9000},{900 + i % 7},{x!r},{y!r},{x + 1!r},{y + 1!r},{i % 80},{x}\n')
+
+
+def test_long_file_equals_csv_module(tmp_path):
+    path = tmp_path / 'long.csv'
+    _long_file(path)
+    _assert_equals_csv_module(read_ava_csv(path), path)
+
+
+def test_fault_far_into_a_long_file_is_found(tmp_path):
+    path = tmp_path / 'long.csv'
+    _long_file(path)
+    with open(path, 'a', encoding='utf-8') as file:
+        file.write('v9,902,0.1,0.2,0.3,nan,5,0.5\n')
+    with pytest.raises(ValueError, match="long.csv: line 50001: y2 is 'nan': it must be finite"):
+        read_ava_csv(path)
+
+
+def test_compressed_file(tmp_path):
+    path = tmp_path / 'boxes.csv.gz'
+    with gzip.open(path, 'wt') as file:
+        file.write(ROW)
+    assert read_ava_csv(path).scores.tolist() == [0.5]
+
+
+@pytest.mark.parametrize(
+    ('row', 'message'),
+    [
+        ('clip,902,0.1,0.2,0.3,0.4,5', 'line 3 has 7 columns where 8 columns are due'),
+        (ROW + ',1', 'line 3 has 9 columns where 8 columns are due'),
+        (ROW.replace('clip', ''), "line 3: video_id is '': it must not be empty"),
+        (ROW.replace('0902', 'x'), "line 3: timestamp is 'x': it must be a number"),
+        (ROW.replace('0902', '902.5'), "line 3: timestamp is '902.5': it must be a whole number"),
+        (ROW.replace('0902', '9' * 12), 'line 3: timestamp is .*: it must be a whole number'),
+        (ROW.replace('0902', 'nan'), "line 3: timestamp is 'nan': it must be finite"),
+        (ROW.replace('0.1', 'inf'), "line 3: x1 is 'inf': it must be finite"),
+        (ROW.replace('0.1', ''), "line 3: x1 is '': it must be a number"),
+        (ROW.replace('0.1', '0_1'), "line 3: x1 is '0_1': it must be a number"),
+        (ROW.replace('0.1', '0.31'), "line 3: x1 is '0.31': it must not exceed x2, 0.3"),
+        (ROW.replace('0.2', '0.41'), "line 3: y1 is '0.41': it must not exceed y2, 0.4"),
+        (ROW.replace('5,', '5.0,'), "line 3: label is '5.0': it must be written as a whole number"),
+        (ROW.replace('5,', 'walk,'), "line 3: label is 'walk': it must be a number"),
+        (ROW.replace('5,', '9876543210,'), "line 3: label is '9876543210'"),
+        (ROW.replace('5,0.5', '5,NaN'), "line 3: score is 'NaN': it must be finite"),
+        (ROW.replace('5,0.5', '5,-inf'), "line 3: score is '-inf': it must be finite"),
+        (ROW.replace('5,0.5', '5,'), "line 3: score is '': it must be a number"),
+    ],
+)
+def test_errors_name_file_line_field_and_value(tmp_path, row, message):
+    path = tmp_path / 'bad.csv'
+    path.write_text(f'{ROW}\n{ROW}\n{row}\n{ROW}\n')
+    with pytest.raises(ValueError, match=f'bad.csv: {message}'):
+        read_ava_csv(path)
+
+
+def test_line_numbers_count_blank_lines(tmp_path):
+    path = tmp_path / 'bad.csv'
+    path.write_text(f'\n{ROW}\n\n{ROW[:-3]}x\n')
+    with pytest.raises(ValueError, match="bad.csv: line 4: score is 'x'"):
+        read_ava_csv(path)
+
+
+def test_other_unreadable_files(tmp_path):
+    path = tmp_path / 'bad.csv'
+    path.write_text('\n  \n')
+    with pytest.raises(ValueError, match='bad.csv is empty'):
+        read_ava_csv(path)
+    path.write_text('clip,902\n')
+    with pytest.raises(ValueError, match='line 1 has 2 columns where 7 or 8 columns are due'):
+        read_ava_csv(path)
+    path.write_text('video_id,timestamp,x1,y1,x2,y2,label,score\n' + ROW)
+    with pytest.raises(ValueError, match="line 1: timestamp is 'timestamp'"):
+        read_ava_csv(path)
+    path.write_bytes(b'\xff' + ROW.encode())
+    with pytest.raises(ValueError, match='line 1: video_id is .* it must be UTF-8 text'):
+        read_ava_csv(path)
+    path.write_text(ROW + '\n"' + ROW * 5000)
+    with pytest.raises(ValueError, match='bad.csv: '):
+        read_ava_csv(path)
+    with pytest.raises(FileNotFoundError):
+        read_ava_csv(tmp_path / 'absent.csv')
+
+
+def test_from_arrays_by_hand():
+    boxes = ava_boxes_from_arrays(['b', 'a', 'b'], [3, 2, 1], [[0, 0, 1, 1]] * 3, [7, 8, 9])
+    assert boxes.video_names.tolist() == ['a', 'b']
+    assert boxes.video_index.tolist() == [1, 0, 1]
+    assert boxes.timestamps.tolist() == [3, 2, 1]
+    assert boxes.labels.tolist() == [7, 8, 9]
+    assert boxes.scores.tolist() == [1.0, 1.0, 1.0]
+    empty = ava_boxes_from_arrays([], [], [], [], [])
+    assert [len(field) for field in empty] == [0] * 6
+    assert empty.boxes_xyxy_norm.shape == (0, 4)
+
+
+def test_from_score_matrix_by_hand():
+    boxes = ava_boxes_from_score_matrix(
+        ['b', 'a'], [3, 2], [[0, 0, 1, 1], [0, 0, 0.5, 0.5]], [[0.1, 0.2], [0.3, 0.4]], [12, 5]
+    )
+    assert boxes.video_names[boxes.video_index].tolist() == ['b', 'b', 'a', 'a']
+    assert boxes.timestamps.tolist() == [3, 3, 2, 2]
+    assert boxes.boxes_xyxy_norm[:, 2].tolist() == [1.0, 1.0, 0.5, 0.5]
+    assert boxes.labels.tolist() == [12, 5, 12, 5]
+    assert boxes.scores.tolist() == [0.1, 0.2, 0.3, 0.4]
+    empty = ava_boxes_from_score_matrix([], [], [], np.zeros((0, 2)), [1, 2])
+    assert [len(field) for field in empty] == [0] * 6
+
+
+def test_errors_of_the_builders():
+    box = [[0, 0, 1, 1]]
+    with pytest.raises(ValueError, match='labels has 2 rows where video_ids has 1'):
+        ava_boxes_from_arrays(['a'], [1], box, [1, 2])
+    with pytest.raises(ValueError, match=r'timestamps\[0\] is .*1.5.*: it must be a whole number'):
+        ava_boxes_from_arrays(['a'], [1.5], box, [1])
+    with pytest.raises(ValueError, match='timestamps has 1 rows where video_ids has 2'):
+        ava_boxes_from_score_matrix(['a', 'b'], [1], box * 2, [[0.5], [0.5]], [3])
+    with pytest.raises(ValueError, match='class_ids holds 3 more than once'):
+        ava_boxes_from_score_matrix(['a'], [1], box, [[0.5, 0.6]], [3, 3])

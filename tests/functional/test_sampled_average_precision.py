@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import combinations
+from math import comb
+
+import numpy as np
+import pytest
+from scipy.stats import hypergeom
+
+from mmlt.functional import (
+    average_precision,
+    expected_sampled_average_precision,
+    sampled_average_precision,
+)
+
+
+def _reference_every_subset(scores, targets, interpolated=False):
+    """Average AP over every balanced pool there is, in exact fractions (one class)."""
+    positives = [s for s, t in zip(scores, targets) if t]
+    negatives = [s for s, t in zip(scores, targets) if not t]
+    subsets = list(combinations(negatives, min(len(positives), len(negatives))))
+    total = Fraction(0)
+    for drawn in subsets:
+        precision = []
+        retrieved = sorted((p for p in positives if p > -np.inf), reverse=True)
+        for k, score in enumerate(retrieved, start=1):
+            precision.append(Fraction(k, k + sum(d >= score for d in drawn)))
+        if interpolated:
+            precision = [max(precision[i:]) for i in range(len(precision))]
+        total += sum(precision) / len(positives)
+    return total / len(subsets)
+
+
+def _reference_exact_sum(scores, targets):
+    """Sum k / (k + h) over the hypergeometric law of h, in exact fractions (one class)."""
+    positives = sorted((s for s, t in zip(scores, targets) if t), reverse=True)
+    negatives = [s for s, t in zip(scores, targets) if not t]
+    num_drawn = min(len(positives), len(negatives))
+    total = Fraction(0)
+    for k, score in enumerate(positives, start=1):
+        if score == -np.inf:
+            continue
+        marked = sum(n >= score for n in negatives)
+        for h in range(num_drawn + 1):
+            ways = comb(marked, h) * comb(len(negatives) - marked, num_drawn - h)
+            total += Fraction(k, k + h) * Fraction(ways, comb(len(negatives), num_drawn))
+    return total / len(positives)
+
+
+def _reference_scipy_hypergeom(false_positives, num_negatives):
+    """The same sum in floating point, for classes too large for fractions."""
+    num_positives = len(false_positives)
+    num_drawn = min(num_positives, num_negatives)
+    h = np.arange(num_drawn + 1)
+    total = 0.0
+    for k, marked in enumerate(false_positives, start=1):
+        total += (hypergeom.pmf(h, num_negatives, marked, num_drawn) * k / (k + h)).sum()
+    return total / num_positives
+
+
+def _column(values):
+    return np.asarray(values)[:, None]
+
+
+def _one_class(rng, *, largest=9, num_levels=None):
+    size = rng.integers(2, largest)
+    scores = rng.normal(size=size) if num_levels is None else rng.integers(0, num_levels, size)
+    scores = np.where(rng.random(size) < 0.15, -np.inf, scores)
+    targets = rng.random(size) < 0.4
+    targets[rng.integers(size)] = True
+    return scores, targets
+
+
+def test_expected_by_hand():
+    # One positive below two of three negatives; one is drawn: 1/2 w.p. 2/3, else 1.
+    scores, targets = _column([0.9, 0.8, 0.7, 0.6]), _column([0, 0, 1, 0])
+    expected = expected_sampled_average_precision(scores, targets)
+    assert expected == pytest.approx([2 / 3], abs=1e-15)
+
+
+def test_expected_equals_every_subset():
+    rng = np.random.default_rng(7)
+    for num_levels in [None, 3] * 60:
+        scores, targets = _one_class(rng, num_levels=num_levels)
+        expected = expected_sampled_average_precision(_column(scores), _column(targets))
+        exact = float(_reference_every_subset(scores, targets))
+        assert expected == pytest.approx([exact], abs=1e-11)
+
+
+def test_expected_equals_exact_sum():
+    rng = np.random.default_rng(8)
+    for share in (0.02, 0.1, 0.3, 0.5, 0.7, 0.95):
+        scores, targets = rng.normal(size=150), rng.random(150) < share
+        targets[0] = True
+        scores += targets * rng.normal()
+        expected = expected_sampled_average_precision(_column(scores), _column(targets))
+        exact = float(_reference_exact_sum(scores, targets))
+        assert expected == pytest.approx([exact], abs=1e-11)
+
+
+@pytest.mark.parametrize(
+    ('num_positives', 'num_negatives', 'signal'),
+    [(30, 90_000, 0.0), (30, 90_000, 2.5), (60, 30_000, 1.0), (500, 700, 0.5), (900, 300, 1.0)],
+)
+def test_expected_equals_scipy_hypergeom(num_positives, num_negatives, signal):
+    rng = np.random.default_rng(9)
+    targets = np.arange(num_positives + num_negatives) < num_positives
+    scores = rng.normal(size=len(targets)) + signal * targets
+    best_first = np.sort(scores[targets])[::-1]
+    marked = [(scores[~targets] >= score).sum() for score in best_first]
+    expected = expected_sampled_average_precision(_column(scores), _column(targets))
+    exact = _reference_scipy_hypergeom(marked, num_negatives)
+    assert expected == pytest.approx([exact], abs=1e-9)
+
+
+def test_expected_is_plain_ap_where_every_negative_is_drawn():
+    # With P >= M all M negatives are in every pool; large enough for several chunks.
+    rng = np.random.default_rng(10)
+    targets = rng.random((40_000, 2)) < 0.6
+    scores = rng.normal(size=targets.shape) + 0.3 * targets
+    np.testing.assert_allclose(
+        expected_sampled_average_precision(scores, targets),
+        average_precision(scores, targets),
+        rtol=0,
+        atol=1e-12,
+    )
+
+
+def test_expected_of_a_scorer_without_signal():
+    # r + (1 - r) H_n / n over the balanced pool of n = 2P, r = (P - 1) / (n - 1).
+    rng = np.random.default_rng(11)
+    targets = np.zeros((200, 4000), dtype=bool)
+    targets[:16] = True
+    r, harmonic = 15 / 31, sum(1 / i for i in range(1, 33))
+    mean = expected_sampled_average_precision(rng.random(targets.shape), targets).mean()
+    assert mean == pytest.approx(r + (1 - r) * harmonic / 32, abs=0.004)
+
+
+@pytest.mark.parametrize('interpolated', [False, True])
+def test_sampled_approaches_every_subset(interpolated):
+    rng = np.random.default_rng(12)
+    for num_levels in (None, None, 3):
+        scores, targets = _one_class(rng, largest=12, num_levels=num_levels)
+        mean, std = sampled_average_precision(
+            _column(scores), _column(targets), num_trials=4000, interpolated=interpolated
+        )
+        exact = float(_reference_every_subset(scores, targets, interpolated))
+        assert abs(mean[0] - exact) <= 5 * std[0] / np.sqrt(4000) + 1e-12
+
+
+def test_sampled_std_by_hand():
+    # The pool's AP is 1 or 1/2, so with a share p of ones the std is sqrt(p (1 - p)) / 2.
+    scores, targets = _column([0.9, 0.8, 0.7]), _column([0, 1, 0])
+    mean, std = sampled_average_precision(scores, targets, num_trials=20)
+    share = (mean[0] - 0.5) / 0.5
+    assert 0 < share < 1
+    assert std == pytest.approx([np.sqrt(share * (1 - share)) / 2], abs=1e-12)
+
+
+def test_interpolated_by_hand():
+    # P = M, so every negative is drawn: precisions 1/2, 2/3, 3/4 become 3/4 at every level.
+    scores = _column([0.9, 0.8, 0.7, 0.6, 0.1, 0.0])
+    targets = _column([0, 1, 1, 1, 0, 0])
+    mean, std = sampled_average_precision(scores, targets, interpolated=True)
+    assert mean == pytest.approx([0.75], abs=1e-15)
+    assert std.tolist() == [0.0]
+
+
+def test_draws_depend_on_seed_and_column_alone():
+    rng = np.random.default_rng(13)
+    scores, targets = rng.normal(size=(60, 4)), rng.random((60, 4)) < 0.2
+    mean, std = sampled_average_precision(scores, targets, seed=3)
+    order = rng.permutation(60)
+    again = sampled_average_precision(scores[order], targets[order], seed=3)
+    assert np.array_equal(again.mean, mean)
+    assert np.array_equal(again.std, std)
+    first_two = sampled_average_precision(scores[:, :2], targets[:, :2], seed=3)
+    assert np.array_equal(first_two.mean, mean[:2])
+    assert not np.array_equal(sampled_average_precision(scores, targets, seed=4).mean, mean)
+
+
+def test_equal_columns_get_draws_of_their_own():
+    rng = np.random.default_rng(15)
+    scores, targets = rng.normal(size=(60, 1)), np.arange(60)[:, None] < 5
+    mean, _ = sampled_average_precision(np.repeat(scores, 2, 1), np.repeat(targets, 2, 1))
+    assert mean[0] != mean[1]
+
+
+def test_rows_outside_the_pool_do_not_matter():
+    rng = np.random.default_rng(14)
+    scores, targets = rng.normal(size=(60, 3)), rng.random((60, 3)) < 0.3
+    valid = np.repeat(rng.random((60, 1)) < 0.7, 3, axis=1)
+    inside = valid[:, 0]
+    for metric in (expected_sampled_average_precision, lambda *a: sampled_average_precision(*a)[0]):
+        assert np.array_equal(
+            metric(scores, targets, valid), metric(scores[inside], targets[inside])
+        )
+
+
+@pytest.mark.parametrize(
+    'metric',
+    [expected_sampled_average_precision, lambda *a: sampled_average_precision(*a).mean],
+    ids=['expected', 'sampled'],
+)
+def test_edges(metric):
+    inf = np.inf
+    assert np.isnan(metric([[0.1]], [[0]])).all()
+    # No negative: the share of the positives that were retrieved.
+    assert metric([[0.1], [-inf]], [[1], [1]]).tolist() == [0.5]
+    assert metric([[-inf], [0.0]], [[1], [0]]).tolist() == [0.0]
+    # One class without a positive and one never retrieved, beside an ordinary one.
+    scores = [[0.1, -inf, 0.3], [0.2, -inf, 0.1]]
+    values = metric(scores, [[0, 1, 1], [0, 0, 0]])
+    assert np.isnan(values[0])
+    assert values[1:].tolist() == [0.0, 1.0]
+    assert np.isnan(metric(np.zeros((0, 2)), np.zeros((0, 2), bool))).all()
+
+
+def test_errors():
+    with pytest.raises(ValueError, match=r'scores\[0, 0\] is nan'):
+        expected_sampled_average_precision([[np.nan]], [[1]])
+    with pytest.raises(ValueError, match=r'targets\[0, 0\] is 3'):
+        sampled_average_precision([[0.0]], [[3]])
+    with pytest.raises(ValueError, match='num_trials must be an integer of at least 1, got 0'):
+        sampled_average_precision([[0.0]], [[1]], num_trials=0)
+    with pytest.raises(ValueError, match='seed must be an integer of at least 0, got -1'):
+        sampled_average_precision([[0.0]], [[1]], seed=-1)
+    with pytest.raises(ValueError, match='seed must be an integer of at least 0, got 1.5'):
+        sampled_average_precision([[0.0]], [[1]], seed=1.5)

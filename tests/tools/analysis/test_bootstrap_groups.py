@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+TOOL = ROOT / 'tools' / 'analysis' / 'bootstrap_groups.py'
+WORLD = ROOT / 'tests' / 'data' / 'hand_world'
+
+
+@pytest.fixture
+def run(tmp_path):
+    spec = importlib.util.spec_from_file_location('bootstrap_groups', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    from mmlt.evaluation.ava_files import read_label_map
+
+    ids = sorted(read_label_map(WORLD / 'label_map.pbtxt'))
+    split = tmp_path / 'split.json'
+    split.write_text(json.dumps({'source': 'test', 'head': ids[:1], 'tail': ids[1:]}))
+
+    def _run(*options):
+        files = ('ground-truth', WORLD / 'ground_truth.csv', 'label-map', WORLD / 'label_map.pbtxt')
+        return module.main(
+            [
+                str(WORLD / 'detections.csv'),
+                f'--{files[0]}={files[1]}',
+                f'--{files[2]}={files[3]}',
+                f'--split={split}',
+                f'--out={tmp_path / "bootstrap.json"}',
+                *options,
+            ]
+        )
+
+    return _run
+
+
+def test_values_are_those_of_the_evaluation(run, tmp_path, capsys):
+    assert run('--num-resamples', '40') == 0
+    result = json.loads((tmp_path / 'bootstrap.json').read_text())
+    intervals = result['intervals']
+    # derived by hand in tests/evaluation/test_ava_evaluation.py
+    assert intervals['all/mSAP']['value'] == pytest.approx(7 / 9, abs=1e-12)
+    gap = intervals['head/mSAP']['value'] - intervals['tail/mSAP']['value']
+    assert intervals['head - tail/mSAP']['value'] == pytest.approx(gap)
+    for cell in intervals.values():
+        assert cell['low'] <= cell['high'] and cell['se'] >= 0
+    assert 'head - tail' in capsys.readouterr().out
+
+
+def test_an_existing_file_is_kept(run, tmp_path, capsys):
+    (tmp_path / 'bootstrap.json').write_text('mine')
+    assert run('--num-resamples', '40') == 2
+    assert 'bootstrap.json' in capsys.readouterr().err
+    assert (tmp_path / 'bootstrap.json').read_text() == 'mine'
+    assert run('--num-resamples', '40', '--overwrite') == 0

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mmlt.evaluation.detections_file import write_detections
+from mmlt.evaluation.draw import DETECTION_COLOR, GROUND_TRUTH_COLOR
+from mmlt.evaluation.frame_files import read_video, video_fps
+from mmlt.functional import read_ava_csv
+
+ROOT = Path(__file__).parents[3]
+TOOL = ROOT / 'tools' / 'analysis' / 'draw_detections.py'
+LABEL_MAP = 'item {\n  name: "sit"\n  id: 1\n}\nitem {\n  name: "stand"\n  id: 2\n}\n'
+
+
+@pytest.fixture
+def main(tmp_path):
+    """The tool on three seconds of frames, two a second, with a detection in the middle one."""
+    (tmp_path / 'map.pbtxt').write_text(LABEL_MAP)
+    (tmp_path / 'detections.csv').write_text(
+        'vid,0901,0.250,0.250,0.750,0.750,1,0.9\nvid,0902,0.250,0.250,0.750,0.750,1,0.2\n'
+    )
+    (tmp_path / 'gt.csv').write_text('vid,0900,0.250,0.250,0.750,0.750,2,7\n')
+    frames = tmp_path / 'frames'
+    frames.mkdir()
+    for number in range(1, 7):
+        cv2.imwrite(str(frames / f'img_{number:05d}.png'), np.full((60, 80, 3), 128, np.uint8))
+    spec = importlib.util.spec_from_file_location('draw_detections', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def _main(*options, detections='detections.csv', source=('--frames', frames, '--fps', '2')):
+        standard = ['--label-map', tmp_path / 'map.pbtxt', '--timestamp-start', '900']
+        arguments = [tmp_path / detections, *standard, '--video-id', 'vid', *source, *options]
+        return module.main([str(argument) for argument in arguments])
+
+    return _main
+
+
+def _colored(image, color, tolerance=0):
+    distance = np.abs(image.astype(int) - np.array(color)).max(axis=-1)
+    return int((distance <= tolerance).sum())
+
+
+def _images(folder):
+    return [cv2.imread(str(path)) for path in sorted(folder.iterdir())]
+
+
+def test_boxes_stay_for_their_second(main, tmp_path, capsys):
+    out = tmp_path / 'out'
+    assert main('--out', out, '--ground-truth', tmp_path / 'gt.csv') == 0
+    images = _images(out)
+    assert [_colored(image, DETECTION_COLOR) > 0 for image in images] == [False] * 2 + [
+        True, True, False, False]  # fmt: skip
+    assert [_colored(image, GROUND_TRUTH_COLOR) > 0 for image in images] == [True] * 2 + [False] * 4
+    assert images[0].shape == (480, 640, 3)
+    assert capsys.readouterr().out.endswith(f'drawn: {out}\n')
+
+
+def test_a_lower_threshold_shows_more(main, tmp_path):
+    assert main('--out', tmp_path / 'out', '--min-score', '0.1', '--scale', '1') == 0
+    images = _images(tmp_path / 'out')
+    assert [_colored(image, DETECTION_COLOR) > 0 for image in images] == [False] * 2 + [True] * 4
+    assert images[0].shape == (60, 80, 3)
+
+
+def test_video_in_and_out_and_parquet(main, tmp_path):
+    video = tmp_path / 'clip.mp4'
+    assert main('--out', video) == 0
+    assert video_fps(video) == 2
+    boxes = read_ava_csv(tmp_path / 'detections.csv')
+    write_detections(tmp_path / 'detections.parquet', boxes)
+    out = tmp_path / 'out.mp4'
+    source = ('--video', video, '--timestamp-start', '898', '--scale', '1')
+    assert main('--out', out, detections='detections.parquet', source=source) == 0
+    orange = [_colored(frame.image, DETECTION_COLOR, 40) for frame in read_video(out)]
+    assert len(orange) == 6  # 898 to 900: the boxes of 901 are the first drawing's alone
+    assert [count > 500 for count in orange] == [False] * 2 + [True] * 2 + [False] * 2
+
+
+def test_errors_are_one_line_and_nothing_is_overwritten(main, tmp_path, capsys):
+    (tmp_path / 'out').mkdir()
+    (tmp_path / 'out' / 'mine.txt').write_text('precious')
+    assert main('--out', tmp_path / 'out') == 2
+    assert 'the folder is not empty; pass --overwrite' in capsys.readouterr().err
+    assert main('--out', tmp_path / 'b', '--video-id', 'other') == 2
+    assert "no box of 'other'; there are videos vid" in capsys.readouterr().err
+    assert main('--out', tmp_path / 'c.mp4', '--start-index', '4') == 2
+    assert 'frame 1 is before start_index 4' in capsys.readouterr().err
+    assert not (tmp_path / 'c.mp4').exists()
+
+
+@pytest.mark.parametrize(
+    ('option', 'value', 'message'),
+    [
+        ('--fps', '0', '--fps must be positive'),
+        ('--top', '0', '--top must be positive'),
+        ('--out', 'drawn.avi', '--out must end in .mp4 or be a folder'),
+    ],
+)
+def test_refused_options(main, tmp_path, capsys, option, value, message):
+    with pytest.raises(SystemExit):
+        main('--out', tmp_path / 'out', option, value)
+    assert message in capsys.readouterr().err

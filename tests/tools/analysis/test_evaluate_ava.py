@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmlt.evaluation.detections_file import read_detections, write_detections
+
+ROOT = Path(__file__).parents[3]
+TOOL = ROOT / 'tools' / 'analysis' / 'evaluate_ava.py'
+WORLD = ROOT / 'tests' / 'data' / 'hand_world'
+DETECTIONS = str(WORLD / 'detections.csv')
+GROUND_TRUTH = str(WORLD / 'ground_truth.csv')
+LABEL_MAP = str(WORLD / 'label_map.pbtxt')
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Run the tool on the hand-made world; later options win over the standard ones."""
+    spec = importlib.util.spec_from_file_location('evaluate_ava', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def _run(*options, detections=DETECTIONS):
+        standard = ['--ground-truth', GROUND_TRUTH, '--label-map', LABEL_MAP]
+        return module.main([str(detections), *standard, '--out', str(tmp_path / 'run'), *options])
+
+    return _run
+
+
+def _metrics(tmp_path) -> dict:
+    return json.loads((tmp_path / 'run' / 'metrics.json').read_text())
+
+
+def test_hand_made_world(run, tmp_path, capsys):
+    # The numbers are derived in tests/evaluation/test_ava_evaluation.py.
+    options = (
+        '--train-annotations',
+        str(WORLD / 'train.csv'),
+        '--head-min',
+        '2',
+        '--tail-max',
+        '0',
+    )
+    assert run(*options) == 0
+    metrics = _metrics(tmp_path)
+    assert metrics['mSAP'] == pytest.approx(7 / 9, abs=1e-12)
+    assert metrics['groups']['medium']['mSAP'] == pytest.approx(17 / 24, abs=1e-12)
+    assert metrics['train_counts_source'] == 'label rows of train.csv'
+    files = sorted(os.listdir(tmp_path / 'run'))
+    assert files == ['metrics.json', 'per_class.csv', 'report.html']
+    printed = capsys.readouterr()
+    assert 'medium' in printed.out
+    assert 'training counts: label rows of train.csv' in printed.out
+    assert printed.out.endswith(f'report: {tmp_path / "run" / "report.html"}\n')
+    assert printed.err == ''
+
+
+def test_parquet_gives_what_the_csv_gives(run, tmp_path):
+    parquet = tmp_path / 'detections.parquet'
+    write_detections(parquet, read_detections(DETECTIONS))
+    assert run() == 0
+    from_csv = _metrics(tmp_path)
+    assert run('--overwrite', detections=parquet) == 0
+    assert _metrics(tmp_path) == from_csv
+
+
+def test_options_reach_the_evaluation(run, tmp_path):
+    split = tmp_path / 'split.json'
+    split.write_text(json.dumps({'source': 'by hand', 'head': [1, 7], 'tail': [2, 5]}))
+    options = ['--exclude', str(WORLD / 'excluded.csv'), '--split', str(split)]
+    options += ['--protocol', 'official', '--capacity', 'all', '--num-trials', '4', '--seed', '9']
+    assert run(*options, '--pool', 'detections') == 0
+    metrics = _metrics(tmp_path)
+    assert metrics['protocol'] == 'official'
+    assert metrics['capacity'] is None
+    assert (metrics['num_trials'], metrics['seed'], metrics['pool']) == (4, 9, 'detections')
+    assert list(metrics['groups']) == ['head', 'tail']
+    assert metrics['split_source'] == 'by hand'
+    assert metrics['num_keyframes'] == 2
+
+
+def test_builtin_counts_name_their_source(run, tmp_path, capsys):
+    label_map = tmp_path / 'ava.pbtxt'
+    label_map.write_text('item { name: "stand" id: 12 }\nitem { name: "sit" id: 11 }')
+    paths = {}
+    for name, path in (('detections', DETECTIONS), ('truth', GROUND_TRUTH)):
+        rows = [line.split(',') for line in Path(path).read_text().splitlines()]
+        rows = [[*row[:6], {'1': '12', '2': '11'}.get(row[6], '80'), *row[7:]] for row in rows]
+        paths[name] = tmp_path / f'{name}.csv'
+        paths[name].write_text(''.join(','.join(row) + '\n' for row in rows))
+    options = ('--ground-truth', str(paths['truth']), '--label-map', str(label_map))
+    assert run(*options, '--train-counts', 'ava_v2.2', detections=paths['detections']) == 0
+    metrics = _metrics(tmp_path)
+    assert metrics['per_class']['stand']['num_train'] == 166357
+    assert metrics['per_class']['sit']['group'] == 'head'
+    printed = capsys.readouterr()
+    assert 'training counts: Arnab et al. 2022, Table 9' in printed.out
+    # One sentence a file on the rows of other classes.
+    assert printed.err.count('warning: ') == 2
+    assert '8 of 16 rows carry a class id outside the label map' in printed.err
+
+
+def test_existing_results_need_overwrite(run, tmp_path, capsys):
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run' / 'report.html').write_text('mine')
+    assert run() == 2
+    assert 'report.html: exists already; pass --overwrite' in capsys.readouterr().err
+    assert os.listdir(tmp_path / 'run') == ['report.html']
+    assert run('--overwrite') == 0
+    assert 'html' in (tmp_path / 'run' / 'report.html').read_text()
+
+
+def _file(tmp_path, name, text) -> str:
+    (tmp_path / name).write_text(text)
+    return str(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ('option', 'text', 'message'),
+    [
+        ('--label-map', 'item { id: 1 }', 'input, line 1: the item that ends here (id 1) has no'),
+        ('--ground-truth', 'v,1,0,0,1,1\n', 'input'),
+        ('--ground-truth', 'x,1,0,0,1,1,1,0\n', 'none of its keyframes is in'),
+        ('--exclude', 'v;1\n', 'input, line 1: expected video_id,timestamp'),
+        ('--train-counts', '{}', 'input: field classes is not a list'),
+        ('--train-annotations', 't,1,0,0,1,1,3,0\n', 'input, line 1: class id 3 is not in'),
+        ('--split', '{"head": [1, 2, 5], "tail": []}', 'input: class 7 left out'),
+    ],
+)
+def test_bad_input_is_one_clear_line(run, tmp_path, capsys, option, text, message):
+    assert run(option, _file(tmp_path, 'input', text)) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith('error: ')
+    assert error.count('\n') == 1
+    assert not (tmp_path / 'run').exists()
+
+
+def test_a_missing_file_is_one_clear_line(run, tmp_path, capsys):
+    assert run(detections=tmp_path / 'gone.csv') == 2
+    error = capsys.readouterr().err
+    assert 'gone.csv' in error
+    assert error.count('\n') == 1
+
+
+def test_as_a_command(tmp_path):
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
+    command = [sys.executable, str(TOOL), DETECTIONS, '--ground-truth', GROUND_TRUTH]
+    command += ['--label-map', str(tmp_path / 'gone.pbtxt'), '--out', str(tmp_path / 'run')]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert 'gone.pbtxt' in done.stderr
+    assert 'Traceback' not in done.stderr

@@ -1,0 +1,111 @@
+"""Head, medium and tail of one run with intervals from a bootstrap over videos.
+
+Examples:
+    python tools/analysis/bootstrap_groups.py RUN/detections.parquet --out RUN/bootstrap.json \
+        --ground-truth test.csv --label-map label_map.pbtxt --split split.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from mmlt.evaluation.ava_evaluation import evaluate_ava
+from mmlt.evaluation.ava_files import read_excluded_timestamps, read_label_map, read_split
+from mmlt.evaluation.bootstrap import bootstrap_over_videos
+from mmlt.evaluation.detections_file import read_detections
+from mmlt.evaluation.safe_write import new_file
+from mmlt.functional import read_ava_csv
+
+MEASURES = ('frame_mAP', 'mSAP', 'mAUC')
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('detections', help='.parquet or .csv, every detection')
+    parser.add_argument('--ground-truth', required=True, help='annotations of the split (CSV)')
+    parser.add_argument('--label-map', required=True, help='the classes to evaluate (pbtxt)')
+    parser.add_argument('--split', required=True, help='head / medium / tail (split.json)')
+    parser.add_argument('--exclude', help='keyframes to leave out (CSV of video_id,timestamp)')
+    parser.add_argument('--num-resamples', type=int, default=200)
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--out', required=True, help='JSON file to write')
+    parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
+    return parser.parse_args(argv)
+
+
+def compute(args: argparse.Namespace) -> dict:
+    """Read the inputs and run the bootstrap."""
+    label_map = read_label_map(args.label_map)
+    excluded = read_excluded_timestamps(args.exclude) if args.exclude else frozenset()
+    split = read_split(args.split, label_map)
+    bar = iter(track(range(args.num_resamples + 1), 'resampling', console=Console(stderr=True)))
+
+    def evaluate(detections, ground_truth, excluded) -> dict[str, float]:
+        next(bar)
+        metrics = evaluate_ava(
+            detections, ground_truth, label_map, excluded=excluded, split=split, num_trials=1
+        )
+        numbers = {f'all/{name}': metrics[name] for name in MEASURES}
+        for group, summary in metrics['groups'].items():
+            numbers.update({f'{group}/{name}': summary[name] for name in MEASURES})
+        numbers = {key: math.nan if value is None else value for key, value in numbers.items()}
+        for name in MEASURES:
+            numbers[f'head - tail/{name}'] = numbers[f'head/{name}'] - numbers[f'tail/{name}']
+        return numbers
+
+    intervals = bootstrap_over_videos(
+        evaluate,
+        read_detections(args.detections),
+        read_ava_csv(args.ground_truth),
+        excluded,
+        num_resamples=args.num_resamples,
+        seed=args.seed,
+    )
+    next(bar, None)
+    return {'num_resamples': args.num_resamples, 'seed': args.seed, 'intervals': intervals}
+
+
+def print_intervals(result: dict) -> None:
+    """Print one row a group, value and 95% interval for each measure."""
+    table = Table(title=f'in percent, 95% over {result["num_resamples"]} resamples of the videos')
+    table.add_column('classes')
+    for name in MEASURES:
+        table.add_column(name, justify='right')
+    for group in dict.fromkeys(key.split('/')[0] for key in result['intervals']):
+        cells = [result['intervals'][f'{group}/{name}'] for name in MEASURES]
+        texts = [
+            f'{100 * cell["value"]:.1f} [{100 * cell["low"]:.1f}, {100 * cell["high"]:.1f}]'
+            for cell in cells
+        ]
+        table.add_row(group, *texts)
+    Console().print(table)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; returns the exit code."""
+    args = parse_args(argv)
+    try:
+        result = compute(args)
+        with new_file(args.out, overwrite=args.overwrite) as path:
+            path.write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
+    except (OSError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    print_intervals(result)
+    print(f'intervals: {args.out}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""Draw detections (orange, with scores) and ground truth (green) on the frames of one video.
+
+The boxes of a keyframe stay for its second. Examples:
+    python tools/analysis/draw_detections.py detections.parquet --label-map MAP.pbtxt \
+        --video clip.mp4 --video-id 1j20qq1JyX4 --timestamp-start 900 --out drawn.mp4
+    python tools/analysis/draw_detections.py detections.csv --label-map MAP.pbtxt \
+        --frames rawframes/1j20qq1JyX4 --fps 30 --video-id 1j20qq1JyX4 --timestamp-start 900 \
+        --ground-truth GT.csv --out drawn/
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich.progress import track
+
+from mmlt.evaluation.ava_files import read_label_map
+from mmlt.evaluation.detections_file import read_detections
+from mmlt.evaluation.draw import draw_keyframe, group_persons
+from mmlt.evaluation.frame_files import (
+    Frame,
+    read_frame_folder,
+    read_video,
+    video_fps,
+    write_frame_folder,
+    write_video,
+)
+from mmlt.functional import read_ava_csv
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('detections', help='.csv or .parquet')
+    parser.add_argument('--label-map', required=True, help='AVA label map (.pbtxt)')
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument('--video', help='video file')
+    source.add_argument('--frames', help='folder of images whose names end in the frame number')
+    parser.add_argument('--video-id', required=True, help='the video in the detections')
+    parser.add_argument(
+        '--timestamp-start', type=int, required=True, help='timestamp of the first frame, s'
+    )
+    parser.add_argument('--fps', type=float, help="default: the video's own; 30 for --frames")
+    parser.add_argument('--start-index', type=int, default=1, help='number of the first frame')
+    parser.add_argument('--min-score', type=float, default=0.3, help='default: %(default)s')
+    parser.add_argument('--top', type=int, default=3, help='labels a box, default: %(default)s')
+    parser.add_argument('--ground-truth', help='annotations (.csv)')
+    parser.add_argument('--scale', type=int, help='enlarge frames; default: until text fits')
+    parser.add_argument('--out', required=True, help='an .mp4, or a folder for images')
+    parser.add_argument('--overwrite', action='store_true')
+    args = parser.parse_args(argv)
+    for name, low in (('fps', 1e-6), ('top', 1), ('scale', 1)):
+        value = getattr(args, name)
+        if value is not None and value < low:
+            parser.error(f'--{name} must be positive, got {value}')
+    if Path(args.out).suffix.lower() in ('.avi', '.mkv', '.mov', '.webm'):
+        parser.error(f'--out must end in .mp4 or be a folder, got {args.out}')
+    return args
+
+
+def draw_frames(args: argparse.Namespace, fps: float) -> Iterator[Frame]:
+    """The frames of the source, drawn on."""
+    label_map = read_label_map(args.label_map)
+    detections = group_persons(
+        read_detections(args.detections), args.video_id, min_score=args.min_score, top=args.top
+    )
+    ground_truth = {}
+    if args.ground_truth:
+        ground_truth = group_persons(read_ava_csv(args.ground_truth), args.video_id)
+    if args.video:
+        frames = read_video(args.video)
+    else:
+        frames = read_frame_folder(args.frames, start_index=args.start_index)
+    for frame in frames:
+        second = args.timestamp_start + int(frame.index / fps + 1e-6)
+        persons = (detections.get(second, ()), ground_truth.get(second, ()))
+        image = draw_keyframe(frame.image, *persons, label_map, scale=args.scale)
+        yield frame._replace(image=image)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; returns the exit code."""
+    args = parse_args(argv)
+    try:
+        fps = args.fps or (video_fps(args.video) if args.video else 30.0)
+        frames = track(draw_frames(args, fps), description='drawing', total=None)
+        if args.out.endswith('.mp4'):
+            write_video(args.out, frames, fps, overwrite=args.overwrite)
+        else:
+            write_frame_folder(args.out, frames, overwrite=args.overwrite)
+    except (OSError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    print(f'drawn: {args.out}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""Judge the detections of any AVA-style run: frame-AP, sampled AP and ROC-AUC, class by class.
+
+Writes metrics.json, per_class.csv and report.html.
+
+Example:
+    python tools/analysis/evaluate_ava.py detections.csv --ground-truth ava_val_v2.2.csv \
+        --label-map ava_action_list_v2.2_for_activitynet_2019.pbtxt \
+        --exclude ava_val_excluded_timestamps_v2.2.csv --train-counts ava_v2.2 --out results/run1
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmlt.evaluation.ava_evaluation import (
+    METRICS_FILE,
+    PER_CLASS_FILE,
+    evaluate_ava,
+    write_results,
+)
+from mmlt.evaluation.ava_files import (
+    count_training_boxes,
+    read_class_counts,
+    read_excluded_timestamps,
+    read_label_map,
+    read_split,
+    unknown_label_warning,
+)
+from mmlt.evaluation.detections_file import read_detections
+from mmlt.evaluation.report import build_report
+from mmlt.evaluation.table import print_table
+from mmlt.functional import AVABoxes, read_ava_csv
+
+REPORT_FILE = 'report.html'
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'detections',
+        help='.parquet (dump= of mmlt.AVALongTailMetric) or .csv; a CSV that was thresholded or '
+        'rounded on the way keeps its frame-AP, but not its sampled AP',
+    )
+    parser.add_argument('--ground-truth', required=True, help='annotations of the split (CSV)')
+    parser.add_argument('--label-map', required=True, help='the classes to evaluate (pbtxt)')
+    parser.add_argument('--exclude', help='keyframes to leave out (CSV of video_id,timestamp)')
+    counts = parser.add_mutually_exclusive_group()
+    counts.add_argument('--train-annotations', help='training annotations (CSV), to be counted')
+    counts.add_argument('--train-counts', help="counts.json, or 'ava_v2.2': the counts of AVA v2.2")
+    parser.add_argument('--split', help='head / medium / tail as a file (split.json)')
+    parser.add_argument('--head-min', type=int, default=10_000, help='head: more boxes than this')
+    parser.add_argument('--tail-max', type=int, default=999, help='tail: at most so many boxes')
+    parser.add_argument('--protocol', choices=('mmaction2', 'official'), default='mmaction2')
+    parser.add_argument(
+        '--capacity',
+        type=_capacity,
+        default=50,
+        help="best-scored rows kept of a keyframe, or 'all' (protocol official only)",
+    )
+    parser.add_argument('--num-trials', type=int, default=15, help='trials of the sampled form')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the sampled form')
+    parser.add_argument('--pool', choices=('boxes', 'detections'), default='boxes')
+    parser.add_argument('--out', required=True, help='folder to write to')
+    parser.add_argument('--overwrite', action='store_true', help='replace existing files')
+    return parser.parse_args(argv)
+
+
+def _capacity(text: str) -> int | None:
+    return None if text == 'all' else int(text)
+
+
+def evaluate(args: argparse.Namespace) -> dict:
+    """Read the inputs, say what is odd about them, evaluate."""
+    label_map = read_label_map(args.label_map)
+    detections = read_detections(args.detections)
+    ground_truth = read_ava_csv(args.ground_truth)
+    for path, boxes in ((args.detections, detections), (args.ground_truth, ground_truth)):
+        warning = unknown_label_warning(boxes, label_map, path)
+        if warning:
+            print(f'warning: {warning}', file=sys.stderr)
+    if not _keyframes(detections) & _keyframes(ground_truth):
+        raise ValueError(
+            f'{args.detections}: none of its keyframes is in {args.ground_truth}; is it another '
+            'split?'
+        )
+    train_counts = None
+    if args.train_annotations:
+        train_counts = count_training_boxes(args.train_annotations, label_map)
+    elif args.train_counts:
+        train_counts = read_class_counts(args.train_counts, label_map)
+    return evaluate_ava(
+        detections,
+        ground_truth,
+        label_map,
+        excluded=read_excluded_timestamps(args.exclude) if args.exclude else None,
+        protocol=args.protocol,
+        capacity=args.capacity,
+        train_counts=train_counts,
+        split=read_split(args.split, label_map) if args.split else None,
+        head_min=args.head_min,
+        tail_max=args.tail_max,
+        num_trials=args.num_trials,
+        seed=args.seed,
+        pool=args.pool,
+    )
+
+
+def _keyframes(boxes: AVABoxes) -> set[tuple[str, int]]:
+    names = boxes.video_names
+    pairs = set(zip(boxes.video_index.tolist(), boxes.timestamps.tolist()))
+    return {(names[index], timestamp) for index, timestamp in pairs}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; returns the exit code."""
+    args = parse_args(argv)
+    out_dir = Path(args.out)
+    try:
+        for name in (METRICS_FILE, PER_CLASS_FILE, REPORT_FILE):
+            if (out_dir / name).exists() and not args.overwrite:
+                raise FileExistsError(f'{out_dir / name}: exists already; pass --overwrite')
+        metrics = evaluate(args)
+        write_results(metrics, out_dir, overwrite=args.overwrite)
+        report = out_dir / REPORT_FILE
+        build_report([out_dir], report, overwrite=args.overwrite)
+    except (OSError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    print_table(metrics)
+    if metrics['train_counts_source']:
+        print(f'training counts: {metrics["train_counts_source"]}')
+    if metrics['split_source']:
+        print(f'split: {metrics["split_source"]}')
+    print(f'report: {report}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
