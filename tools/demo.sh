@@ -23,4 +23,5 @@ tools/dist_test.sh $CONFIG "$(cat "$RUN/last_checkpoint")" "$RANKS" --work-dir "
     --cfg-options test_evaluator.out_dir="$RUN/test" test_evaluator.dump=detections.parquet
 
 say "4/4 the report"
-"$PYTHON" tools/analysis/report.py "$RUN/test"
+"$PYTHON" tools/analysis/report.py "$RUN/test" --names "baseline, seed $SEED" \
+    --title "A long tail in the toy world"

@@ -6,7 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._keyframes import KeyframeKeys, class_indices, look_up, order_of_appearance
+from ._keyframes import (
+    KeyframeKeys,
+    best_first_by_keyframe,
+    class_indices,
+    look_up,
+    order_of_appearance,
+)
 from .ava_boxes import AVABoxes
 
 
@@ -86,7 +92,7 @@ def _drop_beyond_capacity(
     rows = rows[count[frames[rows]] > capacity]
     if not len(rows):
         return
-    by_score = rows[np.lexsort((-detections.scores[rows], frames[rows]))]
+    by_score = rows[best_first_by_keyframe(frames[rows], detections.scores[rows])]
     border = np.full(len(count), -np.inf)
     is_border = _position_in_group(frames[by_score]) == capacity - 1
     border[frames[by_score[is_border]]] = detections.scores[by_score[is_border]]

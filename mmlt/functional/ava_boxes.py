@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv as pa_csv
 
-from ._ava_csv_faults import FIELDS, find_fault
+from ._ava_csv import measure, open_batches, raise_fault
 from ._checks import check_class_ids
 
 _INT32 = np.iinfo(np.int32)
@@ -179,7 +177,7 @@ def read_ava_csv(path: str | os.PathLike) -> AVABoxes:
         ([902], [12], [0.75])
     """
     path = os.fspath(path)
-    num_columns, max_rows = _measure(path)
+    num_columns, max_rows = measure(path)
     columns = AVABoxes(
         np.empty(max_rows, np.int32),
         np.empty(0, np.str_),
@@ -191,47 +189,15 @@ def read_ava_csv(path: str | os.PathLike) -> AVABoxes:
     code_of_name: dict = {}
     num_rows = 0
     try:
-        for batch in _open_batches(path, num_columns):
+        for batch in open_batches(path, num_columns):
             rows = slice(num_rows, num_rows + batch.num_rows)
             if not _fill(columns, rows, batch, code_of_name):
-                _raise_fault(path, 'it holds a value that is out of range')
+                raise_fault(path, 'it holds a value that is out of range')
             num_rows += batch.num_rows
     except pa.ArrowInvalid as error:
-        _raise_fault(path, str(error), error)
+        raise_fault(path, str(error), error)
     names = np.array(list(code_of_name), dtype=np.str_)
     return AVABoxes(*(column[:num_rows] for column in columns))._replace(video_names=names)
-
-
-def _measure(path: str) -> tuple[int, int]:
-    """Count the columns of the first row, and the lines: no file has more rows than lines."""
-    num_lines = 1
-    with pa.input_stream(path) as stream:
-        head = stream.read(1 << 16)
-        if not head.strip():
-            raise ValueError(f'{path} is empty: an AVA file has one row for each box and label')
-        block = head
-        while block:
-            num_lines += block.count(b'\n') + block.count(b'\r')
-            block = stream.read(1 << 22)
-    first_line = head.decode('utf-8', errors='replace').strip().splitlines()[0]
-    num_columns = len(next(csv.reader([first_line])))
-    if num_columns not in (7, 8):
-        _raise_fault(path, f'its first row has {num_columns} columns')
-    return num_columns, num_lines
-
-
-def _open_batches(path: str, num_columns: int) -> pa_csv.CSVStreamingReader:
-    types: list[pa.DataType] = [pa.dictionary(pa.int32(), pa.string())]
-    types += [pa.float64()] * 5 + [pa.int32(), pa.float64()]
-    names = list(FIELDS[:num_columns])
-    return pa_csv.open_csv(
-        path,
-        read_options=pa_csv.ReadOptions(column_names=names, use_threads=False),
-        # Nothing is a null: a video may be called NA, and an empty number is an error.
-        convert_options=pa_csv.ConvertOptions(
-            column_types=dict(zip(names, types)), null_values=[], strings_can_be_null=False
-        ),
-    )
 
 
 def _fill(columns: AVABoxes, rows: slice, batch: pa.RecordBatch, code_of_name: dict) -> bool:
@@ -258,11 +224,6 @@ def _fill(columns: AVABoxes, rows: slice, batch: pa.RecordBatch, code_of_name: d
         and (boxes[:, 1] <= boxes[:, 3]).all()
         and np.isfinite(columns.scores[rows]).all()
     )
-
-
-def _raise_fault(path: str, summary: str, cause: Exception | None = None) -> NoReturn:
-    """Raise the error that names line, field and value; the slow search runs only now."""
-    raise ValueError(find_fault(path) or f'{path} cannot be read: {summary}') from cause
 
 
 def _as_int32(name: str, values: np.ndarray) -> np.ndarray:

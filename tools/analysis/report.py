@@ -1,5 +1,7 @@
 """Write one HTML file about one run, or about several beside each other, that opens offline.
 
+Also prints the head / medium / tail table of each.
+
 A run is a folder with a metrics.json, as evaluate_ava.py and mmlt.AVALongTailMetric write it.
 Examples:
     python tools/analysis/report.py work_dirs/baseline
@@ -14,6 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmlt.evaluation.report import build_report
+from mmlt.evaluation.run_metrics import read_run
+from mmlt.evaluation.table import print_table
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -44,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ImportError, OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
+    for run in args.runs:
+        print_table(read_run(run).metrics)
     print(f'report: {path}')
     return 0
 

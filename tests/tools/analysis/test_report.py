@@ -35,7 +35,9 @@ def run(tmp_path):
 
 def test_one_run_gets_its_report_beside_its_metrics(main, run, capsys):
     assert main(run) == 0
-    assert capsys.readouterr().out == f'report: {run / "report.html"}\n'
+    printed = capsys.readouterr().out
+    assert printed.endswith(f'report: {run / "report.html"}\n')
+    assert 'mSAP' in printed and '50.0' in printed  # the table
     assert 'Long-tail report: run' in (run / 'report.html').read_text(encoding='utf-8')
     assert main(run / 'metrics.json', '--overwrite') == 0
 

@@ -1,4 +1,4 @@
-"""Find the line and the field that make a CSV in AVA's format unreadable."""
+"""Open a CSV in AVA's format, or say which line and field make it unreadable."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import io
 import math
 import re
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pyarrow as pa
+from pyarrow import csv as pa_csv
 
 FIELDS = ('video_id', 'timestamp', 'x1', 'y1', 'x2', 'y2', 'label', 'score')
 
@@ -18,7 +20,45 @@ _NUMBER_CHARACTERS = re.compile(r'[\s0-9a-zA-Z.+-]+')
 _INTEGER = re.compile(r'\s*-?[0-9]+\s*')
 
 
-def find_fault(path: str) -> str | None:
+def measure(path: str) -> tuple[int, int]:
+    """Count the columns of the first row, and the lines: no file has more rows than lines."""
+    num_lines = 1
+    with pa.input_stream(path) as stream:
+        head = stream.read(1 << 16)
+        if not head.strip():
+            raise ValueError(f'{path} is empty: an AVA file has one row for each box and label')
+        block = head
+        while block:
+            num_lines += block.count(b'\n') + block.count(b'\r')
+            block = stream.read(1 << 22)
+    first_line = head.decode('utf-8', errors='replace').strip().splitlines()[0]
+    num_columns = len(next(csv.reader([first_line])))
+    if num_columns not in (7, 8):
+        raise_fault(path, f'its first row has {num_columns} columns')
+    return num_columns, num_lines
+
+
+def open_batches(path: str, num_columns: int) -> pa_csv.CSVStreamingReader:
+    """Stream the rows in blocks, so that no more than one stands beside the result in memory."""
+    types: list[pa.DataType] = [pa.dictionary(pa.int32(), pa.string())]
+    types += [pa.float64()] * 5 + [pa.int32(), pa.float64()]
+    names = list(FIELDS[:num_columns])
+    return pa_csv.open_csv(
+        path,
+        read_options=pa_csv.ReadOptions(column_names=names, use_threads=False),
+        # Nothing is a null: a video may be called NA, and an empty number is an error.
+        convert_options=pa_csv.ConvertOptions(
+            column_types=dict(zip(names, types)), null_values=[], strings_can_be_null=False
+        ),
+    )
+
+
+def raise_fault(path: str, summary: str, cause: Exception | None = None) -> NoReturn:
+    """Raise the error that names line, field and value; the slow search runs only now."""
+    raise ValueError(_find_fault(path) or f'{path} cannot be read: {summary}') from cause
+
+
+def _find_fault(path: str) -> str | None:
     """Describe the first fault in a CSV of AVA's format, or return None if none is found."""
     num_columns = None
     try:
