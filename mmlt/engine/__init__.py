@@ -1,0 +1,5 @@
+"""Hooks of scope ``mmlt``."""
+
+from mmlt.engine.hooks import ResumeStateHook, SafeCheckpointHook
+
+__all__ = ['ResumeStateHook', 'SafeCheckpointHook']

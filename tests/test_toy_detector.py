@@ -1,0 +1,110 @@
+"""The demo in small: toy world -> two-rank training -> test, through the launch scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mmengine.runner  # noqa: F401  (what is imported is what mmlt lets torch.load read)
+import psutil
+import pytest
+import torch
+
+import mmlt  # noqa: F401
+
+ROOT = Path(__file__).parents[1]
+CONFIG = ROOT / 'configs' / 'toy' / 'slowonly_toy_ava.py'
+ENV = {**os.environ, 'PYTHON': sys.executable, 'OMP_NUM_THREADS': '1', 'PYTHONWARNINGS': 'ignore'}
+SMALL = [
+    'train_cfg.max_epochs=2',
+    'train_dataloader.batch_size=4',
+    'default_hooks.checkpoint.by_epoch=False',
+    'default_hooks.checkpoint.interval=2',
+    'default_hooks.checkpoint.max_keep_ckpts=1',
+]
+
+
+@pytest.fixture(scope='module')
+def world(tmp_path_factory):
+    """A working directory with a toy world of 2% of the boxes under data/toy."""
+    folder = tmp_path_factory.mktemp('toy')
+    tool = ROOT / 'tools' / 'data' / 'make_toy_world.py'
+    command = [sys.executable, tool, '--out', 'data/toy', '--parts', 'ava', '--scale', '0.02']
+    subprocess.run(command, cwd=folder, env=ENV, check=True)
+    return folder
+
+
+def _train_command(work_dir, *options, ranks=2):
+    tool = ROOT / 'tools' / 'dist_train.sh'
+    arguments = [CONFIG, str(ranks), '--work-dir', work_dir, '--no-validate', *options]
+    return [str(x) for x in (tool, *arguments, '--cfg-options', *SMALL)]
+
+
+def _test(world, checkpoint, ranks, out):
+    tool = ROOT / 'tools' / 'dist_test.sh'
+    options = [f'test_evaluator.out_dir={out}', 'test_evaluator.dump=detections.parquet']
+    command = [tool, CONFIG, checkpoint, ranks, '--work-dir', out, '--cfg-options', *options]
+    subprocess.run([str(x) for x in command], cwd=world, env=ENV, check=True)
+    return json.loads((Path(out) / 'metrics.json').read_text())
+
+
+def _weights(work_dir):
+    path = (Path(work_dir) / 'last_checkpoint').read_text()
+    return torch.load(path, map_location='cpu', weights_only=True)['state_dict']
+
+
+@pytest.fixture(scope='module')
+def trained(world):
+    """The work dir of an uninterrupted run of two ranks."""
+    work_dir = world / 'whole'
+    subprocess.run(_train_command(work_dir), cwd=world, env=ENV, check=True)
+    return work_dir
+
+
+@pytest.mark.train
+@pytest.mark.dist
+def test_two_ranks_and_one_rank_give_the_same_metrics(world, trained):
+    checkpoint = (trained / 'last_checkpoint').read_text()
+    one = _test(world, checkpoint, 1, world / 'one')
+    two = _test(world, checkpoint, 2, world / 'two')
+    assert one == two
+    assert set(one['groups']) == {'head', 'medium', 'tail'}
+    assert len(one['per_class']) == 30 and 0 < one['mSAP'] < 1
+    assert (world / 'one' / 'per_class.csv').exists()
+    assert (world / 'one' / 'detections.parquet').exists()
+
+
+@pytest.mark.train
+@pytest.mark.dist
+@pytest.mark.resume
+def test_killed_and_resumed_equals_uninterrupted(world, trained):
+    work_dir = world / 'killed'
+    process = subprocess.Popen(_train_command(work_dir), cwd=world, env=ENV)
+    _kill_one_rank_after_a_checkpoint(process, work_dir)
+    assert process.wait(timeout=120) != 0, 'the launcher goes on after the death of a rank'
+    subprocess.run(_train_command(work_dir, '--resume'), cwd=world, env=ENV, check=True)
+    whole, resumed = _weights(trained), _weights(work_dir)
+    assert whole.keys() == resumed.keys()
+    different = [name for name in whole if not torch.equal(whole[name], resumed[name])]
+    assert not different
+
+
+def _kill_one_rank_after_a_checkpoint(process, work_dir):
+    deadline = time.time() + 240
+    while not (work_dir / 'last_checkpoint').exists():
+        assert process.poll() is None and time.time() < deadline
+        time.sleep(0.02)
+    time.sleep(random.uniform(0, 1.0))  # any step
+    ranks = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if 'train.py' in ' '.join(child.cmdline()) and child.environ().get('LOCAL_RANK') == '1'
+    ]
+    assert ranks, 'the run ended before it could be killed'
+    ranks[0].send_signal(signal.SIGKILL)
