@@ -10,7 +10,7 @@ from __future__ import annotations
 from mmengine import registry as _root
 
 DATASETS = _root.Registry(
-    'dataset', scope='mmlt', parent=_root.DATASETS, locations=['mmlt.datasets']
+    'dataset', scope='mmlt', parent=_root.DATASETS, locations=['mmlt.datasets.ava_dataset']
 )
 DATA_SAMPLERS = _root.Registry(
     'data sampler', scope='mmlt', parent=_root.DATA_SAMPLERS, locations=['mmlt.datasets']

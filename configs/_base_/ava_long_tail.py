@@ -8,7 +8,12 @@ num_classes = 81  # AVA's 80 classes and mmaction2's column 0
 
 # Videos are cut from second 900 to second 1801, so frame 1 is second 900.
 ava_dataloader = dict(
-    dataset=dict(num_classes=num_classes, timestamp_start=900, timestamp_end=1800)
+    dataset=dict(
+        type='mmlt.AVADataset',
+        num_classes=num_classes,
+        timestamp_start=900,
+        timestamp_end=1800,
+    )
 )
 ava_evaluator = dict(
     type='mmlt.AVALongTailMetric',

@@ -5,7 +5,6 @@ Every reader raises a ``ValueError`` that names the file, the line or field, and
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mmlt.evaluation.safe_write import new_file
-from mmlt.functional import read_ava_csv
+from mmlt.functional import check_labels, read_ava_csv
 
 #: Class counts that ship with the package, by the name that stands for them.
 BUILTIN_COUNTS = {
@@ -72,14 +71,11 @@ def count_training_boxes(
         ValueError: A class id outside the label map; names file, line and value.
     """
     boxes = read_ava_csv(path)
-    unknown = np.flatnonzero(~np.isin(boxes.labels, list(label_map)))
-    if len(unknown):
-        value = int(boxes.labels[unknown[0]])
-        raise ValueError(
-            f'{path}, line {_line_of_label(path, value)}: class id {value} is not in the label '
-            'map; count with a label map that holds every class of the annotations '
-            '(tools/data/count_classes.py) and evaluate with those counts'
-        )
+    hint = (
+        'count with a label map that holds every class of the annotations '
+        '(tools/data/count_classes.py) and evaluate with those counts'
+    )
+    check_labels(path, boxes, label_map, hint=hint)
     keep = np.ones(len(boxes.labels), dtype=bool)
     skipped = set(excluded or ())
     if skipped:
@@ -88,12 +84,6 @@ def count_training_boxes(
     counter = Counter(boxes.labels[keep].tolist())
     counts = {class_id: counter[class_id] for class_id in label_map}
     return ClassCounts(f'label rows of {Path(path).name}', 'boxes', dict(label_map), counts)
-
-
-def _line_of_label(path: str | Path, value: int) -> int:
-    with open(path, newline='', encoding='utf-8') as file:
-        reader = csv.reader(file)
-        return next(reader.line_num for row in reader if len(row) > 6 and int(row[6]) == value)
 
 
 def write_class_counts(path: str | Path, counts: ClassCounts, *, overwrite: bool = False) -> None:

@@ -4,6 +4,7 @@ from .ava_boxes import (
     AVABoxes,
     ava_boxes_from_arrays,
     ava_boxes_from_score_matrix,
+    check_labels,
     read_ava_csv,
 )
 from .average_precision import average_precision
@@ -33,6 +34,7 @@ __all__ = [
     'ava_boxes_from_arrays',
     'ava_boxes_from_score_matrix',
     'average_precision',
+    'check_labels',
     'count_classes',
     'expected_sampled_average_precision',
     'frame_average_precision',

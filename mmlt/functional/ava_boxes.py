@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -139,6 +140,41 @@ def ava_boxes_from_score_matrix(
         np.tile(class_ids.astype(np.int32), len(scores)),
         scores.reshape(-1),
     )
+
+
+def check_labels(
+    path: str | os.PathLike, boxes: AVABoxes, class_ids: Iterable[int], *, hint: str = ''
+) -> None:
+    """Raise unless every label of a file that was read is one of `class_ids`.
+
+    Args:
+        path: the CSV that `boxes` were read from.
+        boxes: what :func:`read_ava_csv` returned.
+        class_ids: the labels allowed.
+        hint: ends the message.
+
+    Raises:
+        ValueError: naming file, line and label.
+
+    Reference:
+        none.
+
+    Differs from reference:
+        none.
+
+    Example:
+        >>> boxes = ava_boxes_from_arrays(['a'], [902], [[0, 0, 1, 1]], [12])
+        >>> check_labels('train.csv', boxes, range(1, 81))
+    """
+    unknown = np.flatnonzero(~np.isin(boxes.labels, list(class_ids)))
+    if not len(unknown):
+        return
+    label = int(boxes.labels[unknown[0]])
+    with open(path, newline='', encoding='utf-8') as file:
+        reader = csv.reader(file)
+        line = next(reader.line_num for row in reader if len(row) > 6 and int(row[6]) == label)
+    message = f'{os.fspath(path)}, line {line}: class id {label} is not in the label map'
+    raise ValueError(f'{message}; {hint}' if hint else message)
 
 
 def read_ava_csv(path: str | os.PathLike) -> AVABoxes:

@@ -18,7 +18,7 @@ def ava_pipeline(augmentations):
 
 def ava_dataset(split, **kwargs):
     return dict(
-        type='AVADataset',
+        type='mmlt.AVADataset',
         ann_file=f'{annotations}/{split}.csv',
         exclude_file=f'{annotations}/{split}_excluded_timestamps.csv',
         label_file=f'{annotations}/label_map.pbtxt',

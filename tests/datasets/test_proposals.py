@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import os
+import pickle
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+
+from mmlt.datasets.proposals import read_proposals
+
+BOX = [0.1, 0.2, 0.5, 0.9, 0.95]
+
+
+def _write(path, content, protocol=2):
+    path.write_bytes(pickle.dumps(content, protocol=protocol))
+    return path
+
+
+@pytest.mark.parametrize('protocol', [0, 1, 2, 4, 5])
+@pytest.mark.parametrize('dtype', [np.float32, np.float64])
+def test_a_plain_dict_of_arrays_comes_back(tmp_path, protocol, dtype):
+    content = {'a,0902': np.array([BOX, BOX], dtype), 'b,0903': np.array([BOX[:4]], dtype)}
+    read = read_proposals(_write(tmp_path / 'p.pkl', content, protocol))
+    assert read.keys() == content.keys()
+    for key, boxes in content.items():
+        assert read[key].dtype == dtype
+        np.testing.assert_array_equal(read[key], boxes)
+
+
+def test_names_that_numpy_2_writes(tmp_path):
+    raw = pickle.dumps({'a,0902': np.array([BOX])}, protocol=2)
+    old, new = b'numpy.core.multiarray', b'numpy._core.multiarray'
+    both = {raw.replace(new, old), raw.replace(old, new)}
+    assert len(both) == 2
+    for content in both:
+        (tmp_path / 'p.pkl').write_bytes(content)
+        assert read_proposals(tmp_path / 'p.pkl')['a,0902'].tolist() == [BOX]
+
+
+def test_a_keyframe_with_no_box_is_left_out(tmp_path):
+    content = {'a,0902': np.zeros((0, 5)), 'a,0903': np.array([BOX])}
+    assert list(read_proposals(_write(tmp_path / 'p.pkl', content))) == ['a,0903']
+
+
+class Attack:
+    """Unpickles into a call."""
+
+    def __init__(self, function, *args):
+        self.call = (function, args)
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize(
+    'value, named',
+    [
+        (Attack(os.system, 'echo harm > harm'), 'posix.system|nt.system'),
+        (Attack(eval, '1'), 'eval'),
+        (Attack(getattr, dict, 'fromkeys'), 'getattr'),
+        (OrderedDict(), 'OrderedDict'),
+    ],
+    ids=['os.system', 'eval', 'getattr', 'another class'],
+)
+def test_anything_else_is_refused_and_not_run(tmp_path, monkeypatch, value, named):
+    monkeypatch.chdir(tmp_path)
+    path = _write(tmp_path / 'p.pkl', {'a,0902': value})
+    with pytest.raises(ValueError, match=rf'p\.pkl: not a pickle of a plain dict.*({named})'):
+        read_proposals(path)
+    assert not (tmp_path / 'harm').exists()
+
+
+@pytest.mark.parametrize(
+    'content, message',
+    [
+        ([BOX], r'not a dict of arrays but list'),
+        ({'a': np.array([BOX])}, r"'a': a key must be a string such as 'video,0902'"),
+        ({('a', 902): np.array([BOX])}, r"\('a', 902\): a key must be a string"),
+        ({'a,0902': [BOX]}, r"'a,0902': not an array of numbers but list"),
+        ({'a,0902': np.array(['x'])}, r"'a,0902': not an array of numbers but dtype <U1"),
+        ({'a,0902': np.zeros((2, 6))}, r"'a,0902': shape \(2, 6\), expected"),
+        ({'a,0902': np.zeros(5)}, r"'a,0902': shape \(5,\), expected"),
+        ({'a,0902': np.array([BOX, [0.5, 0, 0.1, 1, 1]])}, r'row 1: \[0.5, 0.0, 0.1, 1.0, 1.0\]'),
+        (
+            {'a,0902': np.array([[*BOX[:4], np.nan]])},
+            r"'a,0902', row 0: \[.*nan\]: a box needs finite",
+        ),
+    ],
+)
+def test_errors_name_file_and_key(tmp_path, content, message):
+    with pytest.raises(ValueError, match=r'p\.pkl: ' + message):
+        read_proposals(_write(tmp_path / 'p.pkl', content))
+
+
+@pytest.mark.parametrize('content', [b'', b'not a pickle', b'\x80\x04\x95'])
+def test_a_file_that_is_no_pickle(tmp_path, content):
+    (tmp_path / 'p.pkl').write_bytes(content)
+    with pytest.raises(ValueError, match=r'p\.pkl: not a pickle'):
+        read_proposals(tmp_path / 'p.pkl')
