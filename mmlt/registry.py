@@ -16,7 +16,7 @@ DATA_SAMPLERS = _root.Registry(
     'data sampler', scope='mmlt', parent=_root.DATA_SAMPLERS, locations=['mmlt.datasets']
 )
 TRANSFORMS = _root.Registry(
-    'transform', scope='mmlt', parent=_root.TRANSFORMS, locations=['mmlt.datasets']
+    'transform', scope='mmlt', parent=_root.TRANSFORMS, locations=['mmlt.datasets.transforms']
 )
 MODELS = _root.Registry('model', scope='mmlt', parent=_root.MODELS, locations=['mmlt.models'])
 HOOKS = _root.Registry('hook', scope='mmlt', parent=_root.HOOKS, locations=['mmlt.engine'])

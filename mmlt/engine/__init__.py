@@ -1,5 +1,6 @@
-"""Hooks of scope ``mmlt``."""
+"""Hooks and loops of scope ``mmlt``."""
 
 from mmlt.engine.hooks import ResumeStateHook, SafeCheckpointHook
+from mmlt.engine.loops import ShuffleBiasTestLoop
 
-__all__ = ['ResumeStateHook', 'SafeCheckpointHook']
+__all__ = ['ResumeStateHook', 'SafeCheckpointHook', 'ShuffleBiasTestLoop']

@@ -1,5 +1,5 @@
 """Judging a model: metrics for a running job, and their results as files and reports."""
 
-from mmlt.evaluation.metrics import AVALongTailMetric
+from mmlt.evaluation.metrics import AVALongTailMetric, LongTailMetric, ShuffleBiasMetric
 
-__all__ = ['AVALongTailMetric']
+__all__ = ['AVALongTailMetric', 'LongTailMetric', 'ShuffleBiasMetric']

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmlt.evaluation.class_files import GROUPS, ClassCounts, ClassSplit
-from mmlt.evaluation.safe_write import new_file
+from mmlt.evaluation.class_files import ClassCounts, ClassSplit
+from mmlt.evaluation.class_groups import (
+    group_classes,
+    mean_of,
+    number_or_none,
+    summarise_group,
+)
+from mmlt.evaluation.run_folder import write_run_files
 from mmlt.functional import (
     AVABoxes,
     expected_sampled_average_precision,
@@ -20,11 +23,8 @@ from mmlt.functional import (
     match_scores,
     roc_auc,
     sampled_average_precision,
-    split_head_medium_tail,
 )
 
-METRICS_FILE = 'metrics.json'
-PER_CLASS_FILE = 'per_class.csv'
 _CLASS_SCORES = ('AP', 'SAP', 'SAP_std', 'SAP_sampled', 'AUC')
 _MEANS = {'frame_mAP': 'AP', 'mSAP': 'SAP', 'mAUC': 'AUC'}
 _CSV_COLUMNS = ('name', 'id', 'group', 'num_train', 'num_boxes', *_CLASS_SCORES)
@@ -93,16 +93,16 @@ def evaluate_ava(
         'SAP_sampled': sampled.mean,
         'AUC': roc_auc(*matched),
     }
-    groups = _groups(class_ids, train_counts, split, head_min, tail_max)
+    groups = group_classes(class_ids, train_counts, split, head_min, tail_max)
     per_class = _per_class(label_map, num_boxes, train_counts, groups, columns)
     num_keyframes, num_persons = _pool_size(ground_truth, excluded)
     return {
         'protocol': protocol,
         'capacity': capacity if protocol == 'official' else None,
-        'frame_mAP': _number(frame_ap.mean),
-        'mSAP': _mean(per_class.values(), 'SAP'),
-        'mAUC': _mean(per_class.values(), 'AUC'),
-        'mSAP_sampled': _mean(per_class.values(), 'SAP_sampled'),
+        'frame_mAP': number_or_none(frame_ap.mean),
+        'mSAP': mean_of(per_class.values(), 'SAP'),
+        'mAUC': mean_of(per_class.values(), 'AUC'),
+        'mSAP_sampled': mean_of(per_class.values(), 'SAP_sampled'),
         'num_keyframes': num_keyframes,
         'num_boxes': num_persons,
         'pool': pool,
@@ -110,7 +110,7 @@ def evaluate_ava(
         'seed': seed,
         'train_counts_source': train_counts.source if train_counts else None,
         'split_source': split.source if split else None,
-        'groups': {group: _summary(per_class, group) for group in groups},
+        'groups': {group: summarise_group(per_class, group, _MEANS) for group in groups},
         'per_class': per_class,
     }
 
@@ -141,22 +141,6 @@ def check_options(ground_truth: AVABoxes, label_map: Mapping[int, str], **option
     evaluate_ava(few, few, label_map, **options)
 
 
-def _groups(
-    class_ids: Sequence[int],
-    train_counts: ClassCounts | None,
-    split: ClassSplit | None,
-    head_min: int,
-    tail_max: int,
-) -> dict[str, Sequence[int]]:
-    if split is not None:
-        return split.groups
-    if train_counts is None:  # never guessed from the evaluated boxes
-        return {}
-    counts = np.array([train_counts.counts[class_id] for class_id in class_ids])
-    parts = split_head_medium_tail(counts, head_min=head_min, tail_max=tail_max)
-    return {group: [class_ids[i] for i in part] for group, part in zip(GROUPS, parts)}
-
-
 def _per_class(
     label_map: Mapping[int, str],
     num_boxes: np.ndarray,
@@ -170,17 +154,11 @@ def _per_class(
             'id': class_id,
             'num_boxes': int(num_boxes[i]),
             'num_train': train_counts.counts[class_id] if train_counts else None,
-            **{key: _number(values[i]) for key, values in columns.items()},
+            **{key: number_or_none(values[i]) for key, values in columns.items()},
             'group': group_of.get(class_id),
         }
         for i, class_id in enumerate(sorted(label_map))
     }
-
-
-def _summary(per_class: Mapping[str, dict], group: str) -> dict:
-    rows = [row for row in per_class.values() if row['group'] == group]
-    means = {mean: _mean(rows, key) for mean, key in _MEANS.items()}
-    return {'num_classes': len(rows), **means}
 
 
 def _pool_size(ground_truth: AVABoxes, excluded: frozenset[tuple[str, int]]) -> tuple[int, int]:
@@ -198,24 +176,12 @@ def _pool_size(ground_truth: AVABoxes, excluded: frozenset[tuple[str, int]]) -> 
     return int(is_evaluated.sum()), len(np.unique(rows, axis=0))
 
 
-def _mean(rows: Iterable[Mapping], key: str) -> float | None:
-    values = [row[key] for row in rows if row[key] is not None]
-    return math.fsum(values) / len(values) if values else None
-
-
-def _number(value: float) -> float | None:
-    value = float(value)
-    return None if math.isnan(value) else value
-
-
 def write_results(
     metrics: Mapping, out_dir: str | Path, overwrite: bool = False
 ) -> tuple[Path, Path]:
     """Write ``metrics.json`` (strict JSON) and ``per_class.csv`` (full precision) to a folder.
 
-    ``metrics.json`` gets its content last and at once, so where that can be read the other file is
-    whole too. Of two processes that write to the same new folder one gets a ``FileExistsError``
-    and leaves the other's files alone.
+    See :func:`mmlt.evaluation.run_folder.write_run_files`.
 
     Args:
         metrics: What :func:`evaluate_ava` returned.
@@ -228,15 +194,4 @@ def write_results(
     Raises:
         FileExistsError: One of the files exists and ``overwrite`` is false.
     """
-    text = json.dumps(metrics, indent=1, allow_nan=False, ensure_ascii=False) + '\n'
-    paths = Path(out_dir) / METRICS_FILE, Path(out_dir) / PER_CLASS_FILE
-    with (
-        new_file(paths[0], overwrite=overwrite) as json_file,
-        new_file(paths[1], overwrite=overwrite) as csv_file,
-    ):
-        json_file.write_text(text, encoding='utf-8')
-        with open(csv_file, 'w', newline='', encoding='utf-8') as file:
-            writer = csv.DictWriter(file, _CSV_COLUMNS, lineterminator='\n')
-            writer.writeheader()  # the csv module writes None as an empty field, floats by repr
-            writer.writerows({'name': name, **row} for name, row in metrics['per_class'].items())
-    return paths
+    return write_run_files(metrics, out_dir, _CSV_COLUMNS, overwrite=overwrite)

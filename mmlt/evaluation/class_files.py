@@ -97,7 +97,9 @@ def write_class_counts(path: str | Path, counts: ClassCounts, *, overwrite: bool
         temporary.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
 
 
-def read_class_counts(path: str | Path, label_map: Mapping[int, str] | None = None) -> ClassCounts:
+def read_class_counts(
+    path: str | Path, label_map: Mapping[int, str] | None = None, *, min_id: int = 1
+) -> ClassCounts:
     """Read counts.json, or the counts that ship with the package.
 
     Args:
@@ -105,6 +107,7 @@ def read_class_counts(path: str | Path, label_map: Mapping[int, str] | None = No
             ('ava_v2.2': Arnab et al. 2022, Table 9).
         label_map: Class id -> name. Each of its classes must have a count, under the same name;
             the file may hold more.
+        min_id: Lowest legal class id: 1 for AVA, 0 for classifiers, whose score columns are meant.
 
     Returns:
         The counts, of the label map's classes alone where one is given.
@@ -124,7 +127,7 @@ def read_class_counts(path: str | Path, label_map: Mapping[int, str] | None = No
         where = f'{path}: classes[{index}]'
         if not isinstance(entry, dict):
             raise ValueError(f'{where} is not an object: {entry!r}')
-        class_id = _whole_number(entry.get('id'), f'{where}.id', minimum=1)
+        class_id = _whole_number(entry.get('id'), f'{where}.id', minimum=min_id)
         if class_id in counts:
             raise ValueError(f'{where}.id: class {class_id} repeated')
         if not isinstance(entry.get('name'), str):
@@ -153,12 +156,21 @@ def _check_names(path: Any, names: Mapping[int, str], label_map: Mapping[int, st
             )
 
 
-def read_split(path: str | Path, class_ids: Iterable[int]) -> ClassSplit:
+def write_split(path: str | Path, split: ClassSplit, *, overwrite: bool = False) -> None:
+    """Write split.json, the form in which :func:`read_split` reads a split."""
+    groups = {group: list(split.groups[group]) for group in GROUPS if group in split.groups}
+    with new_file(path, overwrite=overwrite) as temporary:
+        text = json.dumps({'source': split.source, **groups}, indent=1, ensure_ascii=False)
+        temporary.write_text(text + '\n', encoding='utf-8')
+
+
+def read_split(path: str | Path, class_ids: Iterable[int], *, min_id: int = 1) -> ClassSplit:
     """Read a split file ``{"source", "head": [ids], "medium": [ids], "tail": [ids]}``.
 
     Args:
         path: The file. 'medium' may be absent: a two-way split.
         class_ids: The classes to be split, each of which must occur exactly once.
+        min_id: Lowest legal class id, as in :func:`read_class_counts`.
 
     Returns:
         The split.
@@ -177,7 +189,7 @@ def read_split(path: str | Path, class_ids: Iterable[int]) -> ClassSplit:
         if not isinstance(members, list):
             raise ValueError(f'{path}: field {group} is not a list of class ids: {members!r}')
         for index, value in enumerate(members):
-            class_id = _whole_number(value, f'{path}: {group}[{index}]', minimum=1)
+            class_id = _whole_number(value, f'{path}: {group}[{index}]', minimum=min_id)
             if class_id not in known:
                 raise ValueError(f'{path}: {group}[{index}]: unknown class {class_id}')
             if class_id in group_of:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from mmlt.evaluation.arrays import to_float_array
 from mmlt.functional import AVABoxes, ava_boxes_from_score_matrix
 
 
@@ -32,7 +33,7 @@ def keyframe_block(video_id: str, timestamp: int, boxes_xyxy_norm: Any, scores: 
         ValueError: Other shapes, a NaN score, a box that is not finite or has x1 > x2 or y1 > y2.
     """
     where = f'keyframe {video_id},{int(timestamp):04d}'
-    boxes, scores = _as_floats(boxes_xyxy_norm), _as_floats(scores)
+    boxes, scores = to_float_array(boxes_xyxy_norm), to_float_array(scores)
     if boxes.ndim != 2 or boxes.shape[1] != 4:
         raise ValueError(f'{where}: bboxes has shape {boxes.shape}, not (N, 4)')
     if scores.ndim != 2 or len(scores) != len(boxes):
@@ -52,14 +53,6 @@ def keyframe_block(video_id: str, timestamp: int, boxes_xyxy_norm: Any, scores: 
         'boxes_xyxy_norm': boxes,
         'scores': scores,
     }
-
-
-def _as_floats(values: Any) -> np.ndarray:
-    if hasattr(values, 'detach'):  # a tensor; numpy has no bfloat16, so widen it there
-        values = values.detach().cpu()
-        values = values if values.element_size() == 8 else values.float()
-    values = np.asarray(values)
-    return values.astype(np.float64 if values.dtype.itemsize == 8 else np.float32)
 
 
 def merge_blocks(blocks: Sequence[dict]) -> dict:

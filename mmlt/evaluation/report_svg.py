@@ -11,7 +11,8 @@ import io
 import re
 import unicodedata
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -49,6 +50,23 @@ _STYLE = {
 }
 
 
+@contextmanager
+def drawing_style() -> Iterator[None]:
+    """Put matplotlib in our style for the ``with`` block.
+
+    Raises:
+        ImportError: matplotlib is not installed; says how to get it.
+    """
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise ImportError('the report draws with matplotlib: pip install mmlt[report]') from error
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()  # nobody's matplotlibrc changes a report
+        matplotlib.rcParams.update(_STYLE)
+        yield
+
+
 class ClassFigure:
     """A figure whose columns are classes; a context manager that puts matplotlib in our style.
 
@@ -72,17 +90,10 @@ class ClassFigure:
         self.labelled = len(self.names) <= _MAX_LABELLED
 
     def __enter__(self) -> ClassFigure:
-        try:
-            import matplotlib
-            from matplotlib.figure import Figure
-        except ImportError as error:
-            raise ImportError(
-                'the report draws with matplotlib: pip install mmlt[report]'
-            ) from error
-        self._style = matplotlib.rc_context()
+        self._style = drawing_style()
         self._style.__enter__()
-        matplotlib.rcdefaults()  # nobody's matplotlibrc changes a report
-        matplotlib.rcParams.update(_STYLE)
+        from matplotlib.figure import Figure
+
         count = len(self.names)
         width = max(6.5, 1.4 + 0.175 * count) if self.labelled else max(12.0, 1.4 + 0.03 * count)
         height = self.height if self.labelled else self.height - 1.1

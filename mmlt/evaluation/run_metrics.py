@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mmlt.evaluation.ava_evaluation import METRICS_FILE
 from mmlt.evaluation.class_files import GROUPS
+from mmlt.evaluation.run_folder import METRICS_FILE
 
 _MEANS = ('frame_mAP', 'mSAP', 'mAUC')
 _SCORES = ('AP', 'SAP', 'SAP_std', 'SAP_sampled', 'AUC')
@@ -95,6 +95,10 @@ def read_run(path: str | os.PathLike, name: str | None = None) -> Run:
     except ValueError as error:  # also what undecodable bytes and broken JSON raise
         raise ValueError(f'{file}: not strict JSON: {error}') from error
     _check_object(metrics, 'object', f'{file}: the whole file')
+    if 'task' in metrics:
+        raise ValueError(
+            f"{file}: 'task' is {metrics['task']!r:.80}: the report is of AVA detectors alone"
+        )
     _check_keys(metrics, _RUN_KEYS, str(file))
     for group, means in metrics['groups'].items():
         _check(group, 'group', f"{file}: 'groups'")
@@ -115,7 +119,8 @@ def tell_num_classes(metrics: Mapping, group: str | None = None) -> str:
     else:
         total = metrics['groups'].get(group, {}).get('num_classes', 0)
     members = (entry for entry in metrics['per_class'].values() if group in (None, entry['group']))
-    scored = sum(entry['SAP'] is not None for entry in members)
+    key = 'AP' if metrics.get('task') == 'classification' else 'SAP'
+    scored = sum(entry[key] is not None for entry in members)
     return f'{total:,}' if scored == total else f'{scored:,} of {total:,}'
 
 

@@ -10,7 +10,8 @@ from rich.table import Table
 from mmlt.evaluation.class_files import GROUPS
 from mmlt.evaluation.run_metrics import tell_num_classes
 
-_COLUMNS = {'mSAP': 'mSAP', 'frame_mAP': 'frame-mAP', 'mAUC': 'mAUC'}
+_DETECTION = {'mSAP': 'mSAP', 'frame_mAP': 'frame-mAP', 'mAUC': 'mAUC'}
+_CLASSIFICATION = {'mAP': 'mAP', 'mean_recall@1': 'recall@1', 'mean_recall@5': 'recall@5'}
 
 
 def print_table(metrics: Mapping, console: Console | None = None) -> None:
@@ -22,19 +23,30 @@ def print_table(metrics: Mapping, console: Console | None = None) -> None:
         metrics: The content of ``metrics.json``.
         console: Where to print; None is standard output.
     """
-    table = Table(title=f'in percent, {metrics["protocol"]} protocol', title_justify='left')
+    if metrics.get('task') == 'classification':
+        columns = _CLASSIFICATION
+        hits = (f'Acc@{k} {_percent(metrics[f"acc@{k}"])}' for k in (1, 5))
+        title = f'in percent, {", ".join(hits)}, {metrics["num_samples"]:,} samples'
+    else:
+        columns = _DETECTION
+        title = f'in percent, {metrics["protocol"]} protocol'
+    table = Table(title=title, title_justify='left')
     table.add_column('classes')
-    for title in ('number', *_COLUMNS.values()):
-        table.add_column(title, justify='right')
-    _add_row(table, 'all', tell_num_classes(metrics), metrics)
+    for heading in ('number', *columns.values()):
+        table.add_column(heading, justify='right')
+    _add_row(table, 'all', tell_num_classes(metrics), metrics, columns)
     for group in GROUPS:
         means = metrics['groups'].get(group)
         if means and means['num_classes']:
-            _add_row(table, group, tell_num_classes(metrics, group), means)
+            _add_row(table, group, tell_num_classes(metrics, group), means, columns)
     (console or Console()).print(table)
 
 
-def _add_row(table: Table, name: str, num_classes: str, means: Mapping) -> None:
-    values = (means[key] for key in _COLUMNS)
-    cells = ('–' if value is None else f'{100 * value:.1f}' for value in values)
-    table.add_row(name, num_classes, *cells)
+def _add_row(
+    table: Table, name: str, num_classes: str, means: Mapping, columns: Mapping[str, str]
+) -> None:
+    table.add_row(name, num_classes, *(_percent(means[key]) for key in columns))
+
+
+def _percent(value: float | None) -> str:
+    return '–' if value is None else f'{100 * value:.1f}'

@@ -16,13 +16,23 @@ from .class_counts import (
     split_head_medium_tail,
 )
 from .frame_average_precision import FrameAP, frame_average_precision
+from .frame_order import (
+    shuffle_clips,
+    shuffled_frame_order,
+    video_name,
+    window_shape,
+)
 from .match_scores import MatchedScores, match_scores
+from .representation_bias import representation_bias, representation_bias_std_error
 from .roc_auc import roc_auc
 from .sampled_average_precision import (
     SampledAP,
+    average_precision_trials,
     expected_sampled_average_precision,
     sampled_average_precision,
 )
+from .sliding_windows import sliding_windows
+from .top_k_accuracy import top_k_accuracy, top_k_recall
 
 __all__ = [
     'AVABoxes',
@@ -34,14 +44,24 @@ __all__ = [
     'ava_boxes_from_arrays',
     'ava_boxes_from_score_matrix',
     'average_precision',
+    'average_precision_trials',
     'check_labels',
     'count_classes',
     'expected_sampled_average_precision',
     'frame_average_precision',
     'match_scores',
     'read_ava_csv',
+    'representation_bias',
+    'representation_bias_std_error',
     'roc_auc',
     'sampled_average_precision',
+    'shuffle_clips',
+    'shuffled_frame_order',
+    'sliding_windows',
     'split_by_train_test_ap',
     'split_head_medium_tail',
+    'top_k_accuracy',
+    'top_k_recall',
+    'video_name',
+    'window_shape',
 ]

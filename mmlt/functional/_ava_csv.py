@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NoReturn
 
+import numpy as np
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
@@ -29,8 +30,10 @@ def measure(path: str) -> tuple[int, int]:
             raise ValueError(f'{path} is empty: an AVA file has one row for each box and label')
         block = head
         while block:
-            num_lines += block.count(b'\n') + block.count(b'\r')
-            block = stream.read(1 << 22)
+            # bytes.count is quick only where the byte is rare.
+            num_lines += np.count_nonzero(np.frombuffer(block, np.uint8) == ord('\n'))
+            num_lines += block.count(b'\r')
+            block = stream.read(1 << 20)
     first_line = head.decode('utf-8', errors='replace').strip().splitlines()[0]
     num_columns = len(next(csv.reader([first_line])))
     if num_columns not in (7, 8):
@@ -51,6 +54,15 @@ def open_batches(path: str, num_columns: int) -> pa_csv.CSVStreamingReader:
             column_types=dict(zip(names, types)), null_values=[], strings_can_be_null=False
         ),
     )
+
+
+def as_numpy(column: pa.Array) -> np.ndarray:
+    """View a column of numbers without nulls."""
+    # Array.to_numpy imports pandas where there is one: 0.3 s and 60 MB.
+    if not len(column):
+        return np.empty(0, column.type.to_pandas_dtype())
+    values = np.frombuffer(column.buffers()[1], column.type.to_pandas_dtype())
+    return values[column.offset : column.offset + len(column)]
 
 
 def raise_fault(path: str, summary: str, cause: Exception | None = None) -> NoReturn:

@@ -5,18 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 _TOLERANCE = 1e-11
-# Small enough for a chunk's arrays to stay in a CPU's cache.
-_CHUNK = 1 << 14
+# Enough for most of a large class, and few enough for what it is too much for.
+_FIRST_DEPTH = 4
 
 
-def expected_precision(
-    rank: np.ndarray,
-    num_marked: np.ndarray,
-    *,
-    num_drawn: np.ndarray,
-    num_negatives: np.ndarray,
-) -> np.ndarray:
-    r"""Expectation of k / (k + H), H ~ Hypergeometric(M, f, m), element by element.
+def expected_precision(num_marked: np.ndarray, *, num_drawn: int, num_negatives: int) -> np.ndarray:
+    r"""Expectation of k / (k + H_k), H_k ~ Hypergeometric(M, f_k, m), for k = 1..R.
 
     :math:`E[1/(k+H)]` is the Stieltjes transform of H's law at -k. The polynomials orthogonal
     under that law are Hahn's, and the two factors :math:`A_n, C_n` of their recurrence are
@@ -33,16 +27,15 @@ def expected_precision(
     the value. The depth is doubled where the enclosure is still too wide; a fraction of depth
     n costs the same for every size of class.
 
-    Shapes: n elements, no structure between them.
+    Shapes: R retrieved positives of one class.
 
     Args:
-        rank: (n,) k >= 1, position among the retrieved positives.
-        num_marked: (n,) f in [0, M], negatives that rank before that positive.
-        num_drawn: (n,) m in [0, M], negatives in a balanced pool.
-        num_negatives: (n,) M >= 0.
+        num_marked: (R,) f_k in [0, M], negatives that rank before the k-th best positive.
+        num_drawn: m in [0, M], negatives in a balanced pool.
+        num_negatives: M >= 0.
 
     Returns:
-        (n,) float64 in (0, 1], error below 1e-11.
+        (R,) float64 in (0, 1], error below 1e-11.
 
     Reference:
         Koekoek, Lesky, Swarttouw, "Hypergeometric Orthogonal Polynomials and Their
@@ -52,60 +45,65 @@ def expected_precision(
         none.
 
     Example:
-        >>> one = np.ones(1)
-        >>> expected_precision(one, one, num_drawn=one, num_negatives=2 * one).tolist()
+        >>> expected_precision(np.array([1]), num_drawn=1, num_negatives=2).tolist()
         [0.75]
     """
-    law = np.array([rank, num_marked, num_drawn, num_negatives], dtype=np.float64)
-    result = np.empty(law.shape[1])
-    for start in range(0, law.shape[1], _CHUNK):
-        result[start : start + _CHUNK] = _enclose(law[:, start : start + _CHUNK])
-    return result
-
-
-def _enclose(law: np.ndarray) -> np.ndarray:
-    """Deepen the fraction where its two bounds are still apart, up to the whole of it."""
-    result = np.empty(law.shape[1])
-    pending = np.arange(law.shape[1])
-    depth = 2
+    rank = np.arange(1.0, len(num_marked) + 1)
+    num_marked = num_marked.astype(np.float64)
+    result = np.empty(len(rank))
+    pending = np.arange(len(rank))
+    depth = _FIRST_DEPTH
     while len(pending):
-        lower, upper = _bounds(law[:, pending], depth)
+        law = rank[pending], num_marked[pending], float(num_drawn), float(num_negatives)
+        lower, upper = _bounds(*law, depth)
         result[pending] = (lower + upper) / 2
         pending = pending[upper - lower > _TOLERANCE]
         depth *= 2
     return result
 
 
-def _bounds(law: np.ndarray, depth: int) -> tuple[np.ndarray, np.ndarray]:
+def _bounds(
+    rank: np.ndarray, num_marked: np.ndarray, num_drawn: float, num_negatives: float, depth: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Evaluate the fraction from level `depth` upwards, cut off by its least and its most."""
-    rank, num_marked, num_drawn, num_negatives = law
     least = rank
     most = rank + _coefficient_a(depth, num_marked, num_drawn, num_negatives)
     for level in range(depth, 0, -1):
         a = _coefficient_a(level - 1, num_marked, num_drawn, num_negatives)
         c = _coefficient_c(level, num_marked, num_drawn, num_negatives)
-        least = rank + a / (1 + c / least)
-        most = rank + a / (1 + c / most)
+        least = _one_level(rank, a, c, least)
+        most = _one_level(rank, a, c, most)
     return rank / most, rank / least
 
 
+def _one_level(rank: np.ndarray, a: np.ndarray, c: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """k + a / (1 + c / below), in one array: new ones cost as much as the arithmetic."""
+    value = c / below
+    value += 1
+    np.divide(a, value, out=value)
+    value += rank
+    return value
+
+
 def _coefficient_a(
-    n: int, num_marked: np.ndarray, num_drawn: np.ndarray, num_negatives: np.ndarray
+    n: int, num_marked: np.ndarray, num_drawn: float, num_negatives: float
 ) -> np.ndarray:
     # Beyond the end of the fraction a factor is clipped at zero, which cuts it there; the
     # divisors only reach zero beyond the end.
-    above = np.maximum(num_negatives + 1 - n, 0)
-    above *= np.maximum(num_marked - n, 0)
-    above *= np.maximum(num_drawn - n, 0)
-    above /= np.maximum(num_negatives + 1 - 2 * n, 1) * np.maximum(num_negatives - 2 * n, 1)
+    factor = max(num_negatives + 1 - n, 0) * max(num_drawn - n, 0)
+    factor /= max(num_negatives + 1 - 2 * n, 1) * max(num_negatives - 2 * n, 1)
+    above = num_marked - n
+    np.maximum(above, 0, out=above)
+    above *= factor
     return above
 
 
 def _coefficient_c(
-    n: int, num_marked: np.ndarray, num_drawn: np.ndarray, num_negatives: np.ndarray
+    n: int, num_marked: np.ndarray, num_drawn: float, num_negatives: float
 ) -> np.ndarray:
-    above = n * np.maximum(num_negatives + 1 - num_drawn - n, 0)
-    above *= np.maximum(num_negatives + 1 - num_marked - n, 0)
-    below = np.maximum(num_negatives + 2 - 2 * n, 1)
-    below *= np.maximum(num_negatives + 1 - 2 * n, 1)
-    return above / below
+    factor = n * max(num_negatives + 1 - num_drawn - n, 0)
+    factor /= max(num_negatives + 2 - 2 * n, 1) * max(num_negatives + 1 - 2 * n, 1)
+    above = num_negatives + 1 - n - num_marked
+    np.maximum(above, 0, out=above)
+    above *= factor
+    return above

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from .ava_boxes import AVABoxes
 
+PlacesOfRows = Callable[[slice], np.ndarray]
+
 _LOWEST_TIMESTAMP = np.iinfo(np.int32).min
+# Rows worked on at a time: their boxes fit a core's cache, and no temporary array is long.
+_BLOCK = 1 << 15
 
 
 class KeyframeKeys(NamedTuple):
@@ -21,12 +25,20 @@ class KeyframeKeys(NamedTuple):
 
     detection_runs: np.ndarray
     detection_run_lengths: np.ndarray
+    detection_run_ends: np.ndarray
     ground_truth: np.ndarray
     excluded: np.ndarray
 
-    def of_detections(self, run_values: np.ndarray) -> np.ndarray:
-        """Spread one value a run over the rows of the detections."""
-        return np.repeat(run_values, self.detection_run_lengths)
+    def of_detections(self, run_values: np.ndarray, rows: slice = slice(None)) -> np.ndarray:
+        """Spread one value a run over the rows of the detections, or over a slice of them."""
+        if rows == slice(None):
+            return np.repeat(run_values, self.detection_run_lengths)
+        ends = self.detection_run_ends
+        runs = slice(
+            np.searchsorted(ends, rows.start, side='right'), np.searchsorted(ends, rows.stop) + 1
+        )
+        lengths = np.diff(np.minimum(ends[runs], rows.stop), prepend=rows.start)
+        return np.repeat(run_values[runs], lengths)
 
 
 def keyframe_keys(
@@ -45,7 +57,11 @@ def keyframe_keys(
         if video in code_of_name
     ]
     return KeyframeKeys(
-        runs, lengths, np.repeat(gt_runs, gt_lengths), np.array(excluded_keys, dtype=np.int64)
+        runs,
+        lengths,
+        np.cumsum(lengths),
+        np.repeat(gt_runs, gt_lengths),
+        np.array(excluded_keys, dtype=np.int64),
     )
 
 
@@ -99,11 +115,52 @@ def best_first_by_keyframe(frames: np.ndarray, scores: np.ndarray) -> np.ndarray
 
 def class_indices(labels: np.ndarray, class_ids: np.ndarray) -> np.ndarray:
     """Return the position of each label in class_ids, int16 (int32); -1 where it is absent."""
+    table = _class_table(class_ids)
+    classes = np.empty(len(labels), dtype=table.dtype)
+    for block in blocks(len(labels)):
+        table.take(labels[block].astype(np.int64) + 1, mode='clip', out=classes[block])
+    return classes
+
+
+def _class_table(class_ids: np.ndarray) -> np.ndarray:
     dtype = np.int16 if len(class_ids) < 1 << 15 else np.int32
     # One entry in front catches negative labels and one behind those above the highest id.
     table = np.full(class_ids.max() + 3, -1, dtype=dtype)
     table[class_ids + 1] = np.arange(len(class_ids), dtype=dtype)
-    return table.take(labels.astype(np.int64) + 1, mode='clip')
+    return table
+
+
+def cell_numbers(
+    labels: np.ndarray, class_ids: np.ndarray, places: PlacesOfRows, num_places: int
+) -> np.ndarray:
+    """Number each row's pair of class and keyframe, class by class.
+
+    Args:
+        labels: (n,) class ids.
+        class_ids: (C,).
+        places: gives the places of a slice of the rows, in [0, num_places); -1 = left out.
+        num_places: number of keyframes.
+
+    Returns:
+        (n,) int64, class index * num_places + place; -1 where the class is not among class_ids
+        or the place is -1.
+    """
+    table = _class_table(class_ids).astype(np.int64)
+    # Low enough for the sum with any place to be negative, and -1 is.
+    offsets = np.where(table < 0, -1 - num_places, table * num_places)
+    cells = np.empty(len(labels), dtype=np.int64)
+    for block in blocks(len(labels)):
+        place = places(block)
+        cell = offsets.take(labels[block].astype(np.int64) + 1, mode='clip') + place
+        cell[place < 0] = -1
+        np.maximum(cell, -1, out=cells[block])
+    return cells
+
+
+def blocks(num_rows: int) -> Iterator[slice]:
+    """Cut rows into slices of a length that is quick to work on."""
+    for start in range(0, num_rows, _BLOCK):
+        yield slice(start, min(start + _BLOCK, num_rows))
 
 
 def check_ava_boxes(name: str, boxes: AVABoxes) -> None:
@@ -121,15 +178,22 @@ def check_ava_boxes(name: str, boxes: AVABoxes) -> None:
                 f'{name}.video_index runs from {lowest} to {highest}: '
                 f'there are {len(boxes.video_names)} videos'
             )
-    _check_rows(f'{name}.scores', ~np.isnan(boxes.scores), boxes.scores, 'it must be a number')
-    corners = boxes.boxes_xyxy_norm
-    is_ordered = (corners[:, 0] <= corners[:, 2]) & (corners[:, 1] <= corners[:, 3])
-    is_ordered &= np.isfinite(corners).all(axis=1)
+    # The minimum of numbers with a NaN among them is NaN.
+    if num_rows and np.isnan(boxes.scores.min()):
+        _check_rows(f'{name}.scores', ~np.isnan(boxes.scores), boxes.scores, 'it must be a number')
     why = 'a box needs finite numbers, x1 <= x2 and y1 <= y2'
-    _check_rows(f'{name}.boxes_xyxy_norm', is_ordered, corners, why)
+    for block in blocks(num_rows):
+        corners = boxes.boxes_xyxy_norm[block]
+        is_ordered = (corners[:, 0] <= corners[:, 2]) & (corners[:, 1] <= corners[:, 3])
+        is_finite = np.isfinite(corners)
+        if not (is_ordered.all() and is_finite.all()):
+            is_right = is_ordered & is_finite.all(axis=1)
+            _check_rows(f'{name}.boxes_xyxy_norm', is_right, corners, why, block.start)
 
 
-def _check_rows(name: str, is_right: np.ndarray, values: np.ndarray, why: str) -> None:
+def _check_rows(
+    name: str, is_right: np.ndarray, values: np.ndarray, why: str, first_row: int = 0
+) -> None:
     if not is_right.all():
         row = int(np.argmin(is_right))
-        raise ValueError(f'{name}[{row}] is {values[row].tolist()!r}: {why}')
+        raise ValueError(f'{name}[{first_row + row}] is {values[row].tolist()!r}: {why}')

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from ._ava_csv import measure, open_batches, raise_fault
+from ._ava_csv import as_numpy, measure, open_batches, raise_fault
 from ._checks import check_class_ids
 
 _INT32 = np.iinfo(np.int32)
@@ -70,12 +70,12 @@ def ava_boxes_from_arrays(
         >>> ava_boxes_from_arrays(['a'], [902], [[0, 0, 1, 1]], [12]).scores.tolist()
         [1.0]
     """
-    names, video_index = np.unique(np.asarray(video_ids, dtype=np.str_), return_inverse=True)
+    names, video_index = _number_names(np.asarray(video_ids, dtype=np.str_).reshape(-1))
     num_rows = len(video_index)
     boxes = np.asarray(boxes_xyxy_norm, dtype=np.float64).reshape(-1, 4)
     scores = np.ones(num_rows) if scores is None else np.asarray(scores, dtype=np.float64)
     result = AVABoxes(
-        video_index.reshape(-1).astype(np.int32),
+        video_index,
         names,
         _as_int32('timestamps', timestamps),
         boxes,
@@ -242,8 +242,8 @@ def _fill(columns: AVABoxes, rows: slice, batch: pa.RecordBatch, code_of_name: d
     codes = [code_of_name.setdefault(n, len(code_of_name)) for n in videos.dictionary.to_pylist()]
     if '' in code_of_name:
         return False
-    columns.video_index[rows] = np.array(codes, np.int32)[videos.indices.to_numpy()]
-    numbers = [column.to_numpy() for column in batch.columns[1:]]
+    columns.video_index[rows] = np.array(codes, np.int32)[as_numpy(videos.indices)]
+    numbers = [as_numpy(column) for column in batch.columns[1:]]
     timestamps, boxes = numbers[0], columns.boxes_xyxy_norm[rows]
     if not (np.abs(timestamps) <= _INT32.max).all():
         return False
@@ -260,6 +260,17 @@ def _fill(columns: AVABoxes, rows: slice, batch: pa.RecordBatch, code_of_name: d
         and (boxes[:, 1] <= boxes[:, 3]).all()
         and np.isfinite(columns.scores[rows]).all()
     )
+
+
+def _number_names(names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct names, sorted, and each row's index among them, int32."""
+    # Rows come video by video: only the first of each run is sorted.
+    is_new = np.ones(len(names), dtype=bool)
+    is_new[1:] = names[1:] != names[:-1]
+    starts = np.flatnonzero(is_new)
+    distinct, index = np.unique(names[starts], return_inverse=True)
+    lengths = np.diff(starts, append=len(names))
+    return distinct, np.repeat(index.reshape(-1).astype(np.int32), lengths)
 
 
 def _as_int32(name: str, values: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ._checks import check_retrieval
-from ._ranking import sorted_class_scores
+from ._ranking import class_ranks
 
 
 def average_precision(
@@ -48,10 +48,8 @@ def average_precision(
     """
     scores, targets, valid = check_retrieval(scores, targets, valid)
     result = np.full(scores.shape[1], np.nan)
-    for index, pool in enumerate(sorted_class_scores(scores, targets, valid)):
-        num_positives = len(pool.positives)
+    for index, (num_positives, false_positives) in enumerate(class_ranks(scores, targets, valid)):
         if num_positives:
-            false_positives = pool.false_positives()
             ranks = np.arange(1, len(false_positives) + 1)
             result[index] = np.sum(ranks / (ranks + false_positives)) / num_positives
     return result

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
-from ._ava_protocols import EvaluatedRows, mmaction2_rows, official_rows
+from ._ava_protocols import EvaluatedRows, mmaction2_class_order, mmaction2_rows, official_rows
 from ._box_overlap import first_best_pairs, pair_iou, pairs_of_same_key
 from ._checks import check_choice, check_class_ids, check_integer, check_iou_threshold
-from ._keyframes import best_first_by_keyframe, check_ava_boxes, keyframe_keys
+from ._keyframes import best_first_by_keyframe, blocks, check_ava_boxes, keyframe_keys
+from ._score_keys import cells_of_keys, first_of_cells, scores_of_keys, sorted_keys
 from .ava_boxes import AVABoxes
+
+# Cells up to which a table of them (one byte each) is quicker than a search and fits in memory.
+_MAX_TABLE = 1 << 27
 
 
 class FrameAP(NamedTuple):
@@ -78,17 +82,17 @@ def frame_average_precision(
 
     Raises:
         ValueError: on an unknown protocol, repeated class ids, a NaN score, a box with x1 > x2
-            or y1 > y2, fields of unequal length.
+            or y1 > y2, fields of unequal length; with 'mmaction2' also if no ground truth is
+            left of `class_ids`.
 
     Reference:
         mmaction2 1.2.0, ``mmaction.evaluation.functional.ava_utils.ava_eval``; ActivityNet,
         ``Evaluation/get_ava_performance.py``.
 
     Differs from reference:
-        'mmaction2': none for a class, bit for bit on one machine; the mean sums in the order of
-        class_ids instead of a Python set's, which can change its last bit. 'official': the
-        script counts detections on keyframes without ground truth as false, and leaves rows of
-        one keyframe with equal scores in a heap's order, here in file order.
+        'mmaction2': none, bit for bit on one machine. 'official': the script counts detections
+        on keyframes without ground truth as false, and leaves rows of one keyframe with equal
+        scores in a heap's order, here in file order.
 
     Example:
         >>> from mmlt.functional import ava_boxes_from_arrays
@@ -104,74 +108,89 @@ def frame_average_precision(
     check_ava_boxes('detections', detections)
     check_ava_boxes('ground_truth', ground_truth)
     keys = keyframe_keys(detections, ground_truth, excluded)
-    if protocol == 'mmaction2':
+    is_mmaction2 = protocol == 'mmaction2'
+    if is_mmaction2:
         rows, dtype = mmaction2_rows(detections, ground_truth, keys, ids), np.float32
     else:
         rows = official_rows(detections, ground_truth, keys, ids, capacity)
         dtype = np.float64
+    num_cells = len(ids) * rows.num_places
+    cells, positions = _true_positives(detections, ground_truth, rows, dtype, iou_threshold)
+    score_keys = sorted_keys(rows.detection_cells, detections.scores, dtype, num_cells)
+    is_true = np.zeros(len(score_keys), dtype=bool)
+    is_true[first_of_cells(score_keys, cells) + positions] = True
+    bounds = first_of_cells(score_keys, rows.num_places * np.arange(len(ids) + 1))
     # mmaction2 never hears of a class that was not detected.
-    undetected = np.nan if protocol == 'mmaction2' else 0.0
-    per_class = np.full(len(ids), np.nan)
-    by_class = _rows_by_class(detections, ground_truth, rows)
-    for index, (detection_rows, gt_rows) in enumerate(by_class):
-        num_gt = rows.num_ground_truth[index]
-        if num_gt == 0:
-            continue
-        if not len(detection_rows):
-            per_class[index] = undetected
-            continue
-        pairs = pairs_of_same_key(
-            rows.detection_frames[detection_rows], rows.ground_truth_frames[gt_rows]
+    per_class = np.full(len(ids), np.nan if is_mmaction2 else 0.0)
+    per_class[rows.num_ground_truth == 0] = np.nan
+    is_detected = bounds[1:] > bounds[:-1]
+    for index in np.flatnonzero(is_detected & (rows.num_ground_truth > 0)):
+        of_class = slice(bounds[index], bounds[index + 1])
+        per_class[index] = _interpolated_average_precision(
+            scores_of_keys(score_keys[of_class], dtype),
+            is_true[of_class],
+            rows.num_ground_truth[index],
         )
-        iou = pair_iou(
-            detections.boxes_xyxy_norm[detection_rows[pairs[0]]].astype(dtype, copy=False),
-            ground_truth.boxes_xyxy_norm[gt_rows[pairs[1]]].astype(dtype, copy=False),
-        )
-        is_true = _true_positives(len(detection_rows), pairs, iou, iou_threshold)
-        scores = detections.scores[detection_rows].astype(dtype, copy=False)
-        per_class[index] = _interpolated_average_precision(scores, is_true, num_gt)
-    is_evaluated = ~np.isnan(per_class)
-    mean = float(np.nanmean(per_class)) if is_evaluated.any() else float('nan')
-    return FrameAP(per_class, mean)
-
-
-def _rows_by_class(
-    detections: AVABoxes, ground_truth: AVABoxes, rows: EvaluatedRows
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield each class's detections and boxes, by keyframe, then by descending score."""
-    num_classes = len(rows.num_ground_truth)
-    sides = (
-        (detections.scores, rows.detection_classes, rows.detection_frames),
-        (ground_truth.scores, rows.ground_truth_classes, rows.ground_truth_frames),
-    )
-    # The stable sort of small integers is a radix sort: linear, and it keeps the file order.
-    orders = [np.argsort(classes, kind='stable') for _, classes, _ in sides]
-    bounds = [
-        np.cumsum(np.bincount(classes + 1, minlength=num_classes + 1)) for _, classes, _ in sides
-    ]
-    for index in range(num_classes):
-        result = []
-        for (scores, _, frames), order, ends in zip(sides, orders, bounds):
-            of_class = order[ends[index] : ends[index + 1]]
-            best_first = best_first_by_keyframe(frames[of_class], scores[of_class])
-            result.append(of_class[best_first])
-        yield result[0], result[1]
+    if is_mmaction2:
+        first_places = cells_of_keys(score_keys[bounds[:-1][is_detected]]) % rows.num_places
+        order = mmaction2_class_order(detections, keys, ids, rows.run_places, first_places)
+    else:
+        order = list(range(len(ids)))
+    return FrameAP(per_class, _mean_of_defined(per_class[order]))
 
 
 def _true_positives(
-    num_detections: int,
-    pairs: tuple[np.ndarray, np.ndarray],
-    iou: np.ndarray,
+    detections: AVABoxes,
+    ground_truth: AVABoxes,
+    rows: EvaluatedRows,
+    dtype: np.dtype,
     iou_threshold: float,
-) -> np.ndarray:
-    """(n,) bool: the first detection, by score, that lands on each ground-truth box."""
-    detection, box = pairs
-    best = first_best_pairs(detection, iou)
-    best = best[iou[best] >= iou_threshold]
-    _, first = np.unique(box[best], return_index=True)
-    is_true = np.zeros(num_detections, dtype=bool)
-    is_true[detection[best[first]]] = True
-    return is_true
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find the best-scored detection that lands on each ground-truth box.
+
+    Returns:
+        The true detections' cells, and their positions within the cell by descending score.
+    """
+    cells, scores, corners = _beside_ground_truth(detections, rows, dtype)
+    order = best_first_by_keyframe(cells, scores)
+    cells, corners = cells[order], corners[order]
+    boxes = np.flatnonzero(rows.ground_truth_cells >= 0)
+    gt_order = best_first_by_keyframe(rows.ground_truth_cells[boxes], ground_truth.scores[boxes])
+    boxes = boxes[gt_order]
+    gt_cells = rows.ground_truth_cells[boxes]
+    gt_corners = ground_truth.boxes_xyxy_norm[boxes].astype(dtype, copy=False)
+    hit_by = np.full(len(boxes), -1)
+    for block in reversed(list(blocks(len(cells)))):
+        detection, box = pairs_of_same_key(cells[block], gt_cells)
+        iou = pair_iou(corners[block][detection], gt_corners[box])
+        best = first_best_pairs(detection, iou)
+        best = best[iou[best] >= iou_threshold][::-1]
+        # Of several detections the last one assigned stays, here the best-scored.
+        hit_by[box[best]] = block.start + detection[best]
+    is_true = hit_by[hit_by >= 0]
+    return cells[is_true], is_true - np.searchsorted(cells, cells[is_true])
+
+
+def _beside_ground_truth(
+    detections: AVABoxes, rows: EvaluatedRows, dtype: np.dtype
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return cell, score and corners of the detections in a cell that holds ground truth.
+
+    They are a twentieth of a detector's rows. Only they can be true, and the others of their
+    cell are among them.
+    """
+    gt_cells = rows.ground_truth_cells[rows.ground_truth_cells >= 0]
+    num_cells = len(rows.num_ground_truth) * rows.num_places
+    has_box = np.zeros(num_cells + 1 if num_cells < _MAX_TABLE else 0, dtype=bool)
+    if len(has_box):
+        has_box[gt_cells] = True  # the last entry, at which the cell -1 looks, stays False
+    parts = [(np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 4), dtype))]
+    for block in blocks(len(rows.detection_cells)):
+        cells = rows.detection_cells[block]
+        beside = np.flatnonzero(has_box[cells] if len(has_box) else np.isin(cells, gt_cells))
+        corners = detections.boxes_xyxy_norm[block][beside].astype(dtype, copy=False)
+        parts.append((cells[beside], detections.scores[block][beside], corners))
+    return tuple(np.concatenate(part) for part in zip(*parts))
 
 
 def _interpolated_average_precision(
@@ -189,3 +208,8 @@ def _interpolated_average_precision(
         # The step to recall 1 adds 0, but one more term changes how numpy groups the sum.
         terms = np.append(terms, 0.0)
     return np.sum(terms)
+
+
+def _mean_of_defined(per_class: np.ndarray) -> float:
+    is_defined = ~np.isnan(per_class)
+    return float(np.nanmean(per_class)) if is_defined.any() else float('nan')

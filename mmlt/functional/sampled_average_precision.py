@@ -69,6 +69,53 @@ def sampled_average_precision(
         >>> sampled_average_precision(scores, targets)
         SampledAP(mean=array([1.]), std=array([0.]))
     """
+    trials = average_precision_trials(
+        scores, targets, valid, num_trials=num_trials, seed=seed, interpolated=interpolated
+    )
+    return SampledAP(trials.mean(axis=0), trials.std(axis=0))
+
+
+def average_precision_trials(
+    scores: np.ndarray,
+    targets: np.ndarray,
+    valid: np.ndarray | None = None,
+    *,
+    num_trials: int = 15,
+    seed: int = 0,
+    interpolated: bool = False,
+) -> np.ndarray:
+    r"""AP of each trial of :func:`sampled_average_precision`, :math:`AP(X_c \cup \hat X_{ci})`.
+
+    Fewer trials are the first ones of more trials.
+
+    Shapes: N samples, C classes, T trials.
+
+    Args:
+        scores: (N, C), as there.
+        targets: (N, C), as there.
+        valid: (N, C), as there.
+        num_trials: T, at least 1.
+        seed: at least 0.
+        interpolated: as there.
+
+    Returns:
+        (T, C) float64; NaN where a class has no positive in its pool.
+
+    Raises:
+        ValueError: as there.
+
+    Reference:
+        Zhang, Tokmakov, Hebert, Schmid, "A Study on Action Detection in the Wild", 2019,
+        equation 3.
+
+    Differs from reference:
+        As :func:`sampled_average_precision`.
+
+    Example:
+        >>> scores, targets = [[0.9], [0.8], [0.7], [0.6]], [[1], [0], [0], [0]]
+        >>> average_precision_trials(scores, targets, num_trials=2).tolist()
+        [[1.0], [1.0]]
+    """
     scores, targets, valid = check_retrieval(scores, targets, valid)
     num_trials = check_integer('num_trials', num_trials, 1)
     seed = check_integer('seed', seed, 0)
@@ -85,7 +132,7 @@ def sampled_average_precision(
             drawn_before = np.searchsorted(np.sort(drawn), false_positives, side='left')
             precision_sum = _precision_sum(drawn_before, interpolated)
             trials[trial, index] = precision_sum / num_positives
-    return SampledAP(trials.mean(axis=0), trials.std(axis=0))
+    return trials
 
 
 def _precision_sum(false_positives: np.ndarray, interpolated: bool) -> float:
@@ -137,21 +184,14 @@ def expected_sampled_average_precision(
         [0.75]
     """
     scores, targets, valid = check_retrieval(scores, targets, valid)
-    pools = []
-    for pool in sorted_class_scores(scores, targets, valid):
-        pools.append((len(pool.positives), len(pool.negatives), pool.false_positives()))
-    num_positives = np.array([pool[0] for pool in pools], dtype=np.float64)
-    num_negatives = np.array([pool[1] for pool in pools], dtype=np.float64)
-    num_retrieved = np.array([len(pool[2]) for pool in pools], dtype=np.int64)
-    class_of = np.repeat(np.arange(len(pools)), num_retrieved)
-    if not len(class_of):
-        return np.where(num_positives > 0, 0.0, np.nan)
-    first = np.cumsum(num_retrieved) - num_retrieved
-    precision = expected_precision(
-        np.arange(len(class_of)) - first[class_of] + 1,
-        np.concatenate([pool[2] for pool in pools]),
-        num_drawn=np.minimum(num_positives, num_negatives)[class_of],
-        num_negatives=num_negatives[class_of],
-    )
-    precision_sum = np.bincount(class_of, weights=precision, minlength=len(pools))
-    return precision_sum / np.where(num_positives > 0, num_positives, np.nan)
+    result = np.full(scores.shape[1], np.nan)
+    for index, pool in enumerate(sorted_class_scores(scores, targets, valid)):
+        num_positives, num_negatives = len(pool.positives), len(pool.negatives)
+        if num_positives:
+            precision = expected_precision(
+                pool.false_positives(),
+                num_drawn=min(num_positives, num_negatives),
+                num_negatives=num_negatives,
+            )
+            result[index] = precision.sum() / num_positives
+    return result

@@ -114,6 +114,14 @@ def test_split_file(tmp_path):
     assert split.groups == {'head': (7, 1), 'medium': (), 'tail': (2, 5)}
 
 
+def test_classifiers_number_their_classes_from_zero(tmp_path):
+    path = _write(tmp_path, {**_counts((0, 'walk', 3)), 'head': [0], 'tail': []})
+    assert read_class_counts(path, {0: 'walk'}, min_id=0).counts == {0: 3}
+    assert read_split(path, [0], min_id=0).groups == {'head': (0,), 'tail': ()}
+    with pytest.raises(ValueError, match=r'head\[0\]: 0 is not an integer >= 1'):
+        read_split(path, [0])
+
+
 def test_split_file_of_two_groups(tmp_path):
     split = read_split(_write(tmp_path, {'head': [1], 'tail': [2, 5, 7]}), LABEL_MAP)
     assert split.source == 'file.json'

@@ -34,6 +34,12 @@ def test_reads_a_folder_and_a_file(make_run):
     assert len(read_run(folder).metrics['per_class']) == 60
 
 
+def test_results_of_a_classifier_are_refused(make_run):
+    file = _rewrite(make_run('clips'), lambda metrics: metrics.update(task='classification'))
+    with pytest.raises(ValueError, match=r"metrics\.json: 'task' is 'classification': the report"):
+        read_run(file)
+
+
 def test_classes_are_ordered_by_training_count_then_boxes():
     rows = join_classes([_run('a', few=(5, 90, 0.1), none=(None, 99, 0.2), many=(70, 3, 0.3),
                               more=(5, 91, 0.4))])  # fmt: skip

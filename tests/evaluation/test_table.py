@@ -44,6 +44,26 @@ def test_overall_and_groups():
     ]
 
 
+def test_classifiers():
+    means = {'mAP': 0.25, 'mean_recall@1': 0.5, 'mean_recall@5': None}
+    metrics = {
+        'task': 'classification',
+        'acc@1': 0.125,
+        'acc@5': None,
+        'num_samples': 1234,
+        **means,
+        'groups': {'tail': {'num_classes': 1, **means}},
+        'per_class': {'a': {'group': 'tail', 'AP': 0.25}, 'b': {'group': None, 'AP': None}},
+    }
+    text = _printed(metrics)
+    assert 'Acc@1 12.5, Acc@5 –, 1,234 samples' in text
+    assert _cells(text) == [
+        ['classes', 'number', 'mAP', 'recall@1', 'recall@5'],
+        ['all', '1 of 2', '25.0', '50.0', '–'],
+        ['tail', '1', '25.0', '50.0', '–'],
+    ]
+
+
 def test_without_groups(make_metrics):
     assert [row[0] for row in _cells(_printed(make_metrics(with_counts=False)))] == [
         'classes',

@@ -63,6 +63,20 @@ def test_equals_videolt_meter():
     np.testing.assert_allclose(np.nan_to_num(ap), recorded['ap'], rtol=0, atol=1e-6)
 
 
+def test_equals_videolt_long_tail_meter():
+    recorded = np.load(DATA / 'videolt_ltmeter.npz')
+    targets = np.unpackbits(recorded['targets'], axis=1, count=1004)
+    ap = average_precision(recorded['scores'], targets)
+    assert np.isnan(ap).sum() == (targets.sum(0) == 0).sum() == 644
+    ap = np.nan_to_num(ap)  # the meter's value where there is no positive
+    np.testing.assert_allclose(ap, recorded['ap'], rtol=0, atol=1e-6)
+    assert ap.mean() == pytest.approx(float(recorded['mAP']), abs=1e-6)
+    split = np.load(DATA / 'videolt_class_counts.npz')
+    for group in ('head', 'medium', 'tail'):
+        mean = ap[split[f'idx_{group}']].mean()
+        assert mean == pytest.approx(float(recorded[group]), abs=1e-6)
+
+
 @pytest.mark.parametrize('tied', [False, True])
 def test_equals_reference_loop(tied):
     rng = np.random.default_rng(1)
@@ -83,6 +97,24 @@ def test_more_classes_than_are_sorted_at_once():
     np.testing.assert_allclose(
         average_precision(scores, targets), _reference_loop(scores, targets, everything)
     )
+
+
+def test_more_rows_than_are_laid_out_at_once():
+    rng = np.random.default_rng(5)
+    for num_samples in (1024, 1025, 2500):
+        scores = np.round(rng.normal(size=(num_samples, 3)), 2)
+        targets, valid = rng.random((2, num_samples, 3)) < 0.5
+        np.testing.assert_allclose(
+            average_precision(scores, targets, valid), _reference_loop(scores, targets, valid)
+        )
+
+
+def test_the_arguments_are_left_as_they_are():
+    scores, targets = np.array([[0.1, 0.9], [0.7, 0.3]]), np.array([[True, False], [False, True]])
+    for order in 'CF':
+        given = np.asarray(scores, order=order), np.asarray(targets, order=order)
+        assert average_precision(*given).tolist() == [0.5, 0.5]
+        assert np.array_equal(given[0], scores) and np.array_equal(given[1], targets)
 
 
 def test_expectation_of_a_scorer_without_signal():

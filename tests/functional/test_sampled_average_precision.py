@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, count
 from math import comb
 
 import numpy as np
 import pytest
+from mmaction.evaluation.functional.ava_evaluation import metrics as ava_metrics
 from scipy.stats import hypergeom
 
 from mmlt.functional import (
     average_precision,
+    average_precision_trials,
     expected_sampled_average_precision,
     sampled_average_precision,
 )
@@ -57,6 +59,25 @@ def _reference_scipy_hypergeom(false_positives, num_negatives):
     for k, marked in enumerate(false_positives, start=1):
         total += (hypergeom.pmf(h, num_negatives, marked, num_drawn) * k / (k + h)).sum()
     return total / num_positives
+
+
+def _reference_mmaction2_interpolated(scores, targets, num_trials, seed, column):
+    """AVA's interpolated AP of mmaction2 on each drawn pool (one class, no ties)."""
+    scores, targets = np.asarray(scores, dtype=np.float64), np.asarray(targets, dtype=bool)
+    positives, best_first = scores[targets], np.sort(scores[~targets])[::-1]
+    rng = np.random.default_rng([seed, column])
+    values = []
+    for _ in range(num_trials):
+        num_drawn = min(len(positives), len(best_first))
+        drawn = rng.choice(len(best_first), num_drawn, replace=False, shuffle=False)
+        pool = np.concatenate([positives, best_first[drawn]])
+        is_positive = np.arange(len(pool)) < len(positives)
+        retrieved = pool > -np.inf
+        curve = ava_metrics.compute_precision_recall(
+            pool[retrieved], is_positive[retrieved], num_gt=len(positives)
+        )
+        values.append(ava_metrics.compute_average_precision(*curve))
+    return np.array(values)
 
 
 def _column(values):
@@ -127,14 +148,52 @@ def test_expected_is_plain_ap_where_every_negative_is_drawn():
     )
 
 
-def test_expected_of_a_scorer_without_signal():
-    # r + (1 - r) H_n / n over the balanced pool of n = 2P, r = (P - 1) / (n - 1).
+def _closed_form_without_signal(num_positives, num_pool):
+    r = (num_positives - 1) / (num_pool - 1)
+    return r + (1 - r) * (1 / np.arange(1, num_pool + 1)).sum() / num_pool
+
+
+@pytest.mark.parametrize('num_positives', [44_449, 32])
+def test_mean_over_draws_of_a_scorer_without_signal(num_positives):
+    # "watch (a person)" and "point to" of AVA val, the paper's two examples. AP is over all
+    # boxes, SAP over a pool of n = P + m; each is near its prior, r + (1 - r) H_n / n.
+    num_boxes, num_draws, at_once = 93_994, 1000, 25
+    num_pool = num_positives + min(num_positives, num_boxes - num_positives)
     rng = np.random.default_rng(11)
-    targets = np.zeros((200, 4000), dtype=bool)
-    targets[:16] = True
-    r, harmonic = 15 / 31, sum(1 / i for i in range(1, 33))
-    mean = expected_sampled_average_precision(rng.random(targets.shape), targets).mean()
-    assert mean == pytest.approx(r + (1 - r) * harmonic / 32, abs=0.004)
+    targets = np.repeat(np.arange(num_boxes) < num_positives, at_once).reshape(num_boxes, -1)
+    seeds = count()
+    metrics = {
+        average_precision: num_boxes,
+        expected_sampled_average_precision: num_pool,
+        lambda *args: average_precision_trials(*args, num_trials=1, seed=next(seeds))[0]: num_pool,
+    }
+    values = {metric: [] for metric in metrics}
+    for _ in range(num_draws // at_once):
+        scores = rng.random((at_once, num_boxes)).T
+        for metric in metrics:
+            values[metric].append(metric(scores, targets))
+    for metric, size in metrics.items():
+        drawn = np.concatenate(values[metric])
+        standard_error = drawn.std(ddof=1) / np.sqrt(num_draws)
+        distance = drawn.mean() - _closed_form_without_signal(num_positives, size)
+        assert len(drawn) == num_draws
+        assert abs(distance) <= 4 * standard_error
+
+
+@pytest.mark.parametrize('num_positives', [44_449, 32])
+def test_constant_scorer(num_positives):
+    # Every negative of the pool ties with the k-th positive and so ranks before it.
+    num_boxes = 93_994
+    scores, targets = np.full((num_boxes, 1), 0.3), np.arange(num_boxes)[:, None] < num_positives
+    k = np.arange(1, num_positives + 1)
+    balanced = [np.mean(k / (k + num_positives))]
+    expected = expected_sampled_average_precision(scores, targets)
+    assert expected == pytest.approx(balanced, abs=1e-11)
+    sampled = sampled_average_precision(scores, targets, num_trials=2)
+    assert sampled.mean == pytest.approx(balanced, abs=1e-12)
+    assert sampled.std == pytest.approx([0], abs=1e-15)
+    plain = [np.mean(k / (k + num_boxes - num_positives))]
+    assert average_precision(scores, targets) == pytest.approx(plain, abs=1e-12)
 
 
 @pytest.mark.parametrize('interpolated', [False, True])
@@ -165,6 +224,37 @@ def test_interpolated_by_hand():
     mean, std = sampled_average_precision(scores, targets, interpolated=True)
     assert mean == pytest.approx([0.75], abs=1e-15)
     assert std.tolist() == [0.0]
+
+
+@pytest.mark.parametrize('signal', [-1.0, 0.0, 1.5])
+def test_interpolated_equals_mmaction2_on_the_drawn_pools(signal):
+    rng = np.random.default_rng(17)
+    targets = rng.random((300, 4)) < [0.02, 0.2, 0.5, 0.8]
+    targets[0] = True
+    scores = rng.normal(size=targets.shape) + signal * targets
+    scores[rng.random(scores.shape) < 0.1] = -np.inf
+    options = dict(num_trials=6, seed=5)
+    trials = average_precision_trials(scores, targets, interpolated=True, **options)
+    for c in range(4):
+        reference = _reference_mmaction2_interpolated(
+            scores[:, c], targets[:, c], column=c, **options
+        )
+        assert trials[:, c] == pytest.approx(reference, abs=1e-12)
+    plain = average_precision_trials(scores, targets, **options)
+    assert (trials >= plain - 1e-12).all() and (trials > plain + 1e-6).any()
+
+
+def test_trials_make_mean_and_std_and_fewer_are_the_first_of_more():
+    rng = np.random.default_rng(16)
+    scores, targets = rng.normal(size=(60, 3)), rng.random((60, 3)) < [0.2, 0.7, 0.0]
+    trials = average_precision_trials(scores, targets, num_trials=8, seed=2)
+    assert trials.shape == (8, 3)
+    mean, std = sampled_average_precision(scores, targets, num_trials=8, seed=2)
+    np.testing.assert_array_equal(mean, trials.mean(axis=0))
+    np.testing.assert_array_equal(std, trials.std(axis=0))
+    assert np.ptp(trials[:, 0]) > 0 and np.isnan(trials[:, 2]).all()
+    fewer = average_precision_trials(scores, targets, num_trials=3, seed=2)
+    np.testing.assert_array_equal(fewer, trials[:3])
 
 
 def test_draws_depend_on_seed_and_column_alone():

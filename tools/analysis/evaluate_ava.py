@@ -15,12 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmlt.evaluation.ava_evaluation import (
-    METRICS_FILE,
-    PER_CLASS_FILE,
-    evaluate_ava,
-    write_results,
-)
+from mmlt.evaluation.ava_evaluation import evaluate_ava, write_results
 from mmlt.evaluation.ava_files import (
     count_training_boxes,
     read_class_counts,
@@ -31,6 +26,7 @@ from mmlt.evaluation.ava_files import (
 )
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.report import build_report
+from mmlt.evaluation.run_folder import METRICS_FILE, PER_CLASS_FILE
 from mmlt.evaluation.table import print_table
 from mmlt.functional import AVABoxes, read_ava_csv
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import itertools
 import logging
 import math
 from collections.abc import Sequence
@@ -12,10 +11,10 @@ from typing import Any
 
 from mmengine.dist import get_world_size, is_main_process
 from mmengine.evaluator import BaseMetric
-from mmengine.logging import MMLogger, print_log
+from mmengine.logging import print_log
 from rich.console import Console
 
-from mmlt.evaluation.ava_evaluation import METRICS_FILE, check_options, evaluate_ava, write_results
+from mmlt.evaluation.ava_evaluation import check_options, evaluate_ava, write_results
 from mmlt.evaluation.ava_files import (
     read_class_counts,
     read_excluded_timestamps,
@@ -30,6 +29,7 @@ from mmlt.evaluation.keyframe_scores import (
     merge_blocks,
     to_ava_boxes,
 )
+from mmlt.evaluation.run_folder import RunFolder
 from mmlt.evaluation.table import print_table
 from mmlt.functional import AVABoxes, read_ava_csv
 from mmlt.registry import METRICS
@@ -126,8 +126,7 @@ class AVALongTailMetric(BaseMetric):
         self.num_classes = num_classes
         self.custom_classes = custom_classes
         self.dump = dump
-        self.out_dir = out_dir
-        self._claimed: dict[Path, Path] = {}
+        self.run_folder = RunFolder('AVALongTailMetric', out_dir, also=[dump] if dump else [])
         self._num_keyframes: int | None = None
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -191,35 +190,11 @@ class AVALongTailMetric(BaseMetric):
         return ids
 
     def _write(self, metrics: dict, detections: AVABoxes) -> None:
-        folder = _run_folder(self.out_dir)
-        if folder is None:
-            return
-        if folder in self._claimed:
-            write_results(metrics, self._claimed[folder], overwrite=True)
-        else:
-            self._claimed[folder] = self._claim(metrics, folder)
-        if self.dump is not None:
-            write_detections(self._claimed[folder] / self.dump, detections, overwrite=True)
-        print_log(f'AVALongTailMetric: see {self._claimed[folder] / METRICS_FILE}', 'current')
-
-    def _claim(self, metrics: dict, folder: Path) -> Path:
-        """Write the results to the first of folder, folder-2, ... that has none yet."""
-        for number in itertools.count(1):
-            free = folder if number == 1 else folder.with_name(f'{folder.name}-{number}')
-            if self.dump is not None and (free / self.dump).exists():
-                continue
-            try:
-                write_results(metrics, free)
-            except FileExistsError:
-                continue
-            if number > 1:
-                print_log(
-                    f'AVALongTailMetric: {folder} holds the results of another evaluation; '
-                    f'they stay, ours go to {free}',
-                    'current',
-                    logging.WARNING,
-                )
-            return free
+        folder = self.run_folder.write(
+            lambda free, overwrite: write_results(metrics, free, overwrite)
+        )
+        if folder is not None and self.dump is not None:
+            write_detections(folder / self.dump, detections, overwrite=True)
 
 
 def _evaluated_classes(
@@ -233,15 +208,6 @@ def _evaluated_classes(
     if len(set(custom_classes)) < len(custom_classes) or not custom_classes:
         raise ValueError(f'custom_classes: empty, or a class repeated: {list(custom_classes)}')
     return {class_id: label_map[class_id] for class_id in sorted(custom_classes)}
-
-
-def _run_folder(out_dir: str | None) -> Path | None:
-    # A metric never meets its runner. What mmengine makes global for each runner is the logger,
-    # and its file lies in the run's own folder, work_dir/timestamp.
-    if out_dir is not None:
-        return Path(out_dir)
-    log_file = MMLogger.get_current_instance().log_file
-    return Path(log_file).parent if log_file else None
 
 
 def _flatten(metrics: dict) -> dict[str, float]:

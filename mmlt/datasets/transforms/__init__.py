@@ -1,0 +1,6 @@
+"""Transforms, registered in scope ``mmlt``."""
+
+from mmlt.datasets.transforms.shuffle_frames import ShuffleFrames
+from mmlt.datasets.transforms.sliding_window_frames import SlidingWindowFrames
+
+__all__ = ['ShuffleFrames', 'SlidingWindowFrames']

@@ -1,0 +1,129 @@
+"""The folder of an evaluated run: ``metrics.json``, ``per_class.csv``, and whose they are."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from mmengine.logging import MMLogger, print_log
+
+from mmlt.evaluation.safe_write import new_file
+
+METRICS_FILE = 'metrics.json'
+PER_CLASS_FILE = 'per_class.csv'
+
+
+def write_run_files(
+    metrics: Mapping, out_dir: str | Path, columns: Sequence[str], *, overwrite: bool = False
+) -> tuple[Path, Path]:
+    """Write ``metrics.json`` (strict JSON) and ``per_class.csv`` (full precision) to a folder.
+
+    ``metrics.json`` gets its content last and at once, so where that can be read the other file is
+    whole too. Of two processes that write to the same new folder one gets a ``FileExistsError``
+    and leaves the other's files alone.
+
+    Args:
+        metrics: Plain Python values; 'per_class' maps a class name to its row.
+        out_dir: The folder; made if absent.
+        columns: Header of the CSV: 'name' and keys of the rows.
+        overwrite: Whether existing files may be replaced.
+
+    Returns:
+        The two paths.
+
+    Raises:
+        FileExistsError: One of the files exists and ``overwrite`` is false.
+    """
+    text = json.dumps(metrics, indent=1, allow_nan=False, ensure_ascii=False) + '\n'
+    paths = Path(out_dir) / METRICS_FILE, Path(out_dir) / PER_CLASS_FILE
+    with (
+        new_file(paths[0], overwrite=overwrite) as json_file,
+        new_file(paths[1], overwrite=overwrite) as csv_file,
+    ):
+        json_file.write_text(text, encoding='utf-8')
+        with open(csv_file, 'w', newline='', encoding='utf-8') as file:
+            writer = csv.DictWriter(file, columns, lineterminator='\n')
+            writer.writeheader()  # the csv module writes None as an empty field, floats by repr
+            writer.writerows({'name': name, **row} for name, row in metrics['per_class'].items())
+    return paths
+
+
+class RunFolder:
+    """Where a metric writes, evaluation after evaluation, without touching another job's results.
+
+    The folder is ``out_dir``, by default that of the running job's log file
+    (``work_dir/timestamp``). Each evaluation replaces the files of the one before in the same job.
+    Where the folder already holds the files of another job or metric, they stay, and
+    ``<folder>-2`` (-3, ...) is used instead.
+
+    Args:
+        owner: Name of the metric, for the log.
+        out_dir: The folder.
+        also: Names of further files that the owner writes; a folder that holds one is taken.
+        main_file: Name of the file that the log points to.
+    """
+
+    def __init__(
+        self,
+        owner: str,
+        out_dir: str | None = None,
+        also: Sequence[str] = (),
+        main_file: str = METRICS_FILE,
+    ) -> None:
+        self.owner = owner
+        self.out_dir = out_dir
+        self.also = tuple(also)
+        self.main_file = main_file
+        self._claimed: dict[Path, Path] = {}
+
+    def write(self, write_files: Callable[[Path, bool], object]) -> Path | None:
+        """Have the files written.
+
+        Args:
+            write_files: Called as ``write_files(folder, overwrite)``; raises ``FileExistsError``
+                where it may not overwrite and there is something.
+
+        Returns:
+            The folder, or None outside of a runner, where nothing is written.
+        """
+        wanted = self.wanted()
+        if wanted is None:
+            return None
+        if wanted in self._claimed:
+            write_files(self._claimed[wanted], True)
+        else:
+            self._claimed[wanted] = self._claim(wanted, write_files)
+        print_log(f'{self.owner}: see {self._claimed[wanted] / self.main_file}', 'current')
+        return self._claimed[wanted]
+
+    def wanted(self) -> Path | None:
+        """The folder asked for, or None outside of a runner."""
+        # A metric never meets its runner. What mmengine makes global for each runner is the
+        # logger, and its file lies in the run's own folder, work_dir/timestamp.
+        if self.out_dir is not None:
+            return Path(self.out_dir)
+        log_file = MMLogger.get_current_instance().log_file
+        return Path(log_file).parent if log_file else None
+
+    def _claim(self, wanted: Path, write_files: Callable[[Path, bool], object]) -> Path:
+        """Write to the first of folder, folder-2, ... that has none of the files yet."""
+        for number in itertools.count(1):
+            free = wanted if number == 1 else wanted.with_name(f'{wanted.name}-{number}')
+            if any((free / name).exists() for name in self.also):
+                continue
+            try:
+                write_files(free, False)
+            except FileExistsError:
+                continue
+            if number > 1:
+                print_log(
+                    f'{self.owner}: {wanted} holds the results of another evaluation; '
+                    f'they stay, ours go to {free}',
+                    'current',
+                    logging.WARNING,
+                )
+            return free

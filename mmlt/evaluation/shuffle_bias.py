@@ -1,0 +1,125 @@
+"""What shuffled frames cost: rows of original against shuffled values, as tables and files.
+
+K shuffles, N videos. A row is a dictionary of ``original``, ``shuffled`` (mean over the shuffles),
+``shuffles`` (each of them), ``log_ratio`` and ``log_ratio_std_error``; None where undefined.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from mmlt.evaluation.safe_write import new_file
+from mmlt.functional import representation_bias, representation_bias_std_error
+
+SHUFFLE_BIAS_FILE = 'shuffle_bias.json'
+_MOST_CLASSES = 20  # of a printed table; the file has all
+
+
+def compare(original: float, shuffles: Sequence[float]) -> dict:
+    """The row of one value; its log ratio where all values are accuracies or like them.
+
+    Args:
+        original: The value in order.
+        shuffles: (K,) values with shuffled frames.
+    """
+    values = [original, *shuffles]
+    if not all(math.isfinite(value) and 0 <= value <= 100 for value in values):
+        finite = [value if math.isfinite(value) else None for value in values]
+        return dict(
+            original=finite[0],
+            shuffled=None,
+            shuffles=finite[1:],
+            log_ratio=None,
+            log_ratio_std_error=None,
+        )
+    shuffled = float(np.mean(shuffles))
+    log_ratio = representation_bias(original, shuffled)
+    std_error = representation_bias_std_error(shuffles)
+    return dict(
+        original=float(original),
+        shuffled=shuffled,
+        shuffles=[float(value) for value in shuffles],
+        log_ratio=None if math.isnan(log_ratio) else log_ratio,
+        log_ratio_std_error=None if math.isnan(std_error) else std_error,
+    )
+
+
+def compare_accuracy(
+    labels: np.ndarray, hits: np.ndarray, class_names: Sequence[str] | None = None
+) -> tuple[dict, dict[str, dict]]:
+    """The row of the accuracy over all videos, and one for each class that has a video.
+
+    Args:
+        labels: (N,) class of each video.
+        hits: (N, 1 + K) whether it was recognised, in order and in each shuffle.
+        class_names: Name of each class; None calls them by number.
+
+    Returns:
+        The overall row; ``{name: {id, num_videos, and the row}}`` in the order of the classes.
+
+    Raises:
+        ValueError: a label has no name.
+    """
+    per_class = {}
+    for label in np.unique(labels).tolist():
+        if class_names is not None and not 0 <= label < len(class_names):
+            raise ValueError(f'label {label}: {len(class_names)} classes have names')
+        name = class_names[label] if class_names is not None else f'class {label}'
+        own = hits[labels == label]
+        per_class[name] = {'id': label, 'num_videos': len(own), **_compare_means(own)}
+    return _compare_means(hits), per_class
+
+
+def _compare_means(hits: np.ndarray) -> dict:
+    accuracies = hits.mean(axis=0)
+    return compare(float(accuracies[0]), accuracies[1:].tolist())
+
+
+def write_shuffle_bias(result: Mapping, folder: str | Path, overwrite: bool = False) -> Path:
+    """Write ``shuffle_bias.json``: strict JSON, an infinite log ratio as the text 'inf' or '-inf'.
+
+    Raises:
+        FileExistsError: the file exists and ``overwrite`` is false.
+    """
+    text = json.dumps(_strict(result), indent=1, allow_nan=False, ensure_ascii=False) + '\n'
+    path = Path(folder) / SHUFFLE_BIAS_FILE
+    with new_file(path, overwrite=overwrite) as file:
+        file.write_text(text, encoding='utf-8')
+    return path
+
+
+def _strict(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _strict(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value
+
+
+def print_shuffle_bias(result: Mapping, console: Console | None = None) -> None:
+    """Print the overall rows, then the classes, those recognised by looks first."""
+    table = Table(title=f'{result["num_shuffles"]} shuffles', title_justify='left')
+    table.add_column('')
+    for title in ('original', 'shuffled', 'log ratio', 'std error'):
+        table.add_column(title, justify='right')
+    overall = {name: row for name, row in result['metrics'].items() if name.count('/') <= 1}
+    classes = {k: v for k, v in result['per_class'].items() if v['log_ratio'] is not None}
+    ordered = sorted(classes.items(), key=lambda entry: entry[1]['log_ratio'])
+    for name, row in [*overall.items(), *_ends(ordered)]:
+        values = (row[key] for key in ('original', 'shuffled', 'log_ratio', 'log_ratio_std_error'))
+        table.add_row(name, *('–' if value is None else f'{value:.3f}' for value in values))
+    (console or Console()).print(table)
+
+
+def _ends(rows: list) -> list:
+    half = _MOST_CLASSES // 2
+    return rows if len(rows) <= _MOST_CLASSES else [*rows[:half], *rows[-half:]]

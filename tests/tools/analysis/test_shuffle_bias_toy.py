@@ -1,0 +1,92 @@
+"""The tool that trains and tests on the toy clips: its summary, its restart, its picture."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mmlt.functional import representation_bias
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope='module')
+def tool():
+    path = ROOT / 'tools' / 'analysis' / 'shuffle_bias_toy.py'
+    spec = importlib.util.spec_from_file_location('shuffle_bias_toy', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _row(original, shuffled, std_error=0.01):
+    ratio = representation_bias(original, shuffled)
+    return dict(
+        original=original, shuffled=shuffled, log_ratio=ratio, log_ratio_std_error=std_error
+    )
+
+
+def test_summary_by_hand(tool):
+    found = tool.summarise([_row(0.8, 0.2), _row(0.6, 0.3)])
+    assert found['original'] == pytest.approx(0.7)
+    assert found['shuffled'] == pytest.approx(0.25)
+    # ln 4 and ln 2: mean 1.5 ln 2, standard deviation ln 2 / sqrt 2
+    assert found['log_ratio'] == pytest.approx(1.5 * math.log(2))
+    assert found['log_ratio_std'] == pytest.approx(math.log(2) / math.sqrt(2))
+
+
+def test_table_and_picture(tool, tmp_path):
+    rows = {'motion': _row(0.8, 0.2), 'appearance': _row(0.9, 0.9)}
+    results = {name: tool.summarise([row, row]) for name, row in rows.items()}
+    lines = tool.table(results).splitlines()
+    assert len(lines) == 2 + 9 + 2
+    assert '| Jester (paper) | 92.0 | 20.1 | 1.52 |' in lines
+    assert lines[-2] == '| toy motion, 2 seeds | 80.0 | 20.0 | 1.39 ± 0.00 |'
+    tool.plot(results, tmp_path / 'bias.png', overwrite=False)
+    assert (tmp_path / 'bias.png').read_bytes()[:8] == b'\x89PNG\r\n\x1a\n'
+    with pytest.raises(FileExistsError, match=r'bias\.png'):
+        tool.plot(results, tmp_path / 'bias.png', overwrite=False)
+
+
+def test_finished_runs_are_not_repeated(tool, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(subprocess, 'run', None)  # whoever starts a process fails
+    for name in tool.SETS:
+        for seed in (0, 1):
+            test = tmp_path / f'{name}_seed{seed}' / 'test'
+            test.mkdir(parents=True)
+            (test.parent / 'trained').touch()
+            found = {'num_shuffles': 5, 'metrics': {'accuracy': _row(0.8, 0.2)}}
+            (test / 'shuffle_bias.json').write_text(json.dumps(found))
+    arguments = ['--work-dir', str(tmp_path), '--seeds', '0', '1']
+    assert tool.main(arguments) == 0
+    assert '| toy appearance, 2 seeds | 80.0 | 20.0 | 1.39 ± 0.00 |' in capsys.readouterr().out
+    results = json.loads((tmp_path / 'results.json').read_text())
+    assert results['motion']['log_ratio'] == pytest.approx(math.log(4))
+    assert tool.main([*arguments, '--num-shuffles', '3']) == 2
+    assert 'num_shuffles is 5, not 3; choose another --work-dir' in capsys.readouterr().err
+
+
+@pytest.mark.train
+def test_trains_and_tests_from_the_command_line(tool, tmp_path, monkeypatch):
+    """A world of one clip a class, one epoch, both sets: configs, tools and files fit together."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('PYTHONPATH', str(ROOT))
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    maker = ROOT / 'tools' / 'data' / 'make_toy_world.py'
+    small = ['--set', 'clips_train=1', 'clips_val=1', 'clips_test=1']
+    command = [sys.executable, maker, '--out', 'data/toy', '--parts', 'clips', *small]
+    subprocess.run(command, check=True)
+    options = ['train_cfg.max_epochs=1', 'param_scheduler.total_steps=1']
+    arguments = ['--work-dir', 'runs', '--seeds', '3', '--num-shuffles', '2']
+    assert tool.main([*arguments, '--cfg-options', *options]) == 0
+    for name in tool.SETS:
+        found = json.loads((Path('runs') / f'{name}_seed3/test/shuffle_bias.json').read_text())
+        assert (found['num_samples'], found['num_shuffles']) == (8, 2)
+        labels = Path(f'data/toy/clips/{name}/labels.txt').read_text().splitlines()
+        assert list(found['per_class']) == labels

@@ -1,0 +1,117 @@
+"""Study sampled AP and its variance against the number of trials (5 to 40), class by class.
+
+Writes sap_trials.json and the picture sap_trials.png.
+
+Example:
+    python tools/analysis/sap_trials.py detections.parquet --ground-truth ava_val_v2.2.csv \
+        --label-map ava_action_list_v2.2_for_activitynet_2019.pbtxt \
+        --exclude ava_val_excluded_timestamps_v2.2.csv --out results/trials
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from mmlt.evaluation.ava_files import (
+    read_excluded_timestamps,
+    read_label_map,
+    unknown_label_warning,
+)
+from mmlt.evaluation.detections_file import read_detections
+from mmlt.evaluation.safe_write import new_file
+from mmlt.evaluation.sap_trials import draw_trials, study_trials
+from mmlt.functional import match_scores, read_ava_csv
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        'detections',
+        metavar='RUN_OR_DETECTIONS',
+        help='.parquet or .csv, or a folder that holds one .parquet (dump= of '
+        'mmlt.AVALongTailMetric)',
+    )
+    parser.add_argument('--ground-truth', required=True, help='annotations of the split (CSV)')
+    parser.add_argument('--label-map', required=True, help='the classes to evaluate (pbtxt)')
+    parser.add_argument('--exclude', help='keyframes to leave out (CSV of video_id,timestamp)')
+    parser.add_argument('--pool', choices=('boxes', 'detections'), default='boxes')
+    parser.add_argument('--min-trials', type=int, default=5, help='default: %(default)s')
+    parser.add_argument('--max-trials', type=int, default=40, help='default: %(default)s')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the trials')
+    parser.add_argument('--format', choices=('png', 'svg', 'pdf'), default='png')
+    parser.add_argument('--out', required=True, help='folder to write to')
+    parser.add_argument('--overwrite', action='store_true', help='replace existing files')
+    return parser.parse_args(argv)
+
+
+def find_detections(path: str) -> Path:
+    """The detections file of a run folder, or the file itself."""
+    if not Path(path).is_dir():
+        return Path(path)
+    found = sorted(Path(path).glob('*.parquet'))
+    if len(found) != 1:
+        names = ', '.join(file.name for file in found) or 'none'
+        raise ValueError(f'{path}: one .parquet file of detections expected, found {names}')
+    return found[0]
+
+
+def compute(args: argparse.Namespace) -> dict:
+    """Read the inputs, match, draw the trials."""
+    label_map = read_label_map(args.label_map)
+    detections = read_detections(find_detections(args.detections))
+    ground_truth = read_ava_csv(args.ground_truth)
+    for path, boxes in ((args.detections, detections), (args.ground_truth, ground_truth)):
+        warning = unknown_label_warning(boxes, label_map, path)
+        if warning:
+            print(f'warning: {warning}', file=sys.stderr)
+    matched = match_scores(
+        detections,
+        ground_truth,
+        class_ids=sorted(label_map),
+        excluded=read_excluded_timestamps(args.exclude) if args.exclude else None,
+        pool=args.pool,
+    )
+    trials = dict(min_trials=args.min_trials, max_trials=args.max_trials, seed=args.seed)
+    try:
+        return {'pool': args.pool, **study_trials(matched, label_map, **trials)}
+    except ValueError as error:
+        raise ValueError(f'{args.detections} against {args.ground_truth}: {error}') from None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; returns the exit code."""
+    args = parse_args(argv)
+    numbers = Path(args.out) / 'sap_trials.json'
+    picture = Path(args.out) / f'sap_trials.{args.format}'
+    try:
+        for path in (numbers, picture):
+            if path.exists() and not args.overwrite:
+                raise FileExistsError(f'{path}: exists already; pass --overwrite')
+        with Console(stderr=True).status('drawing the trials'):
+            study = compute(args)
+        with new_file(numbers, overwrite=args.overwrite) as path:
+            text = json.dumps(study, indent=1, allow_nan=False, ensure_ascii=False)
+            path.write_text(text + '\n', encoding='utf-8')
+            draw_trials(study, picture, overwrite=args.overwrite)
+    except (ImportError, OSError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    for index in (0, -1):
+        number, sap = study['num_trials'][index], study['mSAP'][index]
+        print(f'mSAP of {number} trials: {100 * sap:.2f}')
+    print(f'mSAP, exact: {100 * study["mSAP_exact"]:.2f}')
+    print(f'numbers: {numbers}\npicture: {picture}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
