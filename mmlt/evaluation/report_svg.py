@@ -77,7 +77,7 @@ class ClassFigure:
             from matplotlib.figure import Figure
         except ImportError as error:
             raise ImportError(
-                'the report draws with matplotlib: pip install mmlt[report]'
+                "the report draws with matplotlib: pip install 'mmlt[report]'"
             ) from error
         self._style = matplotlib.rc_context()
         self._style.__enter__()

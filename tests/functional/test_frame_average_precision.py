@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import heapq
 import io
 import re
 import warnings
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from mmlt.functional import (
 )
 
 NUM_CASES = 400
+DATA = Path(__file__).parents[1] / 'data'
 
 
 class _SerialPool:
@@ -61,8 +64,10 @@ def _reference_mmaction2_ava_eval(folder, class_ids, excluded, monkeypatch):
     return dict(zip(evaluated, recorded)), result['overall']
 
 
-def _reference_official_loops(detections, ground_truth, class_ids, excluded, capacity):
-    """Follow ActivityNet's rules a row and a box at a time, on annotated keyframes alone."""
+def _reference_official_loops(
+    detections, ground_truth, class_ids, excluded, capacity, annotated_only=True
+):
+    """Follow ActivityNet's rules a row and a box at a time, on annotated keyframes alone or all."""
     truth, found = defaultdict(list), defaultdict(list)
     for video, time, box, label, score in ground_truth:
         if label in class_ids and (video, time) not in excluded:
@@ -75,9 +80,13 @@ def _reference_official_loops(detections, ground_truth, class_ids, excluded, cap
             elif score > heap[0][0]:
                 heapq.heapreplace(heap, entry)
     scores, hits = defaultdict(list), defaultdict(list)
-    for key in (key for key in found if key in truth):
+    if annotated_only:
+        found = {key: rows for key, rows in found.items() if key in truth}
+    else:
+        found = {key: rows for key, rows in found.items() if key not in excluded}
+    for key in found:
         taken = set()
-        boxes = sorted(truth[key], key=lambda entry: -entry[0])
+        boxes = sorted(truth.get(key, ()), key=lambda entry: -entry[0])
         for score, label, y1, x1, y2, x2 in sorted(found[key], key=lambda entry: -entry[0]):
             if x1 >= x2 or y1 >= y2:
                 continue
@@ -225,6 +234,25 @@ def test_the_protocols_differ_as_the_table_says(case, mmaction2, official):
         np.testing.assert_array_equal(result.per_class, expected)
 
 
+def test_detections_on_keyframes_without_ground_truth_by_hand():
+    truth = [('a', 1, LEFT, 1, 0), ('a', 3, LEFT, 2, 0)]
+    found = [
+        ('a', 1, LEFT, 1, 0.5),
+        ('a', 2, LEFT, 1, 0.9),  # nobody is annotated at second 2
+        ('a', 3, LEFT, 1, 0.8),  # second 3 is annotated, though not with class 1
+    ]
+    # Ranks: second 2 (if it counts), second 3, and then the hit.
+    for protocol in ('mmaction2', 'official'):
+        result = frame_average_precision(
+            _boxes(found), _boxes(truth), class_ids=[1, 2], protocol=protocol
+        )
+        assert result.per_class[0] == 1 / 2
+    script = _reference_official_loops(found, truth, [1, 2], set(), 50, annotated_only=False)
+    assert script[0] == 1 / 3
+    ours = _reference_official_loops(found, truth, [1, 2], set(), 50)
+    assert ours[0] == 1 / 2
+
+
 def test_capacity_by_hand():
     truth = _boxes([('a', 1, LEFT, 1, 0), ('a', 2, LEFT, 1, 0)])
     found = _boxes(
@@ -283,6 +311,45 @@ def test_equals_mmaction2_ava_eval(tmp_path, monkeypatch, seed):
         in_order = np.array([expected.get(i, np.nan) for i in class_ids])
         assert result.per_class.tobytes() == in_order.tobytes()
         np.testing.assert_allclose(result.mean, mean, rtol=5e-16)
+
+
+def _real_slice(folder):
+    """Unpack 44 keyframes of a real SlowFast run on one AVA v2.2 video; the ids of its classes."""
+    for name, source in (('detections', 'detections'), ('truth', 'ground_truth')):
+        packed = DATA / f'slowfast_slice_{source}.csv.gz'
+        (folder / f'{name}.csv').write_bytes(gzip.decompress(packed.read_bytes()))
+    label_map = (DATA / 'ava_action_list_v2.2_for_activitynet_2019.pbtxt').read_text()
+    return [int(i) for i in re.findall(r'id: (\d+)', label_map)]
+
+
+@pytest.mark.parametrize('num_excluded', [0, 5])
+def test_equals_mmaction2_ava_eval_on_a_real_run(tmp_path, monkeypatch, num_excluded):
+    class_ids = _real_slice(tmp_path)
+    truth = read_ava_csv(tmp_path / 'truth.csv')
+    keyframes = sorted({(truth.video_names[0], time) for time in truth.timestamps.tolist()})
+    excluded = keyframes[:num_excluded]
+    expected, mean = _reference_mmaction2_ava_eval(tmp_path, class_ids, excluded, monkeypatch)
+    result = frame_average_precision(
+        read_ava_csv(tmp_path / 'detections.csv'), truth, class_ids=class_ids, excluded=excluded
+    )
+    assert len(expected) >= 8 and 0.1 < mean < 0.9
+    in_order = np.array([expected.get(i, np.nan) for i in class_ids])
+    assert result.per_class.tobytes() == in_order.tobytes()
+    np.testing.assert_allclose(result.mean, mean, rtol=5e-16)
+
+
+def test_equals_official_loops_on_a_real_run(tmp_path):
+    class_ids = _real_slice(tmp_path)
+    found = read_ava_csv(tmp_path / 'detections.csv')
+    truth = read_ava_csv(tmp_path / 'truth.csv')
+    rows = []
+    for boxes in (found, truth):
+        names = boxes.video_names[boxes.video_index].tolist()
+        fields = (boxes.timestamps, boxes.boxes_xyxy_norm, boxes.labels, boxes.scores)
+        rows.append(list(zip(names, *(field.tolist() for field in fields))))
+    expected = _reference_official_loops(*rows, class_ids, set(), 50)
+    result = frame_average_precision(found, truth, class_ids=class_ids, protocol='official')
+    np.testing.assert_allclose(result.per_class, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize('capacity', [1, 3, 20, 1000])
@@ -367,6 +434,11 @@ def test_iou_threshold():
         (dict(class_ids=[1], protocol='coco'), "one of 'mmaction2', 'official', got 'coco'"),
         (dict(class_ids=[1], capacity=0), 'capacity must be an integer of at least 1, got 0'),
         (dict(class_ids=[1], iou_threshold=0), r'iou_threshold must be in \(0, 1\], got 0'),
+        (dict(class_ids=[1], iou_threshold='x'), r"iou_threshold must be in \(0, 1\], got 'x'"),
+        (dict(class_ids=[1], excluded=5), 'excluded is 5: it takes'),
+        (dict(class_ids=[1], excluded=[5]), 'excluded holds 5: it takes'),
+        (dict(class_ids=[1], excluded=[('a', 'x')]), r"excluded holds \('a', 'x'\): it takes"),
+        (dict(class_ids=[1], excluded=[('a', np.inf)]), r"excluded holds \('a', inf\): it takes"),
         (dict(class_ids=[1], excluded=['a,1']), "excluded holds 'a,1': it takes"),
         (dict(class_ids=[1], excluded=[('a', 1.5)]), r"excluded holds \('a', 1.5\)"),
     ],
