@@ -92,5 +92,6 @@ test: env mim-env
 lint: env
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
+# the environments only: what you have drawn and trained stays
 clean:
-	rm -rf $(VENV) $(MIM_VENV) data/toy work_dirs
+	rm -rf $(VENV) $(MIM_VENV)

@@ -81,7 +81,7 @@ setup(
     install_requires=[
         'importlib_metadata',  # mmaction2 imports it without declaring it
         'mmengine>=0.10.0,<1.0.0',
-        'numpy>=1.22,<3',
+        'numpy>=1.26,<3',
         'pyarrow>=10',
         'rich',
         'torch>=2.1,<3',
@@ -89,7 +89,7 @@ setup(
     extras_require={
         # mmcv builds against the installed torch: `pip install .` must not start that build
         'mim': ['mmcv>=2.0.0,<2.2.0', 'mmdet>=3.2.0,<4.0.0', 'mmaction2>=1.2.0,<2.0.0'],
-        'report': ['matplotlib'],
+        'report': ['matplotlib>=3.6'],
         'tests': ['hypothesis', 'matplotlib', 'pytest', 'ruff', 'scipy', 'selenium'],
     },
     cmdclass=cmdclass,

@@ -10,16 +10,17 @@ from __future__ import annotations
 import functools
 import importlib.abc
 import importlib.machinery
-import importlib.util
 import re
 import sys
 import types
 import warnings
-from importlib import metadata
+from importlib import import_module, metadata
+
+from mmlt._when_imported import when_imported
 
 # distribution: (lowest, below, what to install). None as upper end: nothing newer is refused.
 SUPPORTED_VERSIONS = {
-    'numpy': ('1.22', '3', 'numpy>=1.22,<3'),
+    'numpy': ('1.26', '3', 'numpy>=1.26,<3'),
     'torch': ('2.1', '3', 'torch>=2.1,<3'),
     'mmengine': ('0.10.0', '1.0.0', 'mmengine>=0.10.0,<1.0.0'),
     'mmcv': ('2.0.0', '2.2.0', 'mmcv>=2.0.0,<2.2.0'),
@@ -65,53 +66,6 @@ def check_versions():
                 f'mmlt needs {requirement}, but {package}=={version} is installed. '
                 f"Install it with: pip install '{requirement}'"
             )
-
-
-# --------------------------------------------------------------------- patching on first import
-
-
-class _PatchingLoader(importlib.abc.Loader):
-    """Executes a module with its own loader, then calls a repair on it."""
-
-    def __init__(self, loader, repair):
-        self._loader = loader
-        self._repair = repair
-
-    def __getattr__(self, name):
-        # is_package, get_source, get_resource_reader ...: whatever the real loader offers
-        return getattr(self._loader, name)
-
-    def create_module(self, spec):
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module):
-        self._loader.exec_module(module)
-        self._repair(module)
-
-
-class _PatchingFinder(importlib.abc.MetaPathFinder):
-    """Finds one module with the other finders and attaches a repair to its loader."""
-
-    def __init__(self, name, repair):
-        self.name = name
-        self._repair = repair
-
-    def find_spec(self, fullname, path=None, target=None):
-        if fullname != self.name:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _PatchingLoader(spec.loader, self._repair)
-        return spec
-
-
-def when_imported(name, repair):
-    """Call ``repair(module)`` once: now if ``name`` is imported already, else when it is."""
-    if name in sys.modules:
-        repair(sys.modules[name])
-    elif not any(isinstance(f, _PatchingFinder) and f.name == name for f in sys.meta_path):
-        sys.meta_path.insert(0, _PatchingFinder(name, repair))
 
 
 # ---------------------------------------------------------------------------------- numpy 2
@@ -180,22 +134,29 @@ def _provide_missing_drn():
 # ------------------------------------------------------------------- weights-only checkpoints
 
 
-def _allow_mmengine_checkpoints(_module):
+def _allow_mmengine_checkpoints(module: types.ModuleType):
     """Let weights-only ``torch.load`` (the default from torch 2.6) read mmengine's checkpoints.
 
     mmengine keeps ``HistoryBuffer`` objects (numpy arrays) and, for OneCycle, a bound method in
-    them. Exactly these are allowed; loading stays weights-only.
+    them. Exactly these are allowed; loading stays weights-only, and becomes so for checkpoints from
+    a URL, which torch.hub would read with the full unpickler.
     """
     import torch
 
     if _release(torch.__version__) < (2, 6):
-        return  # loads with the full unpickler by default, as mmengine expects
+        warnings.warn(
+            f'torch {torch.__version__} runs whatever a checkpoint says while loading it: load '
+            'only checkpoints that you trust, or use torch >= 2.6',
+            stacklevel=2,
+        )
+        return
     import numpy as np
     from mmengine.logging.history_buffer import HistoryBuffer
     from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 
-    core = np._core if hasattr(np, '_core') else np.core
-    numpy_types = [getattr(np.dtypes, name) for name in np.dtypes.__all__ if name.endswith('DType')]
+    # numpy 1.26 has a stub of numpy._core that lacks its submodules: ask for the right one
+    core = 'numpy._core' if _release(np.__version__) >= (2,) else 'numpy.core'
+    multiarray = import_module(f'{core}.multiarray')
     torch.serialization.add_safe_globals(
         [
             HistoryBuffer,
@@ -204,13 +165,16 @@ def _allow_mmengine_checkpoints(_module):
             np.ndarray,
             np.dtype,
             # the same two functions under the names that numpy 1 and numpy 2 write
-            (core.multiarray._reconstruct, 'numpy._core.multiarray._reconstruct'),
-            (core.multiarray._reconstruct, 'numpy.core.multiarray._reconstruct'),
-            (core.multiarray.scalar, 'numpy._core.multiarray.scalar'),
-            (core.multiarray.scalar, 'numpy.core.multiarray.scalar'),
-            *numpy_types,
+            (multiarray._reconstruct, 'numpy._core.multiarray._reconstruct'),
+            (multiarray._reconstruct, 'numpy.core.multiarray._reconstruct'),
+            (multiarray.scalar, 'numpy._core.multiarray.scalar'),
+            (multiarray.scalar, 'numpy.core.multiarray.scalar'),
+            *{type(np.dtype(code)) for code in np.typecodes['AllFloat'] + np.typecodes['Integer']},
+            *{type(np.dtype(code)) for code in '?' + np.typecodes['UnsignedInteger']},
         ]
     )
+    if not isinstance(module.load_url, functools.partial):
+        module.load_url = functools.partial(module.load_url, weights_only=True)
 
 
 def _checkpoint_getattr(owner, name):

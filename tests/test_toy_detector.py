@@ -96,11 +96,14 @@ def test_killed_and_resumed_equals_uninterrupted(world, trained):
 
 
 def _kill_one_rank_after_a_checkpoint(process, work_dir):
+    """SIGKILL rank 1 once the run has saved a random one of its first four checkpoints."""
+    at = random.choice([2, 4, 6, 8])  # of 12 iterations
+    print(f'killing rank 1 after the checkpoint of iteration {at}')
+    last_checkpoint = work_dir / 'last_checkpoint'
     deadline = time.time() + 240
-    while not (work_dir / 'last_checkpoint').exists():
+    while not (last_checkpoint.exists() and f'iter_{at}.pth' in last_checkpoint.read_text()):
         assert process.poll() is None and time.time() < deadline
-        time.sleep(0.02)
-    time.sleep(random.uniform(0, 1.0))  # any step
+        time.sleep(0.01)
     ranks = [
         child
         for child in psutil.Process(process.pid).children(recursive=True)

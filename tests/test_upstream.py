@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
+import pickle
 import subprocess
 import sys
+import threading
 from importlib import metadata
 
 import numpy as np
 import pytest
 import torch
 from mmengine.optim import scheduler as schedulers
+from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import load_checkpoint, save_checkpoint
 from torch import nn
 
@@ -124,6 +129,25 @@ def test_checkpoint_holding_code_is_refused(tmp_path, payload):
         load_checkpoint(nn.Linear(2, 2), path)
 
 
+def test_checkpoint_from_a_url_is_weights_only_too(tmp_path, monkeypatch):
+    folder = tmp_path / 'served'
+    folder.mkdir()
+    torch.save({'state_dict': nn.Linear(2, 2).state_dict()}, folder / 'honest.pth')
+    torch.save({'state_dict': {}, 'meta': Payload(eval, '1')}, folder / 'crafted.pth')
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f'http://127.0.0.1:{server.server_port}'
+    try:
+        assert 'state_dict' in CheckpointLoader.load_checkpoint(f'{url}/honest.pth', 'cpu')
+        with pytest.raises(pickle.UnpicklingError, match='eval'):
+            CheckpointLoader.load_checkpoint(f'{url}/crafted.pth', 'cpu')
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 # ------------------------------------------------------------------------ names and modules
 
 
@@ -193,6 +217,8 @@ def test_apply_is_idempotent():
         ('mmengine', '0.9.1', False),
         ('torch', '2.13.0+cpu', True),
         ('torch', '1.13.1', False),
+        ('numpy', '1.26.4', True),
+        ('numpy', '1.24.4', False),
         ('mmaction2', '0.24.1', False),
     ],
 )

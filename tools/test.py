@@ -7,7 +7,10 @@ Usage: python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--dump RESULTS.p
 from __future__ import annotations
 
 import runpy
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import mmaction
 

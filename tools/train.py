@@ -9,9 +9,13 @@ Differs from mmaction2's: ``--seed`` also counts where the config sets ``randomn
 from __future__ import annotations
 
 import runpy
+import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import mmaction
+from mmaction.registry import RUNNERS
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -28,7 +32,8 @@ def main():
         cfg.randomness.diff_rank_seed = True
     if args.deterministic:
         cfg.randomness.deterministic = True
-    Runner.from_cfg(cfg).train()
+    build = RUNNERS.build if 'runner_type' in cfg else Runner.from_cfg
+    build(cfg).train()
 
 
 if __name__ == '__main__':

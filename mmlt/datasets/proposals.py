@@ -24,6 +24,7 @@ _NUMPY = {
         )
     ),
 }
+_DTYPES = {type(np.dtype(code)).__name__ for code in '?' + np.typecodes['AllInteger'] + 'efdg'}
 _BUILTINS = ('bool', 'bytearray', 'bytes', 'complex', 'dict', 'float', 'frozenset', 'int', 'list')
 _BUILTINS += ('set', 'slice', 'str', 'tuple')
 
@@ -32,8 +33,12 @@ class _ArrayUnpickler(pickle.Unpickler):
     """Reads numpy arrays and builtin containers, and refuses everything else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        plain = module in ('builtins', '__builtin__') and name in _BUILTINS
-        if plain or (module, name) in _NUMPY or module == 'numpy.dtypes':
+        # Only whole names from these lists: pickle would follow the dots of a longer one anywhere.
+        if (
+            (module in ('builtins', '__builtin__') and name in _BUILTINS)
+            or (module == 'numpy.dtypes' and name in _DTYPES)
+            or (module, name) in _NUMPY
+        ):
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f'it holds {module}.{name}')
 
@@ -50,12 +55,15 @@ def read_proposals(path: str | Path) -> dict[str, np.ndarray]:
 
     Raises:
         ValueError: The file is not a plain dict of arrays, or an array has another shape, a
-            value that is not finite, or a box with x1 > x2 or y1 > y2. Names file and key.
+            value that is not finite, or a box with x1 > x2, y1 > y2 or corners outside [0, 1].
+            Names file and key.
     """
     try:
         with open(path, 'rb') as file:
             content = _ArrayUnpickler(file, encoding='latin1').load()
-    except (pickle.UnpicklingError, EOFError, AttributeError, ImportError, IndexError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # a broken pickle can raise anything
         raise ValueError(f'{path}: not a pickle of a plain dict of arrays: {error}') from None
     if not isinstance(content, dict):
         raise ValueError(f'{path}: not a dict of arrays but {type(content).__name__}')
@@ -74,12 +82,14 @@ def _checked_boxes(where: str, key: Any, value: Any) -> np.ndarray:
         raise ValueError(f'{where}: not an array of numbers but {_tell(value)}')
     if value.ndim != 2 or value.shape[1] not in (4, 5):
         raise ValueError(f'{where}: shape {value.shape}, expected (n, 4) or (n, 5)')
-    wrong = ~np.isfinite(value).all(axis=1) | (value[:, :2] > value[:, 2:4]).any(axis=1)
-    if wrong.any():
-        row = int(wrong.argmax())
+    corners = value[:, :4]
+    right = np.isfinite(value).all(axis=1) & (corners[:, :2] <= corners[:, 2:]).all(axis=1)
+    right &= (corners >= 0).all(axis=1) & (corners <= 1).all(axis=1)
+    if not right.all():
+        row = int(right.argmin())
         raise ValueError(
             f'{where}, row {row}: {value[row].tolist()}: a box needs finite numbers with '
-            'x1 <= x2 and y1 <= y2'
+            'x1 <= x2 and y1 <= y2, in fractions of the frame'
         )
     return value
 

@@ -16,6 +16,7 @@ from mmlt.evaluation.class_groups import (
     summarise_group,
 )
 from mmlt.evaluation.run_folder import write_run_files
+from mmlt.evaluation.score_ratios import score_ratios
 from mmlt.functional import (
     AVABoxes,
     expected_sampled_average_precision,
@@ -69,6 +70,7 @@ def evaluate_ava(
     Returns:
         The content of ``metrics.json``: plain Python values, fractions in [0, 1], None where a
         value is undefined (a class without ground truth). Means are over the defined values.
+        See :func:`mmlt.evaluation.score_ratios.score_ratios` for three of them.
 
     Raises:
         ValueError: No annotated box of an evaluated class is left, or a bad argument.
@@ -96,6 +98,7 @@ def evaluate_ava(
     groups = group_classes(class_ids, train_counts, split, head_min, tail_max)
     per_class = _per_class(label_map, num_boxes, train_counts, groups, columns)
     num_keyframes, num_persons = _pool_size(ground_truth, excluded)
+    is_by_count = train_counts is not None and split is None
     return {
         'protocol': protocol,
         'capacity': capacity if protocol == 'official' else None,
@@ -110,6 +113,9 @@ def evaluate_ava(
         'seed': seed,
         'train_counts_source': train_counts.source if train_counts else None,
         'split_source': split.source if split else None,
+        'head_min': head_min if is_by_count else None,
+        'tail_max': tail_max if is_by_count else None,
+        **score_ratios(matched.scores[:num_persons]),
         'groups': {group: summarise_group(per_class, group, _MEANS) for group in groups},
         'per_class': per_class,
     }

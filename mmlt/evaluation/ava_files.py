@@ -1,40 +1,20 @@
-"""AVA's own small files: the label map and the list of excluded keyframes.
+"""AVA's label map, and what is odd about files that are evaluated together.
 
-Every reader raises a ``ValueError`` that names the file, the line, and the value. The class counts
-and splits, files of ours, are in :mod:`mmlt.evaluation.class_files` and can be had from here too.
+The list of excluded keyframes is read by :func:`mmlt.functional.read_excluded_timestamps`; class
+counts and splits, files of ours, are in :mod:`mmlt.evaluation.class_files`.
 """
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mmlt.evaluation.class_files import (
-    ClassCounts,
-    ClassSplit,
-    count_training_boxes,
-    read_class_counts,
-    read_split,
-    write_class_counts,
-)
 from mmlt.functional import AVABoxes
-
-__all__ = [
-    'ClassCounts',
-    'ClassSplit',
-    'count_training_boxes',
-    'read_class_counts',
-    'read_excluded_timestamps',
-    'read_label_map',
-    'read_split',
-    'unknown_label_warning',
-    'write_class_counts',
-]
+from mmlt.functional._text_files import read_text
 
 _TOKEN = re.compile(
     r"""(?P<skip>[\s,;]+|\#[^\n]*)
@@ -55,10 +35,10 @@ def read_label_map(path: str | Path) -> dict[int, str]:
         Class id -> name, in the order of the ids.
 
     Raises:
-        ValueError: Anything else in the file; a missing, repeated or non-positive id; a missing
-            or repeated name; no class at all.
+        ValueError: Anything else in the file, or text that is not UTF-8; a missing, repeated or
+            non-positive id; a missing or repeated name; no class at all.
     """
-    text = Path(path).read_text(encoding='utf-8')
+    text = read_text(path)
     label_map: dict[int, str] = {}
     entry, position, start = None, 0, ''
     while position < len(text):
@@ -107,33 +87,6 @@ def _add_class(label_map: dict[int, str], entry: dict | None, where: str) -> Non
     label_map[int(value)] = name
 
 
-def read_excluded_timestamps(path: str | Path) -> frozenset[tuple[str, int]]:
-    """Read AVA's list of excluded keyframes, lines of ``video_id,timestamp``.
-
-    Args:
-        path: The file. Empty lines are passed over.
-
-    Returns:
-        The set of (video id, timestamp in s).
-
-    Raises:
-        ValueError: A line with another number of columns, or a timestamp that is no integer.
-    """
-    excluded = set()
-    with open(path, newline='', encoding='utf-8') as file:
-        reader = csv.reader(file)
-        for row in reader:
-            if not row:
-                continue
-            where = f'{path}, line {reader.line_num}'
-            if len(row) != 2 or not row[0]:
-                raise ValueError(f'{where}: expected video_id,timestamp, got {",".join(row)!r}')
-            if not re.fullmatch(r'\s*\d+\s*', row[1]):
-                raise ValueError(f'{where}: timestamp {row[1]!r} is not a whole number of seconds')
-            excluded.add((row[0], int(row[1])))
-    return frozenset(excluded)
-
-
 def unknown_label_warning(boxes: AVABoxes, label_map: Mapping[int, str], path: Any) -> str | None:
     """Say in one sentence how many rows of an evaluation file are outside the label map.
 
@@ -149,3 +102,25 @@ def unknown_label_warning(boxes: AVABoxes, label_map: Mapping[int, str], path: A
         f'{path}: {int((~known).sum())} of {len(known)} rows carry a class id outside the label '
         f'map and are skipped (ids {listed})'
     )
+
+
+def unmatched_exclusions_warning(
+    boxes: AVABoxes, excluded: Iterable[tuple[str, int]] | None, path: Any
+) -> str | None:
+    """Say in one sentence that a list of excluded keyframes can exclude nothing.
+
+    AVA's own annotations have no box on the keyframes of AVA's list, so what is asked is whether
+    the list and the annotations have a video in common.
+
+    Args:
+        boxes: The annotated boxes.
+        excluded: (video id, timestamp) pairs.
+        path: Where they were read from.
+
+    Returns:
+        The sentence, or None where they share a video, or nothing is excluded.
+    """
+    videos = {video for video, _ in excluded or ()}
+    if not videos or not videos.isdisjoint(boxes.video_names.tolist()):
+        return None
+    return f'{path}: excludes nothing; none of its {len(videos)} videos is annotated'

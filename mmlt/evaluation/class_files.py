@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mmlt.evaluation.safe_write import new_file
-from mmlt.functional import check_labels, read_ava_csv
+from mmlt.functional import read_ava_csv
+from mmlt.functional._ava_csv import check_labels
+from mmlt.functional._text_files import read_text
 
 #: Class counts that ship with the package, by the name that stands for them.
 BUILTIN_COUNTS = {
@@ -71,11 +73,11 @@ def count_training_boxes(
         ValueError: A class id outside the label map; names file, line and value.
     """
     boxes = read_ava_csv(path)
-    hint = (
-        'count with a label map that holds every class of the annotations '
+    message = (
+        'is not in the label map; count with a label map that holds every class of the annotations '
         '(tools/data/count_classes.py) and evaluate with those counts'
     )
-    check_labels(path, boxes, label_map, hint=hint)
+    check_labels(path, boxes, label_map, message)
     keep = np.ones(len(boxes.labels), dtype=bool)
     skipped = set(excluded or ())
     if skipped:
@@ -207,7 +209,7 @@ def read_split(path: str | Path, class_ids: Iterable[int], *, min_id: int = 1) -
 
 def _read_json_object(path: str | Path) -> dict:
     try:
-        content = json.loads(Path(path).read_text(encoding='utf-8'))
+        content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise ValueError(f'{path}, line {error.lineno}: not JSON: {error.msg}') from None
     if not isinstance(content, dict):

@@ -60,7 +60,7 @@ def drawing_style() -> Iterator[None]:
     try:
         import matplotlib
     except ImportError as error:
-        raise ImportError('the report draws with matplotlib: pip install mmlt[report]') from error
+        raise ImportError("the report draws with matplotlib: pip install 'mmlt[report]'") from error
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # nobody's matplotlibrc changes a report
         matplotlib.rcParams.update(_STYLE)

@@ -6,9 +6,11 @@ import csv
 import itertools
 import json
 import logging
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import MMLogger, print_log
 
 from mmlt.evaluation.safe_write import new_file
@@ -99,6 +101,20 @@ class RunFolder:
             self._claimed[wanted] = self._claim(wanted, write_files)
         print_log(f'{self.owner}: see {self._claimed[wanted] / self.main_file}', 'current')
         return self._claimed[wanted]
+
+    def make_collect_dir(self) -> str:
+        """Make a folder that all ranks know, in the run's; mmengine removes it when it has read it.
+
+        mmengine's own default leaves an empty ``.dist_test`` behind where the job was started.
+        Collective: every rank must call it.
+        """
+        folder = ['']
+        if is_main_process():
+            parent = self.wanted() or Path()
+            parent.mkdir(parents=True, exist_ok=True)
+            folder = [tempfile.mkdtemp(prefix='.collect-', dir=parent)]
+        broadcast_object_list(folder)
+        return folder[0]
 
     def wanted(self) -> Path | None:
         """The folder asked for, or None outside of a runner."""

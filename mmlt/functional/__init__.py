@@ -4,7 +4,6 @@ from .ava_boxes import (
     AVABoxes,
     ava_boxes_from_arrays,
     ava_boxes_from_score_matrix,
-    check_labels,
     read_ava_csv,
 )
 from .average_precision import average_precision
@@ -15,6 +14,7 @@ from .class_counts import (
     split_by_train_test_ap,
     split_head_medium_tail,
 )
+from .excluded_timestamps import read_excluded_timestamps
 from .frame_average_precision import FrameAP, frame_average_precision
 from .frame_order import (
     shuffle_clips,
@@ -45,12 +45,12 @@ __all__ = [
     'ava_boxes_from_score_matrix',
     'average_precision',
     'average_precision_trials',
-    'check_labels',
     'count_classes',
     'expected_sampled_average_precision',
     'frame_average_precision',
     'match_scores',
     'read_ava_csv',
+    'read_excluded_timestamps',
     'representation_bias',
     'representation_bias_std_error',
     'roc_auc',

@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import math
+import os
 import re
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import csv as pa_csv
+
+if TYPE_CHECKING:
+    from .ava_boxes import AVABoxes
 
 FIELDS = ('video_id', 'timestamp', 'x1', 'y1', 'x2', 'y2', 'label', 'score')
 
@@ -21,24 +25,50 @@ _NUMBER_CHARACTERS = re.compile(r'[\s0-9a-zA-Z.+-]+')
 _INTEGER = re.compile(r'\s*-?[0-9]+\s*')
 
 
-def measure(path: str) -> tuple[int, int]:
-    """Count the columns of the first row, and the lines: no file has more rows than lines."""
+def num_columns(path: str | os.PathLike) -> int:
+    """Count the columns of the first row, 7 or 8."""
+    path = os.fspath(path)
+    with pa.input_stream(path) as stream:
+        head = stream.read(1 << 16).decode('utf-8-sig', errors='replace').strip()
+    if not head:
+        raise ValueError(f'{path} is empty: an AVA file has one row for each box and label')
+    columns = len(next(csv.reader([head.splitlines()[0]])))
+    if columns not in (7, 8):
+        raise_fault(path, f'its first row has {columns} columns')
+    return columns
+
+
+def count_lines(path: str) -> int:
+    """Count the lines: no file has more rows than lines."""
     num_lines = 1
     with pa.input_stream(path) as stream:
-        head = stream.read(1 << 16)
-        if not head.strip():
-            raise ValueError(f'{path} is empty: an AVA file has one row for each box and label')
-        block = head
-        while block:
+        while block := stream.read(1 << 20):
             # bytes.count is quick only where the byte is rare.
             num_lines += np.count_nonzero(np.frombuffer(block, np.uint8) == ord('\n'))
             num_lines += block.count(b'\r')
-            block = stream.read(1 << 20)
-    first_line = head.decode('utf-8', errors='replace').strip().splitlines()[0]
-    num_columns = len(next(csv.reader([first_line])))
-    if num_columns not in (7, 8):
-        raise_fault(path, f'its first row has {num_columns} columns')
-    return num_columns, num_lines
+    return num_lines
+
+
+def check_labels(
+    path: str | os.PathLike, boxes: AVABoxes, class_ids: Iterable[int], message: str
+) -> None:
+    """Raise unless every label of a file that was read is one of `class_ids`.
+
+    Args:
+        path: the CSV that `boxes` were read from.
+        boxes: what :func:`~mmlt.functional.read_ava_csv` returned.
+        class_ids: the labels allowed.
+        message: what is wrong with another one; it follows ``class id 81``.
+
+    Raises:
+        ValueError: naming file, line and label.
+    """
+    unknown = np.flatnonzero(~np.isin(boxes.labels, list(class_ids)))
+    if not len(unknown):
+        return
+    path, label = os.fspath(path), int(boxes.labels[unknown[0]])
+    line = next(n for n, row in _rows(path) if int(row[FIELDS.index('label')]) == label)
+    raise ValueError(f'{path}, line {line}: class id {label} {message}')
 
 
 def open_batches(path: str, num_columns: int) -> pa_csv.CSVStreamingReader:
@@ -73,30 +103,30 @@ def raise_fault(path: str, summary: str, cause: Exception | None = None) -> NoRe
 def _find_fault(path: str) -> str | None:
     """Describe the first fault in a CSV of AVA's format, or return None if none is found."""
     num_columns = None
-    try:
-        for line, row in _rows(path):
-            if num_columns is None:
-                num_columns = len(row) if len(row) in (7, 8) else None
-            if len(row) != num_columns:
-                due = f'{num_columns or "7 or 8"} columns'
-                return f'{path}: line {line} has {len(row)} columns where {due} are due: {row!r}'
-            fault = _field_fault(row)
-            if fault is not None:
-                field, why = fault
-                return f'{path}: line {line}: {field} is {row[FIELDS.index(field)]!r}: {why}'
-    except csv.Error as error:
-        return f'{path}: {error}'
+    for line, row in _rows(path):
+        if num_columns is None:
+            num_columns = len(row) if len(row) in (7, 8) else None
+        if len(row) != num_columns:
+            due = f'{num_columns or "7 or 8"} columns'
+            return f'{path}: line {line} has {len(row)} columns where {due} are due: {row!r}'
+        fault = _field_fault(row)
+        if fault is not None:
+            field, why = fault
+            return f'{path}: line {line}: {field} is {row[FIELDS.index(field)]!r}: {why}'
     return None
 
 
 def _rows(path: str) -> Iterator[tuple[int, list[str]]]:
     with pa.input_stream(path) as stream:
         # A byte that is not UTF-8 becomes a lone surrogate, which no valid text contains.
-        text = io.TextIOWrapper(stream, 'utf-8', errors='surrogateescape', newline='')
+        text = io.TextIOWrapper(stream, 'utf-8-sig', errors='surrogateescape', newline='')
         reader = csv.reader(text)
-        for row in reader:
-            if row:
-                yield reader.line_num, row
+        try:
+            for row in reader:
+                if row:
+                    yield reader.line_num, row
+        except csv.Error as error:
+            raise ValueError(f'{path}: line {reader.line_num}: {error}') from None
 
 
 def _field_fault(row: list[str]) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 _MAX_CLASS_ID = 999_999
+_MAX_COUNT = 2**53  # up to here a float holds every whole number
 
 
 def check_scores(name: str, scores: np.ndarray) -> np.ndarray:
@@ -58,6 +59,16 @@ def check_retrieval(
     return scores, targets, valid
 
 
+def check_columns(name: str, values: np.ndarray, num_columns: int, shape: str) -> np.ndarray:
+    """Return `values` as (n, num_columns) float64; an empty one may have any shape."""
+    values = np.asarray(values, dtype=np.float64)
+    if not values.size:
+        return values.reshape(-1, num_columns)
+    if values.ndim != 2 or values.shape[1] != num_columns:
+        raise ValueError(f'{name} must have shape {shape}, got shape {values.shape}')
+    return values
+
+
 def check_integer(name: str, value: int, minimum: int) -> int:
     """Return `value` as int if it is an integer of at least `minimum`."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < minimum:
@@ -75,7 +86,8 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
 
 def check_iou_threshold(value: float) -> float:
     """Return an IoU threshold in (0, 1]: at 0 boxes that do not touch would match."""
-    if not 0 < value <= 1:
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not 0 < value <= 1:
         raise ValueError(f'iou_threshold must be in (0, 1], got {value!r}')
     return float(value)
 
@@ -97,17 +109,19 @@ def check_class_ids(class_ids: Iterable[int]) -> np.ndarray:
 
 
 def check_class_counts(class_counts: np.ndarray) -> np.ndarray:
-    """Return (C,) int64 counts, or raise if one is negative or not a whole number."""
+    """Return (C,) int64 counts, or raise if one is negative, above 2**53 or not whole."""
     counts = np.asarray(class_counts)
     if counts.ndim != 1 or counts.size == 0 or counts.dtype.kind not in 'iuf':
         raise ValueError(
             f'class_counts must be C numbers, got shape {counts.shape} and dtype {counts.dtype}'
         )
-    is_wrong = ~(counts >= 0) | (counts != np.floor(counts)) | np.isinf(counts)
+    is_wrong = ~((counts >= 0) & (counts <= _MAX_COUNT)) | (counts != np.floor(counts))
     if is_wrong.any():
         index = int(np.flatnonzero(is_wrong)[0])
         value = counts[index].item()
-        raise ValueError(f'class_counts[{index}] is {value!r}: it must be a whole number >= 0')
+        raise ValueError(
+            f'class_counts[{index}] is {value!r}: it must be a whole number >= 0, at most 2**53'
+        )
     return counts.astype(np.int64)
 
 

@@ -82,10 +82,17 @@ def _runs(boxes: AVABoxes, names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _check_excluded(excluded: Iterable[tuple[str, int]] | None) -> Iterable[tuple[str, int]]:
+    if not isinstance(excluded, (Iterable, type(None))):
+        raise ValueError(f'excluded is {excluded!r}: it takes (video_id, timestamp) pairs')
     for entry in () if excluded is None else excluded:
-        if isinstance(entry, str) or len(entry) != 2 or int(entry[1]) != entry[1]:
+        try:
+            video, timestamp = entry
+            is_right = not isinstance(entry, str) and int(timestamp) == timestamp
+        except (TypeError, ValueError, OverflowError):
+            is_right = False
+        if not is_right:
             raise ValueError(f'excluded holds {entry!r}: it takes (video_id, timestamp) pairs')
-        yield str(entry[0]), int(entry[1])
+        yield str(video), int(timestamp)
 
 
 def order_of_appearance(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

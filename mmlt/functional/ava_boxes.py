@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -10,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from ._ava_csv import as_numpy, measure, open_batches, raise_fault
-from ._checks import check_class_ids
+from ._ava_csv import as_numpy, count_lines, num_columns, open_batches, raise_fault
+from ._checks import check_class_ids, check_columns
 
 _INT32 = np.iinfo(np.int32)
 
@@ -58,7 +57,8 @@ def ava_boxes_from_arrays(
         AVABoxes with the rows in the order given.
 
     Raises:
-        ValueError: if the lengths differ, or a timestamp or label is not a whole number.
+        ValueError: if lengths or the shape of the boxes are wrong, or a timestamp or label is not
+            a whole number.
 
     Reference:
         none.
@@ -72,7 +72,7 @@ def ava_boxes_from_arrays(
     """
     names, video_index = _number_names(np.asarray(video_ids, dtype=np.str_).reshape(-1))
     num_rows = len(video_index)
-    boxes = np.asarray(boxes_xyxy_norm, dtype=np.float64).reshape(-1, 4)
+    boxes = check_columns('boxes_xyxy_norm', boxes_xyxy_norm, 4, '(n, 4)')
     scores = np.ones(num_rows) if scores is None else np.asarray(scores, dtype=np.float64)
     result = AVABoxes(
         video_index,
@@ -112,7 +112,7 @@ def ava_boxes_from_score_matrix(
         AVABoxes of n * C rows: the C classes of the first box, then those of the second.
 
     Raises:
-        ValueError: if the lengths differ, or a timestamp is not a whole number.
+        ValueError: if lengths or shapes are wrong, or a timestamp is not a whole number.
 
     Reference:
         none.
@@ -127,11 +127,11 @@ def ava_boxes_from_score_matrix(
         ([1, 12], [0.7, 0.2])
     """
     class_ids = check_class_ids(class_ids)
-    scores = np.asarray(scores, dtype=np.float64).reshape(-1, len(class_ids))
+    num_classes = len(class_ids)
+    scores = check_columns('scores', scores, num_classes, f'(n, C) with C = {num_classes}')
     one_class = ava_boxes_from_arrays(
         video_ids, timestamps, boxes_xyxy_norm, np.zeros(len(scores), np.int32)
     )
-    num_classes = len(class_ids)
     return AVABoxes(
         np.repeat(one_class.video_index, num_classes),
         one_class.video_names,
@@ -140,41 +140,6 @@ def ava_boxes_from_score_matrix(
         np.tile(class_ids.astype(np.int32), len(scores)),
         scores.reshape(-1),
     )
-
-
-def check_labels(
-    path: str | os.PathLike, boxes: AVABoxes, class_ids: Iterable[int], *, hint: str = ''
-) -> None:
-    """Raise unless every label of a file that was read is one of `class_ids`.
-
-    Args:
-        path: the CSV that `boxes` were read from.
-        boxes: what :func:`read_ava_csv` returned.
-        class_ids: the labels allowed.
-        hint: ends the message.
-
-    Raises:
-        ValueError: naming file, line and label.
-
-    Reference:
-        none.
-
-    Differs from reference:
-        none.
-
-    Example:
-        >>> boxes = ava_boxes_from_arrays(['a'], [902], [[0, 0, 1, 1]], [12])
-        >>> check_labels('train.csv', boxes, range(1, 81))
-    """
-    unknown = np.flatnonzero(~np.isin(boxes.labels, list(class_ids)))
-    if not len(unknown):
-        return
-    label = int(boxes.labels[unknown[0]])
-    with open(path, newline='', encoding='utf-8') as file:
-        reader = csv.reader(file)
-        line = next(reader.line_num for row in reader if len(row) > 6 and int(row[6]) == label)
-    message = f'{os.fspath(path)}, line {line}: class id {label} is not in the label map'
-    raise ValueError(f'{message}; {hint}' if hint else message)
 
 
 def read_ava_csv(path: str | os.PathLike) -> AVABoxes:
@@ -213,7 +178,7 @@ def read_ava_csv(path: str | os.PathLike) -> AVABoxes:
         ([902], [12], [0.75])
     """
     path = os.fspath(path)
-    num_columns, max_rows = measure(path)
+    columns_of_file, max_rows = num_columns(path), count_lines(path)
     columns = AVABoxes(
         np.empty(max_rows, np.int32),
         np.empty(0, np.str_),
@@ -225,7 +190,7 @@ def read_ava_csv(path: str | os.PathLike) -> AVABoxes:
     code_of_name: dict = {}
     num_rows = 0
     try:
-        for batch in open_batches(path, num_columns):
+        for batch in open_batches(path, columns_of_file):
             rows = slice(num_rows, num_rows + batch.num_rows)
             if not _fill(columns, rows, batch, code_of_name):
                 raise_fault(path, 'it holds a value that is out of range')

@@ -54,6 +54,8 @@ def frame_average_precision(
     rows of a keyframe        all                             the `capacity` best-scored
                                                               among `class_ids`
     excluded keyframes        boxes still count in G_c        boxes do not count
+    detections on keyframes   ignored                         ignored here; false in
+    without ground truth                                      ActivityNet's script
     detection without area    false                           ignored
     scores and boxes          float32, areas too              float64
     order of keyframes        as in the ground truth          as in the detections

@@ -71,6 +71,30 @@ def test_anything_else_is_refused_and_not_run(tmp_path, monkeypatch, value, name
     assert not (tmp_path / 'harm').exists()
 
 
+def _call_through(name):
+    """A protocol-4 pickle that calls ``numpy.dtypes.<name>`` with the argument 'eval'."""
+
+    def text(value):
+        return b'\x8c' + bytes([len(value)]) + value.encode()
+
+    return b'\x80\x04' + text('numpy.dtypes') + text(name) + b'\x93' + text('eval') + b'\x85R.'
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        '__loader__.get_data.__builtins__.__getitem__',
+        '_add_dtype_helper.__builtins__.__getitem__',
+        '__dict__',
+        'ObjectDType',
+    ],
+)
+def test_no_way_leads_through_an_allowed_module(tmp_path, name):
+    (tmp_path / 'p.pkl').write_bytes(_call_through(name))
+    with pytest.raises(ValueError, match=rf'it holds numpy\.dtypes\.{name}'):
+        read_proposals(tmp_path / 'p.pkl')
+
+
 @pytest.mark.parametrize(
     'content, message',
     [
@@ -93,7 +117,9 @@ def test_errors_name_file_and_key(tmp_path, content, message):
         read_proposals(_write(tmp_path / 'p.pkl', content))
 
 
-@pytest.mark.parametrize('content', [b'', b'not a pickle', b'\x80\x04\x95'])
+@pytest.mark.parametrize(
+    'content', [b'', b'not a pickle', b'\x80\x04\x95', b'\x80\x64.', b'\x80\x02]}\x8fs.']
+)
 def test_a_file_that_is_no_pickle(tmp_path, content):
     (tmp_path / 'p.pkl').write_bytes(content)
     with pytest.raises(ValueError, match=r'p\.pkl: not a pickle'):

@@ -78,6 +78,25 @@ def test_every_number_by_hand(detections, truth):
     assert (metrics['num_keyframes'], metrics['num_boxes']) == (3, 4)
 
 
+def test_what_was_cut_or_made_the_groups_is_recorded(detections, truth):
+    metrics = evaluate_ava(
+        detections, truth, LABEL_MAP, train_counts=COUNTS, head_min=2, tail_max=0
+    )
+    assert (metrics['head_min'], metrics['tail_max']) == (2, 0)
+    assert metrics['no_score_ratio'] == metrics['missing_score_ratio'] == 0
+    assert metrics['tied_score_ratio'] == 4 / 16  # all four persons wave with .5
+    for pool in ('boxes', 'detections'):
+        # P4 is not found at all, P3 has lost three of four classes.
+        cut = evaluate_ava(_rows(detections, slice(0, 9)), truth, LABEL_MAP, pool=pool)
+        assert cut['no_score_ratio'] == 7 / 16
+        assert cut['missing_score_ratio'] == 3 / 12
+        assert cut['tied_score_ratio'] == 2 / 9
+    split = ClassSplit('gap', {'head': (7, 1), 'tail': (2, 5)})
+    for options in ({}, {'split': split}, {'split': split, 'train_counts': COUNTS}):
+        metrics = evaluate_ava(detections, truth, LABEL_MAP, **options)
+        assert (metrics['head_min'], metrics['tail_max']) == (None, None)
+
+
 def test_sampled_form_by_hand(detections, truth):
     per_class = evaluate_ava(detections, truth, LABEL_MAP, num_trials=15, seed=3)['per_class']
     # stand and sit draw all their negatives in each trial.

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mmlt.evaluation.ava_files import (
-    read_excluded_timestamps,
     read_label_map,
     unknown_label_warning,
+    unmatched_exclusions_warning,
 )
 from mmlt.functional import AVABoxes, read_ava_csv
 
@@ -77,30 +77,22 @@ def test_label_map_errors_name_file_line_and_value(tmp_path, text, message):
         read_label_map(path)
 
 
-def test_excluded_timestamps(tmp_path):
-    path = tmp_path / 'excluded.csv'
-    path.write_text('a-b_c,0904\n\nx,1751\r\nx,1751\n')
-    assert read_excluded_timestamps(path) == {('a-b_c', 904), ('x', 1751)}
-    path.write_text('')
-    assert read_excluded_timestamps(path) == frozenset()
+def test_a_label_map_with_a_byte_order_mark_or_another_encoding(tmp_path):
+    path = tmp_path / 'map.pbtxt'
+    path.write_text(ITEMS, encoding='utf-8-sig')
+    assert read_label_map(path) == {1: 'bend/bow (at the waist)', 12: "it's"}
+    path.write_bytes(ITEMS.replace("it's", 'rêve').encode('latin-1'))
+    with pytest.raises(ValueError, match=r"map\.pbtxt, line 6: byte b'\\xea' is not UTF-8 text"):
+        read_label_map(path)
 
 
-@pytest.mark.parametrize(
-    ('line', 'message'),
-    [
-        ('x', r"excluded\.csv, line 2: expected video_id,timestamp, got 'x'"),
-        ('x,1,2', r"line 2: expected video_id,timestamp, got 'x,1,2'"),
-        (',1', r"line 2: expected video_id,timestamp, got ',1'"),
-        ('x,12.5', r"line 2: timestamp '12\.5' is not a whole number"),
-        ('x,', r"line 2: timestamp '' is not a whole number"),
-        ('x,noon', r"line 2: timestamp 'noon' is not a whole number"),
-    ],
-)
-def test_excluded_timestamps_errors(tmp_path, line, message):
-    path = tmp_path / 'excluded.csv'
-    path.write_text(f'x,1\n{line}\n')
-    with pytest.raises(ValueError, match=message):
-        read_excluded_timestamps(path)
+def test_exclusions_without_a_common_video_are_told_in_one_sentence():
+    truth = read_ava_csv(WORLD / 'ground_truth.csv')
+    for excluded in (None, frozenset(), {('v', 1), ('x', 1)}, {('v', 1751)}):
+        assert unmatched_exclusions_warning(truth, excluded, 'e.csv') is None
+    assert unmatched_exclusions_warning(truth, {('x', 1), ('x', 2), ('y', 1)}, 'e.csv') == (
+        'e.csv: excludes nothing; none of its 2 videos is annotated'
+    )
 
 
 def test_unknown_labels_are_counted_in_one_sentence():

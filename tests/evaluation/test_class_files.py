@@ -53,6 +53,15 @@ def test_counts_file_round_trip(tmp_path):
     assert json.loads(path.read_text())['classes'][3] == {'id': 7, 'name': 'lie/sleep', 'count': 1}
 
 
+def test_a_byte_order_mark_changes_nothing(tmp_path):
+    path = _write(tmp_path, _counts((1, 'a', 4)))
+    path.write_text(path.read_text(), encoding='utf-8-sig')
+    assert read_class_counts(path).counts == {1: 4}
+    path.write_bytes(b'{"source": "\xff"}')
+    with pytest.raises(ValueError, match=r"file\.json, line 1: byte b'\\xff' is not UTF-8 text"):
+        read_class_counts(path)
+
+
 def test_source_is_the_file_name_where_none_is_given(tmp_path):
     assert read_class_counts(_write(tmp_path, _counts((1, 'a', 4)))).source == 'file.json'
 

@@ -168,7 +168,7 @@ def test_same_input_same_bytes_whatever_the_users_style():
 
 def test_names_the_extra_where_matplotlib_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, 'matplotlib', None)
-    with pytest.raises(ImportError, match=r'pip install mmlt\[report\]'):
+    with pytest.raises(ImportError, match=r"pip install 'mmlt\[report\]'"):
         _draw([0.5])
 
 

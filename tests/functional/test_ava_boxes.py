@@ -12,6 +12,7 @@ from mmlt.functional import (
     ava_boxes_from_score_matrix,
     read_ava_csv,
 )
+from mmlt.functional._ava_csv import check_labels, num_columns
 
 ROW = 'clip,0902,0.1,0.2,0.3,0.4,5,0.5'
 
@@ -101,6 +102,35 @@ def test_fault_far_into_a_long_file_is_found(tmp_path):
         file.write('v9,902,0.1,0.2,0.3,nan,5,0.5\n')
     with pytest.raises(ValueError, match="long.csv: line 50001: y2 is 'nan': it must be finite"):
         read_ava_csv(path)
+
+
+@pytest.mark.parametrize('row', [ROW, '"cl,ip"' + ROW[4:], ROW[:-4]])
+def test_a_byte_order_mark_changes_nothing(tmp_path, row):
+    plain, marked = tmp_path / 'plain.csv', tmp_path / 'marked.csv'
+    plain.write_text(f'{row}\n{row}\n', encoding='utf-8')
+    marked.write_text(f'{row}\n{row}\n', encoding='utf-8-sig')
+    for ours, theirs in zip(read_ava_csv(marked), read_ava_csv(plain)):
+        assert ours.tolist() == theirs.tolist()
+    assert num_columns(marked) == num_columns(plain) == (7 if row == ROW[:-4] else 8)
+    marked.write_text(f'{row}\n{row.replace("0902", "x")}\n', encoding='utf-8-sig')
+    with pytest.raises(ValueError, match="marked.csv: line 2: timestamp is 'x'"):
+        read_ava_csv(marked)
+    marked.write_text('\n', encoding='utf-8-sig')
+    with pytest.raises(ValueError, match='marked.csv is empty'):
+        read_ava_csv(marked)
+
+
+@pytest.mark.parametrize('opener', [open, gzip.open])
+def test_check_labels_names_the_line(tmp_path, opener):
+    path = tmp_path / ('boxes.csv.gz' if opener is gzip.open else 'boxes.csv')
+    with opener(path, 'wt') as file:
+        file.write(f'{ROW}\n\n{ROW.replace(",5,", ",81,")}\n')
+    boxes = read_ava_csv(path)
+    check_labels(path, boxes, [5, 81], 'is odd')
+    with pytest.raises(ValueError, match=r'boxes\.csv.*, line 3: class id 81 is odd'):
+        check_labels(path, boxes, range(1, 81), 'is odd')
+    with pytest.raises(ValueError, match=r'boxes\.csv.*, line 1: class id 5 does not fit'):
+        check_labels(path, boxes, [], 'does not fit')
 
 
 def test_compressed_file(tmp_path):
@@ -201,5 +231,10 @@ def test_errors_of_the_builders():
         ava_boxes_from_arrays(['a'], [1.5], box, [1])
     with pytest.raises(ValueError, match='timestamps has 1 rows where video_ids has 2'):
         ava_boxes_from_score_matrix(['a', 'b'], [1], box * 2, [[0.5], [0.5]], [3])
+    with pytest.raises(ValueError, match=r'scores must have shape \(n, C\) with C = 3, got .*3, 2'):
+        ava_boxes_from_score_matrix(['a'] * 2, [1, 2], box * 2, np.zeros((3, 2)), [1, 2, 3])
+    for boxes in (np.zeros((4, 3)), np.zeros(4)):
+        with pytest.raises(ValueError, match=r'boxes_xyxy_norm must have shape \(n, 4\), got'):
+            ava_boxes_from_arrays(['a'] * 3, [1, 2, 3], boxes, [1, 1, 1])
     with pytest.raises(ValueError, match='class_ids holds 3 more than once'):
         ava_boxes_from_score_matrix(['a'], [1], box, [[0.5, 0.6]], [3, 3])

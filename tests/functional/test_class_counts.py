@@ -63,6 +63,14 @@ def test_split_by_ap():
             lambda: split_head_medium_tail([np.nan, 1.0], head_min=3, tail_max=1),
             r'class_counts\[0\] is nan',
         ),
+        (
+            lambda: split_head_medium_tail([5, 1e300], head_min=3, tail_max=1),
+            r'class_counts\[1\] is 1e\+300: it must be a whole number >= 0, at most 2\*\*53',
+        ),
+        (
+            lambda: split_head_medium_tail(np.array([2**63], np.uint64), head_min=3, tail_max=1),
+            r'class_counts\[0\] is 9223372036854775808',
+        ),
         (lambda: split_head_medium_tail([], head_min=3, tail_max=1), r'got shape \(0,\)'),
         (
             lambda: split_head_medium_tail([5], head_min=3, tail_max=4),

@@ -76,6 +76,21 @@ def test_the_protocols_differ_as_the_table_says(case, mmaction2, official):
         np.testing.assert_array_equal(result.per_class, expected)
 
 
+def test_detections_on_keyframes_without_ground_truth_by_hand():
+    truth = [('a', 1, LEFT, 1, 0), ('a', 3, LEFT, 2, 0)]
+    found = [
+        ('a', 1, LEFT, 1, 0.5),
+        ('a', 2, LEFT, 1, 0.9),  # nobody is annotated at second 2
+        ('a', 3, LEFT, 1, 0.8),  # second 3 is annotated, though not with class 1
+    ]
+    # Ranks: second 2 (if it counts), second 3, and then the hit.
+    for protocol in ('mmaction2', 'official'):
+        result = frame_average_precision(
+            _boxes(found), _boxes(truth), class_ids=[1, 2], protocol=protocol
+        )
+        assert result.per_class[0] == 1 / 2
+
+
 def test_capacity_by_hand():
     truth = _boxes([('a', 1, LEFT, 1, 0), ('a', 2, LEFT, 1, 0)])
     found = _boxes(
@@ -179,6 +194,11 @@ def test_iou_threshold():
         (dict(class_ids=[1], protocol='coco'), "one of 'mmaction2', 'official', got 'coco'"),
         (dict(class_ids=[1], capacity=0), 'capacity must be an integer of at least 1, got 0'),
         (dict(class_ids=[1], iou_threshold=0), r'iou_threshold must be in \(0, 1\], got 0'),
+        (dict(class_ids=[1], iou_threshold='x'), r"iou_threshold must be in \(0, 1\], got 'x'"),
+        (dict(class_ids=[1], excluded=5), 'excluded is 5: it takes'),
+        (dict(class_ids=[1], excluded=[5]), 'excluded holds 5: it takes'),
+        (dict(class_ids=[1], excluded=[('a', 'x')]), r"excluded holds \('a', 'x'\): it takes"),
+        (dict(class_ids=[1], excluded=[('a', np.inf)]), r"excluded holds \('a', inf\): it takes"),
         (dict(class_ids=[1], excluded=['a,1']), "excluded holds 'a,1': it takes"),
         (dict(class_ids=[1], excluded=[('a', 1.5)]), r"excluded holds \('a', 1.5\)"),
     ],

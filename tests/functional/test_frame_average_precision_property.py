@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import heapq
 import importlib
 import io
@@ -23,6 +24,8 @@ from hypothesis import strategies as st
 from mmaction.evaluation.functional import ava_utils
 
 from mmlt.functional import ava_boxes_from_arrays, frame_average_precision, read_ava_csv
+
+DATA = pathlib.Path(__file__).parents[1] / 'data'
 
 NUM_CASES = int(os.environ.get('MMLT_PROPERTY_CASES', '1000'))
 NUM_SEEDS = 4
@@ -69,8 +72,10 @@ def _reference_mmaction2_ava_eval(folder, class_ids, excluded, monkeypatch):
     return dict(zip(evaluated, recorded)), result
 
 
-def _reference_official_loops(detections, ground_truth, class_ids, excluded, capacity):
-    """Follow ActivityNet's rules a row and a box at a time, on annotated keyframes alone."""
+def _reference_official_loops(
+    detections, ground_truth, class_ids, excluded, capacity, annotated_only=True
+):
+    """Follow ActivityNet's rules a row and a box at a time, on annotated keyframes alone or all."""
     truth, found = defaultdict(list), defaultdict(list)
     for video, time, box, label, score in ground_truth:
         if label in class_ids and (video, time) not in excluded:
@@ -83,9 +88,11 @@ def _reference_official_loops(detections, ground_truth, class_ids, excluded, cap
             elif score > heap[0][0]:
                 heapq.heapreplace(heap, entry)
     scores, hits = defaultdict(list), defaultdict(list)
-    for key in (key for key in found if key in truth):
+    for key in found:
+        if key not in truth if annotated_only else key in excluded:
+            continue
         taken = set()
-        boxes = sorted(truth[key], key=lambda entry: -entry[0])
+        boxes = sorted(truth.get(key, ()), key=lambda entry: -entry[0])
         for score, label, y1, x1, y2, x2 in sorted(found[key], key=lambda entry: -entry[0]):
             if x1 >= x2 or y1 >= y2:
                 continue
@@ -296,3 +303,54 @@ def test_equals_official_loops(monkeypatch, capacity):
             capacity=capacity,
         )
         np.testing.assert_allclose(result.per_class, expected, rtol=0, atol=1e-12)
+
+
+def test_the_script_counts_detections_where_nobody_is_annotated_and_official_does_not():
+    left, other = (0.1, 0.1, 0.4, 0.9), (0.5, 0.1, 0.9, 0.9)
+    truth = [('a', 1, left, 1, 0.0)]
+    found = [('a', 1, left, 1, 0.5), ('a', 2, other, 1, 0.9)]  # second 2 has no annotation
+    script = _reference_official_loops(found, truth, [1], set(), 50, annotated_only=False)
+    assert script == [1 / 2]
+    result = frame_average_precision(
+        _boxes(found), _boxes(truth), class_ids=[1], protocol='official'
+    )
+    assert result.per_class.tolist() == [1.0]
+
+
+def _real_slice(folder):
+    """Unpack 44 keyframes of a real SlowFast run on one AVA v2.2 video; the ids of its classes."""
+    for name, source in (('detections', 'detections'), ('truth', 'ground_truth')):
+        packed = DATA / f'slowfast_slice_{source}.csv.gz'
+        (folder / f'{name}.csv').write_bytes(gzip.decompress(packed.read_bytes()))
+    label_map = (DATA / 'ava_action_list_v2.2_for_activitynet_2019.pbtxt').read_text()
+    return [int(i) for i in re.findall(r'id: (\d+)', label_map)]
+
+
+@pytest.mark.parametrize('num_excluded', [0, 5])
+def test_equals_mmaction2_ava_eval_on_a_real_run(tmp_path, monkeypatch, num_excluded):
+    class_ids = _real_slice(tmp_path)
+    truth = read_ava_csv(tmp_path / 'truth.csv')
+    keyframes = sorted({(truth.video_names[0], time) for time in truth.timestamps.tolist()})
+    excluded = keyframes[:num_excluded]
+    expected, means = _reference_mmaction2_ava_eval(tmp_path, class_ids, excluded, monkeypatch)
+    result = frame_average_precision(
+        read_ava_csv(tmp_path / 'detections.csv'), truth, class_ids=class_ids, excluded=excluded
+    )
+    assert len(expected) >= 8 and 0.1 < means['overall'] < 0.9
+    in_order = np.array([expected.get(i, np.nan) for i in class_ids])
+    assert result.per_class.tobytes() == in_order.tobytes()
+    assert result.mean == means['overall']
+
+
+def test_equals_official_loops_on_a_real_run(tmp_path):
+    class_ids = _real_slice(tmp_path)
+    found = read_ava_csv(tmp_path / 'detections.csv')
+    truth = read_ava_csv(tmp_path / 'truth.csv')
+    rows = []
+    for boxes in (found, truth):
+        names = boxes.video_names[boxes.video_index].tolist()
+        fields = (boxes.timestamps, boxes.boxes_xyxy_norm, boxes.labels, boxes.scores)
+        rows.append(list(zip(names, *(field.tolist() for field in fields))))
+    expected = _reference_official_loops(*rows, class_ids, set(), 50)
+    result = frame_average_precision(found, truth, class_ids=class_ids, protocol='official')
+    np.testing.assert_allclose(result.per_class, expected, rtol=0, atol=1e-12)

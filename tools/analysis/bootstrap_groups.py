@@ -12,17 +12,21 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from mmlt.evaluation.ava_evaluation import evaluate_ava
-from mmlt.evaluation.ava_files import read_excluded_timestamps, read_label_map, read_split
+from mmlt.evaluation.ava_files import read_label_map
 from mmlt.evaluation.bootstrap import bootstrap_over_videos
+from mmlt.evaluation.class_files import read_split
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.safe_write import new_file
-from mmlt.functional import read_ava_csv
+from mmlt.functional import read_ava_csv, read_excluded_timestamps
 
 MEASURES = ('frame_mAP', 'mSAP', 'mAUC')
 

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from rich.progress import track
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from mmlt.evaluation.ava_files import read_label_map
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.draw import draw_keyframe, group_persons
@@ -60,6 +62,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
             parser.error(f'--{name} must be positive, got {value}')
     if Path(args.out).suffix.lower() in ('.avi', '.mkv', '.mov', '.webm'):
         parser.error(f'--out must end in .mp4 or be a folder, got {args.out}')
+    source = Path(args.video or args.frames)
+    if Path(args.out).resolve() == source.resolve():
+        parser.error(f'--out {args.out} is the source itself, which would be lost')
     return args
 
 
@@ -76,11 +81,21 @@ def draw_frames(args: argparse.Namespace, fps: float) -> Iterator[Frame]:
         frames = read_video(args.video)
     else:
         frames = read_frame_folder(args.frames, start_index=args.start_index)
+    seconds = set()
     for frame in frames:
         second = args.timestamp_start + int(frame.index / fps + 1e-6)
+        seconds.add(second)
         persons = (detections.get(second, ()), ground_truth.get(second, ()))
         image = draw_keyframe(frame.image, *persons, label_map, scale=args.scale)
         yield frame._replace(image=image)
+    keyframes = {*detections, *ground_truth}
+    if keyframes.isdisjoint(seconds):
+        boxes = f'{min(keyframes)} to {max(keyframes)}' if keyframes else 'none (see --min-score)'
+        print(
+            f'warning: nothing is drawn: the frames show seconds {min(seconds)} to {max(seconds)}, '
+            f'the keyframes with boxes are {boxes}; see --timestamp-start',
+            file=sys.stderr,
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -89,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         fps = args.fps or (video_fps(args.video) if args.video else 30.0)
         frames = track(draw_frames(args, fps), description='drawing', total=None)
-        if args.out.endswith('.mp4'):
+        if Path(args.out).suffix.lower() == '.mp4':
             write_video(args.out, frames, fps, overwrite=args.overwrite)
         else:
             write_frame_folder(args.out, frames, overwrite=args.overwrite)

@@ -15,22 +15,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from mmlt.evaluation.ava_evaluation import evaluate_ava, write_results
 from mmlt.evaluation.ava_files import (
-    count_training_boxes,
-    read_class_counts,
-    read_excluded_timestamps,
     read_label_map,
-    read_split,
     unknown_label_warning,
+    unmatched_exclusions_warning,
 )
+from mmlt.evaluation.class_files import count_training_boxes, read_class_counts, read_split
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.report import build_report
 from mmlt.evaluation.run_folder import METRICS_FILE, PER_CLASS_FILE
+from mmlt.evaluation.score_ratios import changed_scores_warning
 from mmlt.evaluation.table import print_table
-from mmlt.functional import AVABoxes, read_ava_csv
+from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
 
 REPORT_FILE = 'report.html'
+HEAD_MIN, TAIL_MAX = 10_000, 999
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -50,8 +52,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     counts.add_argument('--train-annotations', help='training annotations (CSV), to be counted')
     counts.add_argument('--train-counts', help="counts.json, or 'ava_v2.2': the counts of AVA v2.2")
     parser.add_argument('--split', help='head / medium / tail as a file (split.json)')
-    parser.add_argument('--head-min', type=int, default=10_000, help='head: more boxes than this')
-    parser.add_argument('--tail-max', type=int, default=999, help='tail: at most so many boxes')
+    parser.add_argument(
+        '--head-min', type=int, help=f'head: more training boxes than this, default: {HEAD_MIN}'
+    )
+    parser.add_argument(
+        '--tail-max', type=int, help=f'tail: at most so many training boxes, default: {TAIL_MAX}'
+    )
     parser.add_argument('--protocol', choices=('mmaction2', 'official'), default='mmaction2')
     parser.add_argument(
         '--capacity',
@@ -64,7 +70,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--pool', choices=('boxes', 'detections'), default='boxes')
     parser.add_argument('--out', required=True, help='folder to write to')
     parser.add_argument('--overwrite', action='store_true', help='replace existing files')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    for name in ('head_min', 'tail_max'):
+        if args.split and getattr(args, name) is not None:
+            option = name.replace('_', '-')
+            parser.error(f'--{option} has no effect with --split, which names the groups itself')
+    return args
 
 
 def _capacity(text: str) -> int | None:
@@ -76,10 +87,10 @@ def evaluate(args: argparse.Namespace) -> dict:
     label_map = read_label_map(args.label_map)
     detections = read_detections(args.detections)
     ground_truth = read_ava_csv(args.ground_truth)
-    for path, boxes in ((args.detections, detections), (args.ground_truth, ground_truth)):
-        warning = unknown_label_warning(boxes, label_map, path)
-        if warning:
-            print(f'warning: {warning}', file=sys.stderr)
+    excluded = read_excluded_timestamps(args.exclude) if args.exclude else None
+    _warn(unknown_label_warning(detections, label_map, args.detections))
+    _warn(unknown_label_warning(ground_truth, label_map, args.ground_truth))
+    _warn(unmatched_exclusions_warning(ground_truth, excluded, args.exclude))
     if not _keyframes(detections) & _keyframes(ground_truth):
         raise ValueError(
             f'{args.detections}: none of its keyframes is in {args.ground_truth}; is it another '
@@ -90,21 +101,28 @@ def evaluate(args: argparse.Namespace) -> dict:
         train_counts = count_training_boxes(args.train_annotations, label_map)
     elif args.train_counts:
         train_counts = read_class_counts(args.train_counts, label_map)
-    return evaluate_ava(
+    metrics = evaluate_ava(
         detections,
         ground_truth,
         label_map,
-        excluded=read_excluded_timestamps(args.exclude) if args.exclude else None,
+        excluded=excluded,
         protocol=args.protocol,
         capacity=args.capacity,
         train_counts=train_counts,
         split=read_split(args.split, label_map) if args.split else None,
-        head_min=args.head_min,
-        tail_max=args.tail_max,
+        head_min=HEAD_MIN if args.head_min is None else args.head_min,
+        tail_max=TAIL_MAX if args.tail_max is None else args.tail_max,
         num_trials=args.num_trials,
         seed=args.seed,
         pool=args.pool,
     )
+    _warn(changed_scores_warning(metrics, args.detections))
+    return metrics
+
+
+def _warn(warning: str | None) -> None:
+    if warning:
+        print(f'warning: {warning}', file=sys.stderr)
 
 
 def _keyframes(boxes: AVABoxes) -> set[tuple[str, int]]:
@@ -123,8 +141,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 raise FileExistsError(f'{out_dir / name}: exists already; pass --overwrite')
         metrics = evaluate(args)
         write_results(metrics, out_dir, overwrite=args.overwrite)
-        report = out_dir / REPORT_FILE
-        build_report([out_dir], report, overwrite=args.overwrite)
+        try:
+            report = build_report([out_dir], out_dir / REPORT_FILE, overwrite=args.overwrite)
+        except ImportError as error:  # matplotlib is an extra; the numbers do not need it
+            report = f'not written, {error}'
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
 from mmlt.evaluation.report import build_report
 from mmlt.evaluation.run_metrics import read_run
 from mmlt.evaluation.table import print_table

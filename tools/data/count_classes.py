@@ -10,13 +10,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from mmlt.evaluation.ava_files import (
-    count_training_boxes,
-    read_excluded_timestamps,
-    read_label_map,
-    write_class_counts,
-)
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from mmlt.evaluation.ava_files import read_label_map
+from mmlt.evaluation.class_files import count_training_boxes, write_class_counts
+from mmlt.functional import read_excluded_timestamps
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -93,7 +93,7 @@ def main() -> int:
                     ),
                 )
             print(f'{out}: {"written" if written else "already there"}')
-    except (ValueError, FileExistsError) as error:
+    except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
     return 0

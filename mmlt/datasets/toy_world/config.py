@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
 SPLITS = ('train', 'val', 'test')
+
+# Least and greatest value of a setting, and of each number of a tuple; the others must be >= 0.
+_ANY = (-math.inf, math.inf)
+_COUNT = (1, math.inf)
+_SHARE = (0, 1)
+_LENGTH = (0.01, math.inf)  # pixels; also a divisor
+_RANGES = {
+    **dict.fromkeys(('train_boxes', 'val_boxes', 'test_boxes'), _COUNT),
+    **dict.fromkeys(('rarest_pose', 'rarest_object', 'rarest_interaction'), _LENGTH),
+    **dict.fromkeys(('object_prob', 'interaction_prob', 'excluded_ratio'), _SHARE),
+    **dict.fromkeys(('share', 'keyframes_per_video', 'fps', 'clip_len'), _COUNT),
+    'actors_probs': _SHARE,
+    **dict.fromkeys(('height', 'width', 'clips_size'), (16, math.inf)),
+    **dict.fromkeys(('clutter', 'actor', 'drift'), _ANY),
+    **dict.fromkeys(('contrast_range', 'size_range', 'body_radius', 'box_half'), _LENGTH),
+    **dict.fromkeys(('shake_period', 'object_radius', 'partner_radius'), _LENGTH),
+    **dict.fromkeys(('proposal_miss_prob', 'proposal_duplicate_prob'), _SHARE),
+    'jpeg_quality': (1, 100),
+    **dict.fromkeys(('clips_train', 'clips_val', 'clips_test'), _COUNT),
+    **dict.fromkeys(('clips_frames', 'clips_fps'), _COUNT),
+    **dict.fromkeys(('features_classes', 'features_most', 'features_fewest'), _COUNT),
+    **dict.fromkeys(('features_eval', 'features_dim', 'features_length_range'), _COUNT),
+    'features_shown_range': _SHARE,
+}
 
 
 @dataclass(frozen=True)
@@ -137,17 +162,22 @@ class ToyWorldConfig:
     features_noise_std: float = 0.25
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check_setting(field.name, field.type, getattr(self, field.name))
         if not 0 < self.scale <= 1:
             raise ValueError(f'scale must be in (0, 1], got {self.scale}')
-        if self.seed < 0:
-            raise ValueError(f'seed must not be negative, got {self.seed}')
+        if not sum(self.actors_probs):
+            raise ValueError(f'actors_probs must not all be 0, got {self.actors_probs}')
+        for low, high in (('partner_near', 'partner_far'), ('features_fewest', 'features_most')):
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(
+                    f'{low}={getattr(self, low)} must not exceed {high}={getattr(self, high)}'
+                )
         if self.fps < self.clip_len:
             raise ValueError(
                 f'fps={self.fps} must be at least clip_len={self.clip_len}, or clips of '
                 'neighbouring keyframes overlap'
             )
-        if self.share < 1:
-            raise ValueError(f'share must be at least 1, got {self.share}')
         for split in SPLITS:
             if self.num_boxes(split) < self.keyframes_per_video:
                 raise ValueError(
@@ -179,3 +209,28 @@ class ToyWorldConfig:
         """The settings as JSON knows them (tuples as lists)."""
         settings = dataclasses.asdict(self)
         return {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
+
+
+def _check_setting(name: str, annotation: str, value: Any) -> None:
+    """Raise unless a value is of its field's type and its numbers are in range."""
+    numbers = (value,)
+    if annotation.startswith('tuple'):
+        kind = annotation[len('tuple[') :].split(',')[0]
+        is_pair = not annotation.endswith('...]')
+        due = f'a tuple of {"two numbers" if is_pair else "numbers"}'
+        if not isinstance(value, tuple) or not value or (is_pair and len(value) != 2):
+            raise ValueError(f'{name} must be {due}, got {value!r}')
+        numbers = value
+    else:
+        kind = annotation
+    types = int if kind == 'int' else (int, float)
+    low, high = _RANGES.get(name, (0, math.inf))
+    for number in numbers:
+        if isinstance(number, bool) or not isinstance(number, types) or not math.isfinite(number):
+            what = 'a whole number' if kind == 'int' else 'a finite number'
+            raise ValueError(f'{name} must be {what}, got {value!r}')
+        if not low <= number <= high:
+            limits = f'from {low} to {high}' if high < math.inf else f'at least {low}'
+            raise ValueError(f'{name} must be {limits}, got {value!r}')
+    if name.endswith('_range') and numbers[0] > numbers[1]:
+        raise ValueError(f'{name} must not fall from its first number to its second, got {value!r}')

@@ -16,12 +16,11 @@ from rich.console import Console
 
 from mmlt.evaluation.ava_evaluation import check_options, evaluate_ava, write_results
 from mmlt.evaluation.ava_files import (
-    read_class_counts,
-    read_excluded_timestamps,
     read_label_map,
-    read_split,
     unknown_label_warning,
+    unmatched_exclusions_warning,
 )
+from mmlt.evaluation.class_files import read_class_counts, read_split
 from mmlt.evaluation.detections_file import write_detections
 from mmlt.evaluation.keyframe_scores import (
     drop_repeats,
@@ -31,7 +30,7 @@ from mmlt.evaluation.keyframe_scores import (
 )
 from mmlt.evaluation.run_folder import RunFolder
 from mmlt.evaluation.table import print_table
-from mmlt.functional import AVABoxes, read_ava_csv
+from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
 from mmlt.registry import METRICS
 
 
@@ -73,7 +72,7 @@ class AVALongTailMetric(BaseMetric):
         out_dir: Folder of the files.
         collect_device: See mmengine's ``BaseMetric``.
         prefix: See mmengine's ``BaseMetric``.
-        collect_dir: See mmengine's ``BaseMetric``.
+        collect_dir: See mmengine's ``BaseMetric``; None is a new one in the folder of the files.
     """
 
     default_prefix = 'ava'
@@ -110,8 +109,12 @@ class AVALongTailMetric(BaseMetric):
         warning = unknown_label_warning(self.ground_truth, self.label_map, ann_file)
         if warning and custom_classes is None and is_main_process():
             print_log(warning, 'current', logging.WARNING)
+        excluded = read_excluded_timestamps(exclude_file) if exclude_file else None
+        warning = unmatched_exclusions_warning(self.ground_truth, excluded, exclude_file)
+        if warning and is_main_process():
+            print_log(warning, 'current', logging.WARNING)
         self.options = dict(
-            excluded=read_excluded_timestamps(exclude_file) if exclude_file else None,
+            excluded=excluded,
             train_counts=read_class_counts(class_counts, self.label_map) if class_counts else None,
             split=read_split(split_file, self.label_map) if split_file else None,
             head_min=head_min,
@@ -146,7 +149,13 @@ class AVALongTailMetric(BaseMetric):
         """
         self._num_keyframes = size
         self.results = [merge_blocks(self.results)]
-        return super().evaluate(get_world_size())
+        if self.collect_device != 'cpu' or self.collect_dir is not None or get_world_size() == 1:
+            return super().evaluate(get_world_size())
+        self.collect_dir = self.run_folder.make_collect_dir()
+        try:
+            return super().evaluate(get_world_size())
+        finally:
+            self.collect_dir = None
 
     def compute_metrics(self, results: list) -> dict:
         """Evaluate, log the table, write the files; runs on rank 0."""

@@ -45,6 +45,8 @@ def test_one_part_with_settings_of_its_own(tmp_path):
         (('--set', 'noise=1'), "'noise=1': expected NAME=VALUE"),
         (('--set', 'noise_std=loud'), "'loud' is not a number or a tuple"),
         (('--scale', '2'), 'scale must be in (0, 1], got 2.0'),
+        (('--set', "fps='x'"), "error: fps must be a whole number, got 'x'"),
+        (('--set', 'keyframes_per_video=0'), 'error: keyframes_per_video must be at least 1'),
     ],
 )
 def test_bad_arguments_are_named(tmp_path, args, message):
@@ -52,6 +54,15 @@ def test_bad_arguments_are_named(tmp_path, args, message):
     assert done.returncode != 0
     assert message in done.stderr
     assert not (tmp_path / 'toy').exists()
+
+
+def test_a_file_in_the_way_is_one_clear_line(tmp_path):
+    (tmp_path / 'file').write_text('mine')
+    done = _run('--out', tmp_path / 'file' / 'toy', '--parts', 'features', '--scale', 0.02)
+    assert done.returncode == 1
+    assert done.stderr.startswith('error: ')
+    assert str(tmp_path / 'file') in done.stderr
+    assert done.stderr.count('\n') == 1
 
 
 def test_generation_does_not_import_mmaction2(tmp_path):

@@ -19,7 +19,8 @@ from mmengine.structures import InstanceData
 
 from mmlt.evaluation import AVALongTailMetric
 from mmlt.evaluation.ava_evaluation import evaluate_ava
-from mmlt.evaluation.ava_files import read_class_counts, read_label_map
+from mmlt.evaluation.ava_files import read_label_map
+from mmlt.evaluation.class_files import read_class_counts
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.functional import read_ava_csv
 
@@ -296,6 +297,14 @@ def test_an_older_dump_stays(tmp_path):
     assert (tmp_path / 'run-2' / 'd.parquet').is_file()
 
 
+def test_exclusions_of_other_videos_are_told(tmp_path, running_job):
+    exclude = tmp_path / 'exclude.csv'
+    exclude.write_text('x,1\n')
+    AVALongTailMetric(**FILES, exclude_file=str(exclude))
+    log = next(running_job.glob('*.log')).read_text()
+    assert 'exclude.csv: excludes nothing; none of its 1 videos is annotated' in log
+
+
 def test_without_a_runner_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(MMLogger.get_current_instance(), '_log_file', None)
@@ -374,6 +383,7 @@ def test_two_ranks_equal_one(tmp_path, counts_file):
             ours, theirs = folder / 'run' / name, tmp_path / 'one' / name
             assert ours.read_bytes() == theirs.read_bytes(), shards
         assert len(os.listdir(folder / 'run')) == 3
+    assert not (tmp_path / '.dist_test').exists()
 
 
 @pytest.mark.dist

@@ -82,6 +82,39 @@ def test_video_in_and_out_and_parquet(main, tmp_path):
     assert [count > 500 for count in orange] == [False] * 2 + [True] * 2 + [False] * 2
 
 
+def test_the_source_is_never_the_target(main, tmp_path, capsys):
+    frames = tmp_path / 'frames'
+    before = {path.name: path.read_bytes() for path in frames.iterdir()}
+    (tmp_path / 'link').symlink_to(frames)
+    for out in (frames, tmp_path / 'frames' / '..' / 'frames', tmp_path / 'link'):
+        with pytest.raises(SystemExit):
+            main('--out', out, '--overwrite')
+        assert 'is the source itself, which would be lost' in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in frames.iterdir()} == before
+    video = tmp_path / 'clip.mp4'
+    video.write_bytes(b'precious')
+    with pytest.raises(SystemExit):
+        main('--out', video, '--overwrite', source=('--video', video))
+    assert video.read_bytes() == b'precious'
+
+
+def test_seconds_that_hit_no_keyframe_are_told(main, tmp_path, capsys):
+    assert main('--out', tmp_path / 'out', '--timestamp-start', '0') == 0
+    assert (
+        'warning: nothing is drawn: the frames show seconds 0 to 2, the keyframes with boxes are '
+        '901 to 901; see --timestamp-start\n'
+    ) in capsys.readouterr().err
+    assert main('--out', tmp_path / 'b', '--min-score', '1') == 0
+    assert 'with boxes are none (see --min-score)' in capsys.readouterr().err
+    assert main('--out', tmp_path / 'c') == 0
+    assert 'warning' not in capsys.readouterr().err
+
+
+def test_the_suffix_may_be_in_capitals(main, tmp_path):
+    assert main('--out', tmp_path / 'CLIP.MP4') == 0
+    assert video_fps(tmp_path / 'CLIP.MP4') == 2
+
+
 def test_errors_are_one_line_and_nothing_is_overwritten(main, tmp_path, capsys):
     (tmp_path / 'out').mkdir()
     (tmp_path / 'out' / 'mine.txt').write_text('precious')

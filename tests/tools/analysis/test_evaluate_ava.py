@@ -58,7 +58,9 @@ def test_hand_made_world(run, tmp_path, capsys):
     assert 'medium' in printed.out
     assert 'training counts: label rows of train.csv' in printed.out
     assert printed.out.endswith(f'report: {tmp_path / "run" / "report.html"}\n')
-    assert printed.err == ''
+    # 'wave' has .5 for each of the four persons.
+    assert printed.err.startswith(f'warning: {DETECTIONS}: 25% of the scores are tied; if the file')
+    assert printed.err.count('\n') == 1
 
 
 def test_parquet_gives_what_the_csv_gives(run, tmp_path):
@@ -102,8 +104,37 @@ def test_builtin_counts_name_their_source(run, tmp_path, capsys):
     printed = capsys.readouterr()
     assert 'training counts: Arnab et al. 2022, Table 9' in printed.out
     # One sentence a file on the rows of other classes.
-    assert printed.err.count('warning: ') == 2
+    assert printed.err.count('outside the label map') == 2
     assert '8 of 16 rows carry a class id outside the label map' in printed.err
+
+
+def test_odd_inputs_are_told(run, tmp_path, capsys):
+    exclude = _file(tmp_path, 'exclude.csv', 'x,1\n')
+    dense = [line for line in Path(DETECTIONS).read_text().splitlines() if ',5,' not in line]
+    assert run('--exclude', exclude, detections=_file(tmp_path, 'd.csv', '\n'.join(dense))) == 0
+    assert capsys.readouterr().err == (
+        f'warning: {exclude}: excludes nothing; none of its 1 videos is annotated\n'
+        f'warning: {tmp_path}/d.csv: 25% of the scores of detected boxes are absent; if the file '
+        'was thresholded or rounded, frame-AP stands but SAP and ROC-AUC do not\n'
+    )
+
+
+@pytest.mark.parametrize('option', ['--head-min', '--tail-max'])
+def test_thresholds_beside_a_split_are_refused(run, capsys, option):
+    with pytest.raises(SystemExit):
+        run('--split', 'split.json', option, '5')
+    assert f'{option} has no effect with --split' in capsys.readouterr().err
+
+
+def test_without_matplotlib_the_numbers_are_there(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'matplotlib', None)
+    assert run() == 0
+    assert sorted(os.listdir(tmp_path / 'run')) == ['metrics.json', 'per_class.csv']
+    printed = capsys.readouterr().out
+    assert 'frame-mAP' in printed
+    assert printed.endswith(
+        "report: not written, the report draws with matplotlib: pip install 'mmlt[report]'\n"
+    )
 
 
 def test_existing_results_need_overwrite(run, tmp_path, capsys):

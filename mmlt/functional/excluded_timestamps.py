@@ -1,0 +1,44 @@
+"""AVA's list of keyframes that count neither in training nor in evaluation."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ._text_files import read_csv_rows
+
+
+def read_excluded_timestamps(path: str | os.PathLike) -> frozenset[tuple[str, int]]:
+    """Read AVA's list of excluded keyframes, lines of ``video_id,timestamp``.
+
+    Args:
+        path: the file, UTF-8, with or without a byte-order mark. Empty lines are passed over.
+
+    Returns:
+        The set of (video id, timestamp in s).
+
+    Raises:
+        ValueError: a line with another number of columns, or a timestamp that is no whole number;
+            a file that is no CSV in UTF-8. Names file, line and value.
+
+    Reference:
+        https://research.google.com/ava/download.html
+
+    Differs from reference:
+        none.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / 'excluded.csv'
+        >>> _ = path.write_text('clip,0902')
+        >>> read_excluded_timestamps(path)
+        frozenset({('clip', 902)})
+    """
+    excluded = set()
+    for where, row in read_csv_rows(path):
+        if len(row) != 2 or not row[0]:
+            raise ValueError(f'{where}: expected video_id,timestamp, got {",".join(row)!r}')
+        if not re.fullmatch(r'\s*[0-9]+\s*', row[1]):
+            raise ValueError(f'{where}: timestamp {row[1]!r} is not a whole number of seconds')
+        excluded.add((row[0], int(row[1])))
+    return frozenset(excluded)
