@@ -172,7 +172,7 @@ def _location_of_mmlt(site, cwd):
         f'import site, importlib.util as u; site.addsitedir({str(site)!r});'
         "print(u.find_spec('mmlt').origin)"
     )
-    return Path(_run(sys.executable, '-S', '-c', find, cwd=cwd).strip())
+    return Path(_run(sys.executable, '-E', '-S', '-c', find, cwd=cwd).strip())
 
 
 @pytest.mark.parametrize('times', [1, 2])

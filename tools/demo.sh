@@ -25,3 +25,4 @@ tools/dist_test.sh $CONFIG "$(cat "$RUN/last_checkpoint")" "$RANKS" --work-dir "
 say "4/4 the report"
 "$PYTHON" tools/analysis/report.py "$RUN/test" --names "baseline, seed $SEED" \
     --title "A long tail in the toy world"
+echo "open it in a browser: file://$PWD/$RUN/test/report.html"

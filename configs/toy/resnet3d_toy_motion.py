@@ -11,5 +11,5 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/datasets/toy_clips.py',
     '../_base_/models/resnet3d_toy.py',
-    '../_base_/schedules/adamw_onecycle_10e.py',
+    '../_base_/schedules/adamw_onecycle_20e.py',
 ]

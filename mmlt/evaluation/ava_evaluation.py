@@ -15,6 +15,7 @@ from mmlt.evaluation.class_groups import (
     number_or_none,
     summarise_group,
 )
+from mmlt.evaluation.coverage import count_keyframes
 from mmlt.evaluation.run_folder import write_run_files
 from mmlt.evaluation.score_ratios import score_ratios
 from mmlt.functional import (
@@ -70,7 +71,8 @@ def evaluate_ava(
     Returns:
         The content of ``metrics.json``: plain Python values, fractions in [0, 1], None where a
         value is undefined (a class without ground truth). Means are over the defined values.
-        See :func:`mmlt.evaluation.score_ratios.score_ratios` for three of them.
+        See :func:`mmlt.evaluation.score_ratios.score_ratios` for three of them and
+        :func:`mmlt.evaluation.coverage.count_keyframes` for four.
 
     Raises:
         ValueError: No annotated box of an evaluated class is left, or a bad argument.
@@ -97,7 +99,7 @@ def evaluate_ava(
     }
     groups = group_classes(class_ids, train_counts, split, head_min, tail_max)
     per_class = _per_class(label_map, num_boxes, train_counts, groups, columns)
-    num_keyframes, num_persons = _pool_size(ground_truth, excluded)
+    num_persons = _count_persons(ground_truth, excluded)
     is_by_count = train_counts is not None and split is None
     return {
         'protocol': protocol,
@@ -106,7 +108,7 @@ def evaluate_ava(
         'mSAP': mean_of(per_class.values(), 'SAP'),
         'mAUC': mean_of(per_class.values(), 'AUC'),
         'mSAP_sampled': mean_of(per_class.values(), 'SAP_sampled'),
-        'num_keyframes': num_keyframes,
+        **count_keyframes(detections, ground_truth, excluded),
         'num_boxes': num_persons,
         'pool': pool,
         'num_trials': num_trials,
@@ -167,8 +169,8 @@ def _per_class(
     }
 
 
-def _pool_size(ground_truth: AVABoxes, excluded: frozenset[tuple[str, int]]) -> tuple[int, int]:
-    """Numbers of evaluated keyframes and of distinct persons annotated on them."""
+def _count_persons(ground_truth: AVABoxes, excluded: frozenset[tuple[str, int]]) -> int:
+    """Number of distinct persons annotated on the evaluated keyframes."""
     keyframes = np.stack([ground_truth.video_index, ground_truth.timestamps], axis=1)
     distinct, inverse = np.unique(keyframes, axis=0, return_inverse=True)
     is_evaluated = np.array(
@@ -179,7 +181,7 @@ def _pool_size(ground_truth: AVABoxes, excluded: frozenset[tuple[str, int]]) -> 
     )
     rows = np.concatenate([keyframes, ground_truth.boxes_xyxy_norm], axis=1)
     rows = rows[is_evaluated[inverse.reshape(-1)]]
-    return int(is_evaluated.sum()), len(np.unique(rows, axis=0))
+    return len(np.unique(rows, axis=0))
 
 
 def write_results(

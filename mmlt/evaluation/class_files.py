@@ -115,11 +115,16 @@ def read_class_counts(
         The counts, of the label map's classes alone where one is given.
 
     Raises:
+        FileNotFoundError: There is no such file, nor counts of this name.
         ValueError: Another layout, a bad or repeated entry, a class without count, or a class
             that has another name than in the label map.
     """
     path = BUILTIN_COUNTS.get(str(path), path)
-    content = _read_json_object(path)
+    try:
+        content = _read_json_object(path)
+    except FileNotFoundError as error:
+        shipped = ', '.join(BUILTIN_COUNTS)
+        raise FileNotFoundError(f'{error}; the counts that ship with mmlt: {shipped}') from None
     classes = content.get('classes')
     if not isinstance(classes, list):
         raise ValueError(f'{path}: field classes is not a list: {classes!r}')

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from mmlt.evaluation.safe_write import new_file
 from mmlt.functional import AVABoxes, read_ava_csv
+from mmlt.functional._ava_csv import num_columns
 
 _BOX = ('x1', 'y1', 'x2', 'y2')
 _COLUMNS = ('video_id', 'timestamp', *_BOX, 'label', 'score')
@@ -64,16 +65,21 @@ def read_detections(path: str | Path) -> AVABoxes:
         The detections, in the order of the file.
 
     Raises:
-        ValueError: Another ending; in a Parquet file, a column that is missing or of another type,
-            a missing value, a NaN score, a box with x1 > x2 or y1 > y2. Names file, row, value.
+        FileNotFoundError: There is no such file.
+        ValueError: Another ending; a CSV that read_ava_csv refuses, that has no column of scores,
+            or whose scores are all 1, as if it were ground truth; in a Parquet file, a column that
+            is missing or of another type, a missing value, a NaN score, a box with x1 > x2 or
+            y1 > y2. Names file, row, value.
     """
     suffix = Path(path).suffix.lower()
     if suffix == '.csv':
-        return read_ava_csv(path)
+        return _read_csv(path)
     if suffix != '.parquet':
         raise ValueError(f'{path}: detections are read from .csv or .parquet, not {suffix!r}')
     try:
         table = pq.read_table(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path}: no such file') from None
     except pa.ArrowInvalid as error:
         raise ValueError(f'{path}: not a Parquet file: {error}') from None
     _check_columns(table, path)
@@ -90,6 +96,15 @@ def read_detections(path: str | Path) -> AVABoxes:
         scores=table['score'].to_numpy().astype(np.float64),
     )
     _check_values(detections, path)
+    return detections
+
+
+def _read_csv(path: str | Path) -> AVABoxes:
+    if num_columns(path) == 7:
+        raise ValueError(f'{path}: a detections file needs 8 columns, the last one the score')
+    detections = read_ava_csv(path)
+    if (detections.scores == 1).all():
+        raise ValueError(f'{path}: every score is 1; it looks like ground truth, not detections')
     return detections
 
 

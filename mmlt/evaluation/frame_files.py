@@ -133,14 +133,18 @@ def write_frame_folder(
 ) -> None:
     """Write each frame as an image of its name; other files of the folder are left alone.
 
+    The folder is made with the first frame: frames that cannot be read leave no empty one.
+
     Raises:
         FileExistsError: The folder holds a file and ``overwrite`` is false.
+        NotADirectoryError: ``path`` is a file.
     """
     folder = Path(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    if not overwrite and any(folder.iterdir()):
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f'{folder}: is a file, not a folder')
+    if not overwrite and folder.exists() and any(folder.iterdir()):
         raise FileExistsError(
-            f'{folder}: the folder is not empty; pass --overwrite (overwrite=True) to write into it'
+            f'{folder}: the folder is not empty; pass --overwrite to write into it'
         )
     for frame in frames:
         with new_file(folder / frame.name, overwrite=overwrite) as temporary:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
 
+from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.report_figures import (
     all_runs_figure,
     frequency_figure,
@@ -24,6 +25,7 @@ from mmlt.evaluation.run_metrics import (
     read_run,
 )
 from mmlt.evaluation.safe_write import new_file
+from mmlt.evaluation.score_ratios import changed_scores_warning
 
 MAX_BYTES = 2_000_000
 _TEMPLATE = Path(__file__).parent.parent / 'resources' / 'report.html'
@@ -93,11 +95,8 @@ def build_report(
         raise ValueError(f'names: got {len(names)} for {len(paths)} runs: {list(names)}')
     out_path = Path(out_path)
     if out_path.exists() and not overwrite:  # said before the work; new_file makes sure of it
-        raise FileExistsError(
-            f'{out_path}: exists already; pass --overwrite (overwrite=True) to replace it'
-        )
-    read = [read_run(path, name) for path, name in zip(paths, names or [None] * len(paths))]
-    page = _render(read if names else _distinguish(read, paths), title)
+        raise FileExistsError(f'{out_path}: exists already; pass --overwrite to replace it')
+    page = _render(read_runs(paths, names), title)
     content = page.encode('utf-8')
     if len(content) > MAX_BYTES:
         raise ValueError(
@@ -107,6 +106,13 @@ def build_report(
     with new_file(out_path, overwrite=overwrite) as temporary:
         temporary.write_bytes(content)
     return out_path
+
+
+def read_runs(paths: Sequence[Path], names: Sequence[str] | None = None) -> list[Run]:
+    """The runs as a report calls them: by ``names``, else so that no two share a name."""
+    if names:
+        return [read_run(path, name) for path, name in zip(paths, names)]
+    return _distinguish([read_run(path) for path in paths], paths)
 
 
 def _distinguish(runs: list[Run], paths: Sequence[Path]) -> list[Run]:
@@ -124,7 +130,7 @@ def _distinguish(runs: list[Run], paths: Sequence[Path]) -> list[Run]:
 
 def _render(runs: Sequence[Run], title: str | None) -> str:
     rows = join_classes(runs)
-    notes = (f'<p class="note">{escape(note)}</p>' for note in compare_runs(runs, rows))
+    notes = [*_warnings(runs), *compare_runs(runs, rows)]
     options = ''.join(f'<option>{group}</option>' for group in present_groups(runs))
     group_filter = (
         f'<label>Group <select id="group"><option value="">all</option>{options}</select></label>'
@@ -132,7 +138,7 @@ def _render(runs: Sequence[Run], title: str | None) -> str:
     return Template(_TEMPLATE.read_text(encoding='utf-8')).substitute(
         title=escape(title or _title([run.name for run in runs])),
         facts=_facts(runs),
-        notes=''.join(notes),
+        notes=''.join(f'<p class="note">{escape(note)}</p>' for note in notes),
         summary=summary_table(runs),
         figures=_figures(runs, rows),
         group_hint=_GROUP_HINT if options else '',
@@ -140,6 +146,13 @@ def _render(runs: Sequence[Run], title: str | None) -> str:
         group_filter=group_filter if options else '',
         class_table=class_table(runs, rows),
     )
+
+
+def _warnings(runs: Sequence[Run]) -> list[str]:
+    """What casts doubt on the numbers of a run, a sentence each."""
+    tell = (low_coverage_warning, changed_scores_warning)
+    told = [warning(run.metrics, run.name) for run in runs for warning in tell]
+    return [f'{sentence}.' for sentence in told if sentence]
 
 
 def _title(names: Sequence[str]) -> str:

@@ -33,6 +33,14 @@ _RUN_KEYS = {
     'groups': 'object',
     'per_class': 'object',
 }
+# Keys that runs of older versions lack.
+_LATER_KEYS = {
+    'num_keyframes_detected': 'count',
+    'num_videos': 'count',
+    'num_videos_detected': 'count',
+    'missing_score_ratio': 'fraction',
+    'tied_score_ratio': 'fraction',
+}
 _CLASS_KEYS = {
     'id': 'integer',
     'num_boxes': 'count',
@@ -99,7 +107,8 @@ def read_run(path: str | os.PathLike, name: str | None = None) -> Run:
         raise ValueError(
             f"{file}: 'task' is {metrics['task']!r:.80}: the report is of AVA detectors alone"
         )
-    _check_keys(metrics, _RUN_KEYS, str(file))
+    later = {key: kind for key, kind in _LATER_KEYS.items() if key in metrics}
+    _check_keys(metrics, {**_RUN_KEYS, **later}, str(file))
     for group, means in metrics['groups'].items():
         _check(group, 'group', f"{file}: 'groups'")
         _check_object(means, 'object', f"{file}: 'groups', {group!r}")

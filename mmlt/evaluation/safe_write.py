@@ -34,7 +34,7 @@ def new_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         except FileExistsError:
             raise FileExistsError(
-                f'{path}: exists already; pass --overwrite (overwrite=True) to replace it'
+                f'{path}: exists already; pass --overwrite to replace it'
             ) from None
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp')
     try:

@@ -46,17 +46,18 @@ def _share(cells: np.ndarray, total: int) -> float:
     return int(cells.sum()) / int(total) if total else 0.0
 
 
-def changed_scores_warning(metrics: Mapping, path: Any) -> str | None:
+def changed_scores_warning(metrics: Mapping, name: Any) -> str | None:
     """Say in one sentence that the detections look thresholded or rounded.
 
     Args:
-        metrics: What :func:`mmlt.evaluation.ava_evaluation.evaluate_ava` returned.
-        path: Where the detections were read from.
+        metrics: The content of ``metrics.json``; one without the ratios, as older versions wrote
+            it, gives None.
+        name: Where the detections were read from, or what the run is called.
 
     Returns:
         The sentence, or None where they do not.
     """
-    missing, tied = metrics['missing_score_ratio'], metrics['tied_score_ratio']
+    missing, tied = metrics.get('missing_score_ratio', 0), metrics.get('tied_score_ratio', 0)
     found = []
     if missing > _MAX_MISSING:
         found.append(f'{100 * missing:.0f}% of the scores of detected boxes are absent')
@@ -65,6 +66,6 @@ def changed_scores_warning(metrics: Mapping, path: Any) -> str | None:
     if not found:
         return None
     return (
-        f'{path}: {" and ".join(found)}; if the file was thresholded or rounded, frame-AP stands '
+        f'{name}: {" and ".join(found)}; if the file was thresholded or rounded, frame-AP stands '
         'but SAP and ROC-AUC do not'
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mmlt.evaluation.class_files import GROUPS
@@ -14,7 +15,7 @@ _DETECTION = {'mSAP': 'mSAP', 'frame_mAP': 'frame-mAP', 'mAUC': 'mAUC'}
 _CLASSIFICATION = {'mAP': 'mAP', 'mean_recall@1': 'recall@1', 'mean_recall@5': 'recall@5'}
 
 
-def print_table(metrics: Mapping, console: Console | None = None) -> None:
+def print_table(metrics: Mapping, console: Console | None = None, name: str | None = None) -> None:
     """Print the means over all classes, and over head, medium and tail where the run has them.
 
     '7 of 29' classes: the other 22 have no annotated box, so that the means are over 7.
@@ -22,6 +23,7 @@ def print_table(metrics: Mapping, console: Console | None = None) -> None:
     Args:
         metrics: The content of ``metrics.json``.
         console: Where to print; None is standard output.
+        name: What the run is called; it opens the title.
     """
     if metrics.get('task') == 'classification':
         columns = _CLASSIFICATION
@@ -30,6 +32,8 @@ def print_table(metrics: Mapping, console: Console | None = None) -> None:
     else:
         columns = _DETECTION
         title = f'in percent, {metrics["protocol"]} protocol'
+    if name:
+        title = f'{escape(name)}: {title}'
     table = Table(title=title, title_justify='left')
     table.add_column('classes')
     for heading in ('number', *columns.values()):

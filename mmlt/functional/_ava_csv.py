@@ -23,12 +23,17 @@ _INT32_MAX = 2**31 - 1
 # Python's float() takes 1_000 and digits of other scripts; the fast reader does not.
 _NUMBER_CHARACTERS = re.compile(r'[\s0-9a-zA-Z.+-]+')
 _INTEGER = re.compile(r'\s*-?[0-9]+\s*')
+_NOT_A_NUMBER = 'it must be a number'
 
 
 def num_columns(path: str | os.PathLike) -> int:
     """Count the columns of the first row, 7 or 8."""
     path = os.fspath(path)
-    with pa.input_stream(path) as stream:
+    try:
+        stream = pa.input_stream(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path}: no such file') from None
+    with stream:
         head = stream.read(1 << 16).decode('utf-8-sig', errors='replace').strip()
     if not head:
         raise ValueError(f'{path} is empty: an AVA file has one row for each box and label')
@@ -112,6 +117,8 @@ def _find_fault(path: str) -> str | None:
         fault = _field_fault(row)
         if fault is not None:
             field, why = fault
+            if line == 1 and field == 'timestamp' and why == _NOT_A_NUMBER:
+                why += '; is line 1 a header? remove it'
             return f'{path}: line {line}: {field} is {row[FIELDS.index(field)]!r}: {why}'
     return None
 
@@ -140,9 +147,9 @@ def _field_fault(row: list[str]) -> tuple[str, str] | None:
         try:
             numbers[field] = float(text)
         except ValueError:
-            return field, 'it must be a number'
+            return field, _NOT_A_NUMBER
         if not _NUMBER_CHARACTERS.fullmatch(text):
-            return field, 'it must be a number'
+            return field, _NOT_A_NUMBER
         if not math.isfinite(numbers[field]):
             return field, 'it must be finite'
     for field in ('timestamp', 'label'):

@@ -13,9 +13,13 @@ def read_text(path: str | os.PathLike) -> str:
     """Return the text of a UTF-8 file, line ends as they are, without a byte-order mark.
 
     Raises:
+        FileNotFoundError: there is no such file.
         ValueError: the file is not UTF-8; names file and line.
     """
-    content = Path(path).read_bytes()
+    try:
+        content = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path}: no such file') from None
     try:
         return content.decode('utf-8-sig')
     except UnicodeDecodeError as error:

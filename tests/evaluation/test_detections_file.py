@@ -77,6 +77,29 @@ def test_csv_is_read_as_ava_csv():
     assert len(read.scores) == 16
 
 
+@pytest.mark.parametrize(
+    ('rows', 'message'),
+    [
+        ('v,1,0,0,1,1,1\n', 'd.csv: a detections file needs 8 columns, the last one the score'),
+        ('v,1,0,0,1,1,1,1.0\nv,2,0,0,1,1,1,1\n', 'd.csv: every score is 1; it looks like ground'),
+    ],
+)
+def test_ground_truth_is_not_taken_for_detections(tmp_path, rows, message):
+    path = tmp_path / 'd.csv'
+    path.write_text(rows)
+    with pytest.raises(ValueError, match=message):
+        read_detections(path)
+    path.write_text('v,1,0,0,1,1,1,1.0\nv,2,0,0,1,1,1,0.5\n')
+    assert read_detections(path).scores.tolist() == [1.0, 0.5]
+
+
+@pytest.mark.parametrize('name', ['gone.csv', 'gone.parquet'])
+def test_a_missing_file_is_named(tmp_path, name):
+    with pytest.raises(FileNotFoundError) as error:
+        read_detections(tmp_path / name)
+    assert str(error.value) == f'{tmp_path / name}: no such file'
+
+
 def test_parquet_of_other_hands(tmp_path):
     path = tmp_path / 'detections.parquet'
     pq.write_table(pa.table(_columns()), path, row_group_size=1)  # plain strings, int64

@@ -103,3 +103,13 @@ def test_an_error_in_between_leaves_no_half_video(tmp_path):
     with pytest.raises(ValueError, match='out.mp4: no frame to write'):
         write_video(tmp_path / 'out.mp4', [], 25.0)
     assert os.listdir(tmp_path) == []
+
+
+def test_frames_that_cannot_be_read_leave_no_folder(tmp_path):
+    (tmp_path / 'empty').mkdir()
+    with pytest.raises(ValueError, match='no image'):
+        write_frame_folder(tmp_path / 'out', read_frame_folder(tmp_path / 'empty'))
+    assert not (tmp_path / 'out').exists()
+    (tmp_path / 'file').write_text('mine')
+    with pytest.raises(NotADirectoryError, match='file: is a file, not a folder'):
+        write_frame_folder(tmp_path / 'file', [])

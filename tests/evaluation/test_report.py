@@ -353,3 +353,16 @@ def test_in_a_browser_two_runs(browser, make_metrics, make_run, pair, tmp_path):
         assert row[5].split()[0] == f'{100 * first[name]["SAP"]:.1f}'
         assert row[8].split()[0] == f'{100 * second[name]["SAP"]:.1f}'
     assert browser.get_log('browser') == []
+
+
+def test_doubtful_numbers_are_told_for_the_run_they_belong_to(make_run, make_metrics, tmp_path):
+    odd = {'tied_score_ratio': 0.25, 'missing_score_ratio': 0.005, 'num_keyframes_detected': 215,
+           'num_videos': 64, 'num_videos_detected': 1}  # fmt: skip
+    runs = [make_run('good'), make_run('odd', metrics={**make_metrics(), **odd})]
+    assert '<p class="note">' not in _text(build_report(runs[0], tmp_path / 'good.html'))
+    text = _text(build_report(runs, tmp_path / 'both.html'))
+    assert re.findall('<p class="note">(.*?)</p>', text) == [
+        'odd: the detections cover 215 of 55,000 annotated keyframes, 1 of 64 videos.',
+        'odd: 25% of the scores are tied; if the file was thresholded or rounded, frame-AP stands '
+        'but SAP and ROC-AUC do not.',
+    ]

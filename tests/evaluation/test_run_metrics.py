@@ -162,3 +162,13 @@ def test_refuses_a_list(tmp_path):
 def test_names_the_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match='metrics.json: no such file'):
         read_run(tmp_path)
+
+
+def test_later_keys_may_be_absent_but_not_wrong(make_run, make_metrics):
+    assert 'tied_score_ratio' not in read_run(make_run('old')).metrics
+    bad = make_run('bad', metrics={**make_metrics(), 'tied_score_ratio': 2})
+    with pytest.raises(ValueError, match="'tied_score_ratio' must be fraction"):
+        read_run(bad)
+    bad = make_run('worse', metrics={**make_metrics(), 'num_keyframes_detected': None})
+    with pytest.raises(ValueError, match="'num_keyframes_detected' must be count, got None"):
+        read_run(bad)

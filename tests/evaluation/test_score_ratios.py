@@ -38,3 +38,7 @@ def test_only_what_a_detector_does_not_do_is_told():
     )
     rounded = changed_scores_warning(score_ratios(dense.round(2)), 'd.csv')
     assert rounded.startswith('d.csv: 100% of the scores are tied; if')
+
+
+def test_older_metrics_tell_nothing():
+    assert changed_scores_warning({'num_keyframes': 9}, 'run') is None

@@ -74,3 +74,9 @@ def test_without_groups(make_metrics):
 def test_prints_to_standard_output(make_metrics, capsys):
     print_table(make_metrics())
     assert 'medium' in capsys.readouterr().out
+
+
+def test_the_name_of_the_run_opens_the_title(make_metrics):
+    stream = io.StringIO()
+    print_table(make_metrics(), Console(file=stream, width=100), name='run [b]')
+    assert stream.getvalue().startswith('run [b]: in percent, mmaction2 protocol')

@@ -238,3 +238,22 @@ def test_errors_of_the_builders():
             ava_boxes_from_arrays(['a'] * 3, [1, 2, 3], boxes, [1, 1, 1])
     with pytest.raises(ValueError, match='class_ids holds 3 more than once'):
         ava_boxes_from_score_matrix(['a'], [1], box, [[0.5, 0.6]], [3, 3])
+
+
+@pytest.mark.parametrize('score', ['', ',score'])
+def test_a_header_is_named_as_the_cause(tmp_path, score):
+    path = tmp_path / 'boxes.csv'
+    header = f'video_id,timestamp,x1,y1,x2,y2,label{score}\n'
+    path.write_text(header + 'v,1,0,0,1,1,1' + (',0.5' if score else '') + '\n')
+    with pytest.raises(ValueError) as error:
+        read_ava_csv(path)
+    assert str(error.value) == (
+        f"{path}: line 1: timestamp is 'timestamp': it must be a number; is line 1 a header? "
+        'remove it'
+    )
+
+
+def test_a_missing_file_is_one_clear_line(tmp_path):
+    with pytest.raises(FileNotFoundError) as error:
+        read_ava_csv(tmp_path / 'gone.csv')
+    assert str(error.value) == f'{tmp_path / "gone.csv"}: no such file'

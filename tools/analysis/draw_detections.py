@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.evaluation.ava_files import read_label_map
 from mmlt.evaluation.detections_file import read_detections
-from mmlt.evaluation.draw import draw_keyframe, group_persons
+from mmlt.evaluation.draw import Person, draw_keyframe, group_persons
 from mmlt.evaluation.frame_files import (
     Frame,
     read_frame_folder,
@@ -31,6 +31,8 @@ from mmlt.evaluation.frame_files import (
     write_video,
 )
 from mmlt.functional import read_ava_csv
+
+Persons = dict[int, list[Person]]
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -68,15 +70,25 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def draw_frames(args: argparse.Namespace, fps: float) -> Iterator[Frame]:
-    """The frames of the source, drawn on."""
-    label_map = read_label_map(args.label_map)
+def read_persons(args: argparse.Namespace) -> tuple[Persons, Persons]:
+    """Detections and ground truth of the video."""
     detections = group_persons(
         read_detections(args.detections), args.video_id, min_score=args.min_score, top=args.top
     )
     ground_truth = {}
     if args.ground_truth:
         ground_truth = group_persons(read_ava_csv(args.ground_truth), args.video_id)
+    return detections, ground_truth
+
+
+def draw_frames(
+    args: argparse.Namespace,
+    fps: float,
+    label_map: dict[int, str],
+    detections: Persons,
+    ground_truth: Persons,
+) -> Iterator[Frame]:
+    """The frames of the source, drawn on."""
     if args.video:
         frames = read_video(args.video)
     else:
@@ -96,6 +108,13 @@ def draw_frames(args: argparse.Namespace, fps: float) -> Iterator[Frame]:
             f'the keyframes with boxes are {boxes}; see --timestamp-start',
             file=sys.stderr,
         )
+    elif outside := keyframes - seconds:
+        print(
+            f'warning: {len(outside)} of {len(keyframes)} keyframes with boxes are not drawn: the '
+            f'frames show seconds {min(seconds)} to {max(seconds)}; see --timestamp-start and '
+            '--fps',
+            file=sys.stderr,
+        )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,7 +122,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         fps = args.fps or (video_fps(args.video) if args.video else 30.0)
-        frames = track(draw_frames(args, fps), description='drawing', total=None)
+        # Before anything is made on disk: a wrong --video-id leaves nothing behind.
+        label_map, persons = read_label_map(args.label_map), read_persons(args)
+        drawn = draw_frames(args, fps, label_map, *persons)
+        frames = track(drawn, description='drawing', total=None)
         if Path(args.out).suffix.lower() == '.mp4':
             write_video(args.out, frames, fps, overwrite=args.overwrite)
         else:

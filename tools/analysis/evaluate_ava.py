@@ -24,12 +24,13 @@ from mmlt.evaluation.ava_files import (
     unmatched_exclusions_warning,
 )
 from mmlt.evaluation.class_files import count_training_boxes, read_class_counts, read_split
+from mmlt.evaluation.coverage import keyframes_of, low_coverage_warning
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.report import build_report
 from mmlt.evaluation.run_folder import METRICS_FILE, PER_CLASS_FILE
 from mmlt.evaluation.score_ratios import changed_scores_warning
 from mmlt.evaluation.table import print_table
-from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
+from mmlt.functional import read_ava_csv, read_excluded_timestamps
 
 REPORT_FILE = 'report.html'
 HEAD_MIN, TAIL_MAX = 10_000, 999
@@ -91,7 +92,7 @@ def evaluate(args: argparse.Namespace) -> dict:
     _warn(unknown_label_warning(detections, label_map, args.detections))
     _warn(unknown_label_warning(ground_truth, label_map, args.ground_truth))
     _warn(unmatched_exclusions_warning(ground_truth, excluded, args.exclude))
-    if not _keyframes(detections) & _keyframes(ground_truth):
+    if not keyframes_of(detections) & keyframes_of(ground_truth):
         raise ValueError(
             f'{args.detections}: none of its keyframes is in {args.ground_truth}; is it another '
             'split?'
@@ -116,6 +117,7 @@ def evaluate(args: argparse.Namespace) -> dict:
         seed=args.seed,
         pool=args.pool,
     )
+    _warn(low_coverage_warning(metrics, args.detections))
     _warn(changed_scores_warning(metrics, args.detections))
     return metrics
 
@@ -125,17 +127,13 @@ def _warn(warning: str | None) -> None:
         print(f'warning: {warning}', file=sys.stderr)
 
 
-def _keyframes(boxes: AVABoxes) -> set[tuple[str, int]]:
-    names = boxes.video_names
-    pairs = set(zip(boxes.video_index.tolist(), boxes.timestamps.tolist()))
-    return {(names[index], timestamp) for index, timestamp in pairs}
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
     args = parse_args(argv)
     out_dir = Path(args.out)
     try:
+        if out_dir.exists() and not out_dir.is_dir():
+            raise NotADirectoryError(f'{out_dir}: is a file; --out takes a folder')
         for name in (METRICS_FILE, PER_CLASS_FILE, REPORT_FILE):
             if (out_dir / name).exists() and not args.overwrite:
                 raise FileExistsError(f'{out_dir / name}: exists already; pass --overwrite')

@@ -17,8 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.evaluation.report import build_report
-from mmlt.evaluation.run_metrics import read_run
+from mmlt.evaluation.report import build_report, read_runs
 from mmlt.evaluation.table import print_table
 
 
@@ -50,8 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ImportError, OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    for run in args.runs:
-        print_table(read_run(run).metrics)
+    for run in read_runs([Path(run) for run in args.runs], args.names):
+        print_table(run.metrics, name=run.name if len(args.runs) > 1 else None)
     print(f'report: {path}')
     return 0
 

@@ -63,13 +63,13 @@ class ShuffleBiasTestLoop(TestLoop):
     def _compare_streams(self) -> None:
         """Leave one metric in the evaluator, which leads each stream to its own copy of others."""
         metrics = self.evaluator.metrics
-        comparing = [metric for metric in metrics if hasattr(metric, 'compare')]
+        comparing = [metric for metric in metrics if hasattr(metric, 'compare_streams')]
         if len(comparing) > 1:
             raise ValueError(f'test_evaluator names {len(comparing)} metrics that compare streams')
         others = [metric for metric in metrics if metric not in comparing]
         metric = (comparing or [METRICS.build(dict(type='mmlt.ShuffleBiasMetric'))])[0]
         metric.dataset_meta = self.evaluator.dataset_meta
-        metric.compare(others, num_shuffles=self.num_shuffles, seed=self.seed)
+        metric.compare_streams(others, num_shuffles=self.num_shuffles, seed=self.seed)
         self.evaluator.metrics = [metric]
 
     @torch.no_grad()

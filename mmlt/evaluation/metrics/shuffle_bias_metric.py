@@ -68,7 +68,9 @@ class ShuffleBiasMetric(BaseMetric):
         self.streams: list[list[BaseMetric]] = []
         self.seed = 0
 
-    def compare(self, metrics: Sequence[BaseMetric], *, num_shuffles: int, seed: int) -> None:
+    def compare_streams(
+        self, metrics: Sequence[BaseMetric], *, num_shuffles: int, seed: int
+    ) -> None:
         """Take over the other metrics of the evaluator, one copy a stream."""
         copies = range(1, num_shuffles + 1)
         self.streams = [list(metrics), *([self._copy(m, k) for m in metrics] for k in copies)]

@@ -30,7 +30,7 @@ BATCHES = [
 
 def _metric(num_shuffles=1, others=(), **options):
     metric = ShuffleBiasMetric(**options)
-    metric.compare(list(others), num_shuffles=num_shuffles, seed=0)
+    metric.compare_streams(list(others), num_shuffles=num_shuffles, seed=0)
     return metric
 
 

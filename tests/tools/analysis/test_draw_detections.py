@@ -110,6 +110,15 @@ def test_seconds_that_hit_no_keyframe_are_told(main, tmp_path, capsys):
     assert 'warning' not in capsys.readouterr().err
 
 
+def test_keyframes_outside_of_the_frames_are_told(main, tmp_path, capsys):
+    options = ('--min-score', '0.1', '--timestamp-start', '899')  # 899 to 901; there is one in 902
+    assert main('--out', tmp_path / 'out', *options) == 0
+    assert (
+        'warning: 1 of 2 keyframes with boxes are not drawn: the frames show seconds 899 to 901; '
+        'see --timestamp-start and --fps\n'
+    ) in capsys.readouterr().err
+
+
 def test_the_suffix_may_be_in_capitals(main, tmp_path):
     assert main('--out', tmp_path / 'CLIP.MP4') == 0
     assert video_fps(tmp_path / 'CLIP.MP4') == 2
@@ -120,8 +129,10 @@ def test_errors_are_one_line_and_nothing_is_overwritten(main, tmp_path, capsys):
     (tmp_path / 'out' / 'mine.txt').write_text('precious')
     assert main('--out', tmp_path / 'out') == 2
     assert 'the folder is not empty; pass --overwrite' in capsys.readouterr().err
-    assert main('--out', tmp_path / 'b', '--video-id', 'other') == 2
-    assert "no box of 'other'; there are videos vid" in capsys.readouterr().err
+    for out in (tmp_path / 'b', tmp_path / 'd' / 'b.mp4'):
+        assert main('--out', out, '--video-id', 'other') == 2
+        assert "no box of 'other'; there are videos vid" in capsys.readouterr().err
+    assert not (tmp_path / 'b').exists() and not (tmp_path / 'd').exists()
     assert main('--out', tmp_path / 'c.mp4', '--start-index', '4') == 2
     assert 'frame 1 is before start_index 4' in capsys.readouterr().err
     assert not (tmp_path / 'c.mp4').exists()

@@ -141,7 +141,9 @@ def test_existing_results_need_overwrite(run, tmp_path, capsys):
     (tmp_path / 'run').mkdir()
     (tmp_path / 'run' / 'report.html').write_text('mine')
     assert run() == 2
-    assert 'report.html: exists already; pass --overwrite' in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert 'report.html: exists already; pass --overwrite' in error
+    assert 'overwrite=True' not in error
     assert os.listdir(tmp_path / 'run') == ['report.html']
     assert run('--overwrite') == 0
     assert 'html' in (tmp_path / 'run' / 'report.html').read_text()
@@ -175,9 +177,29 @@ def test_bad_input_is_one_clear_line(run, tmp_path, capsys, option, text, messag
 
 def test_a_missing_file_is_one_clear_line(run, tmp_path, capsys):
     assert run(detections=tmp_path / 'gone.csv') == 2
-    error = capsys.readouterr().err
-    assert 'gone.csv' in error
-    assert error.count('\n') == 1
+    assert capsys.readouterr().err == f'error: {tmp_path}/gone.csv: no such file\n'
+    assert run('--train-counts', 'ava_v2.1') == 2
+    assert capsys.readouterr().err == (
+        'error: ava_v2.1: no such file; the counts that ship with mmlt: ava_v2.2\n'
+    )
+
+
+def test_out_must_not_be_a_file(run, tmp_path, capsys):
+    out = _file(tmp_path, 'results', 'mine')
+    # Said before the inputs are read.
+    assert run('--out', out, '--overwrite', detections=tmp_path / 'gone.csv') == 2
+    assert capsys.readouterr().err == f'error: {out}: is a file; --out takes a folder\n'
+    assert Path(out).read_text() == 'mine'
+
+
+def test_detections_of_few_keyframes_are_told(run, tmp_path, capsys):
+    few = Path(DETECTIONS).read_text().splitlines(keepends=True)[:2]
+    assert run(detections=_file(tmp_path, 'd.csv', ''.join(few))) == 0
+    told = 'd.csv: the detections cover 1 of 3 annotated keyframes, 1 of 2 videos'
+    assert f'{tmp_path}/{told}\n' in capsys.readouterr().err
+    assert 'd.csv' not in (tmp_path / 'run' / 'report.html').read_text()
+    assert told.replace('d.csv', 'run') in (tmp_path / 'run' / 'report.html').read_text()
+    assert _metrics(tmp_path)['num_keyframes_detected'] == 1
 
 
 def test_as_a_command(tmp_path):
@@ -186,5 +208,4 @@ def test_as_a_command(tmp_path):
     command += ['--label-map', str(tmp_path / 'gone.pbtxt'), '--out', str(tmp_path / 'run')]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 2
-    assert 'gone.pbtxt' in done.stderr
-    assert 'Traceback' not in done.stderr
+    assert done.stderr == f'error: {tmp_path}/gone.pbtxt: no such file\n'

@@ -45,6 +45,8 @@ def test_one_run_gets_its_report_beside_its_metrics(main, run, capsys):
 def test_several_runs_with_names_and_title(main, run, tmp_path, capsys):
     out = tmp_path / 'r.html'
     assert main(run, run, '--out', out, '--names', 'A', 'B', '--title', 'Two runs') == 0
+    printed = capsys.readouterr().out
+    assert 'A: in percent' in printed and 'B: in percent' in printed  # each table has its run
     text = out.read_text(encoding='utf-8')
     assert '<h1>Two runs</h1>' in text
     assert 'What B gains on A' in text

@@ -1,6 +1,6 @@
-"""AdamW with one cycle over 10 epochs: the toy clip sets' schedule, tested for shuffle bias."""
+"""AdamW with one cycle over 20 epochs: the toy clip sets' schedule, tested for shuffle bias."""
 
-max_epochs = 10
+max_epochs = 20
 max_lr = 0.004
 
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=max_epochs)

@@ -1,0 +1,76 @@
+"""How much of the annotated keyframes the detections cover."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from mmlt.functional import AVABoxes
+
+_MIN_COVERED = 0.5
+
+
+def keyframes_of(boxes: AVABoxes) -> set[tuple[str, int]]:
+    """The (video id, timestamp in s) pairs that have a row.
+
+    Example:
+        >>> from mmlt.functional import ava_boxes_from_arrays
+        >>> box = [0, 0, 1, 1]
+        >>> keyframes_of(ava_boxes_from_arrays(['a', 'a'], [902, 902], [box, box], [1, 2]))
+        {('a', 902)}
+    """
+    videos, timestamps = np.asarray(boxes.video_index), np.asarray(boxes.timestamps)
+    # Rows come keyframe by keyframe: of each run of rows only the first becomes Python objects.
+    is_new = np.ones(len(videos), dtype=bool)
+    is_new[1:] = (videos[1:] != videos[:-1]) | (timestamps[1:] != timestamps[:-1])
+    pairs = zip(videos[is_new].tolist(), timestamps[is_new].tolist())
+    return {(str(boxes.video_names[video]), timestamp) for video, timestamp in pairs}
+
+
+def count_keyframes(
+    detections: AVABoxes, ground_truth: AVABoxes, excluded: Iterable[tuple[str, int]] = ()
+) -> dict[str, int]:
+    """Count the annotated keyframes and videos, and those of them that have a detection.
+
+    Args:
+        detections: The detections, of any class and score.
+        ground_truth: The annotated boxes.
+        excluded: (video id, timestamp) of the keyframes to leave out.
+
+    Returns:
+        Four keys of ``metrics.json``: ``num_keyframes``, ``num_keyframes_detected``,
+        ``num_videos`` and ``num_videos_detected``.
+    """
+    annotated = keyframes_of(ground_truth).difference(excluded)
+    detected = annotated & keyframes_of(detections)
+    return {
+        'num_keyframes': len(annotated),
+        'num_keyframes_detected': len(detected),
+        'num_videos': len({video for video, _ in annotated}),
+        'num_videos_detected': len({video for video, _ in detected}),
+    }
+
+
+def low_coverage_warning(metrics: Mapping, name: Any) -> str | None:
+    """Say in one sentence that less than half of the annotated keyframes have a detection.
+
+    Args:
+        metrics: The content of ``metrics.json``; one without the counts of detected keyframes, as
+            older versions wrote it, gives None.
+        name: Where the detections were read from, or what the run is called.
+
+    Returns:
+        The sentence, or None where at least half have one.
+    """
+    detected = metrics.get('num_keyframes_detected')
+    if detected is None or detected >= _MIN_COVERED * metrics['num_keyframes']:
+        return None
+    videos = ''
+    if 'num_videos' in metrics and 'num_videos_detected' in metrics:
+        videos = f', {metrics["num_videos_detected"]:,} of {metrics["num_videos"]:,} videos'
+    return (
+        f'{name}: the detections cover {detected:,} of {metrics["num_keyframes"]:,} annotated '
+        f'keyframes{videos}'
+    )
