@@ -4,7 +4,7 @@ Example:
     python tools/data/make_toy_world.py --out data/toy --parts clips
     python tools/analysis/shuffle_bias_toy.py --work-dir work_dirs/shuffle_bias_toy --plot bias.png
 
-About 2 minutes a run and core. May be stopped and started again: what is finished is not repeated,
+2 to 4 minutes a run and core. May be stopped and started again: what is finished is not repeated,
 and a training goes on from its last checkpoint.
 """
 
@@ -109,7 +109,7 @@ def table(results: dict[str, dict]) -> str:
         lines.append(f'| {name} (paper) | {original:.1f} | {shuffled:.1f} | {ratio:.2f} |')
     for name, row in results.items():
         accuracies = f'{100 * row["original"]:.1f} | {100 * row["shuffled"]:.1f}'
-        ratio = f'{row["log_ratio"]:.2f} ± {row["log_ratio_std"]:.2f}'
+        ratio = f'{row["log_ratio"]:.3f} ± {row["log_ratio_std"]:.3f}'
         lines.append(f'| toy {name}, {row["num_seeds"]} seeds | {accuracies} | {ratio} |')
     return '\n'.join(lines)
 
@@ -134,7 +134,8 @@ def plot(results: dict[str, dict], path: Path, *, overwrite: bool) -> None:
             height = bar.get_height()
             axes.text(bar.get_x() + 0.4, height + 0.08, f'{height:.2f}', ha='center', fontsize=8)
     axes.set_ylabel('ln(original / shuffled accuracy)')
-    axes.tick_params(axis='x', labelrotation=30)
+    for name in axes.get_xticklabels():
+        name.set(rotation=30, ha='right', rotation_mode='anchor')
     axes.spines[['top', 'right']].set_visible(False)
     axes.legend(frameon=False)
     with new_file(path, overwrite=overwrite) as file:

@@ -47,7 +47,7 @@ def test_table_and_picture(tool, tmp_path):
     lines = tool.table(results).splitlines()
     assert len(lines) == 2 + 9 + 2
     assert '| Jester (paper) | 92.0 | 20.1 | 1.52 |' in lines
-    assert lines[-2] == '| toy motion, 2 seeds | 80.0 | 20.0 | 1.39 ± 0.00 |'
+    assert lines[-2] == '| toy motion, 2 seeds | 80.0 | 20.0 | 1.386 ± 0.000 |'
     tool.plot(results, tmp_path / 'bias.png', overwrite=False)
     assert (tmp_path / 'bias.png').read_bytes()[:8] == b'\x89PNG\r\n\x1a\n'
     with pytest.raises(FileExistsError, match=r'bias\.png'):
@@ -65,7 +65,7 @@ def test_finished_runs_are_not_repeated(tool, tmp_path, capsys, monkeypatch):
             (test / 'shuffle_bias.json').write_text(json.dumps(found))
     arguments = ['--work-dir', str(tmp_path), '--seeds', '0', '1']
     assert tool.main(arguments) == 0
-    assert '| toy appearance, 2 seeds | 80.0 | 20.0 | 1.39 ± 0.00 |' in capsys.readouterr().out
+    assert '| toy appearance, 2 seeds | 80.0 | 20.0 | 1.386 ± 0.000 |' in capsys.readouterr().out
     results = json.loads((tmp_path / 'results.json').read_text())
     assert results['motion']['log_ratio'] == pytest.approx(math.log(4))
     assert tool.main([*arguments, '--num-shuffles', '3']) == 2
