@@ -22,7 +22,6 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mmlt.evaluation.class_files import read_class_counts
 from mmlt.functional import (
     expected_sampled_average_precision,
     match_scores,
@@ -31,6 +30,7 @@ from mmlt.functional import (
 )
 from mmlt.functional._checks import check_retrieval
 from mmlt.functional._ranking import sorted_class_scores
+from mmlt.functional.class_files import read_class_counts
 
 NUM_BOXES = 93_994
 NUM_TRIALS = 15

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from mmlt.evaluation.class_files import ClassCounts, ClassSplit
 from mmlt.evaluation.class_groups import (
     group_classes,
     mean_of,
@@ -26,6 +25,7 @@ from mmlt.functional import (
     roc_auc,
     sampled_average_precision,
 )
+from mmlt.functional.class_files import ClassCounts, ClassSplit
 
 _CLASS_SCORES = ('AP', 'SAP', 'SAP_std', 'SAP_sampled', 'AUC')
 _MEANS = {'frame_mAP': 'AP', 'mSAP': 'SAP', 'mAUC': 'AUC'}

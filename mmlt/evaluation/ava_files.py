@@ -1,7 +1,7 @@
 """AVA's label map, and what is odd about files that are evaluated together.
 
 The list of excluded keyframes is read by :func:`mmlt.functional.read_excluded_timestamps`; class
-counts and splits, files of ours, are in :mod:`mmlt.evaluation.class_files`.
+counts and splits, files of ours, are in :mod:`mmlt.functional.class_files`.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from mmlt.evaluation.class_files import GROUPS, ClassCounts, ClassSplit
 from mmlt.functional import split_head_medium_tail
+from mmlt.functional.class_files import GROUPS, ClassCounts, ClassSplit
 
 
 def group_classes(

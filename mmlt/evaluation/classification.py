@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mmlt.evaluation.class_files import ClassCounts, ClassSplit
 from mmlt.evaluation.class_groups import (
     group_classes,
     mean_of,
@@ -16,6 +15,7 @@ from mmlt.evaluation.class_groups import (
 )
 from mmlt.evaluation.run_folder import write_run_files
 from mmlt.functional import average_precision, count_classes, top_k_accuracy, top_k_recall
+from mmlt.functional.class_files import ClassCounts, ClassSplit
 
 _CLASS_SCORES = ('AP', 'recall@1', 'recall@5')
 _MEANS = {'mAP': 'AP', 'mean_recall@1': 'recall@1', 'mean_recall@5': 'recall@5'}

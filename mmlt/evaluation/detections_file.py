@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmlt.evaluation.safe_write import new_file
 from mmlt.functional import AVABoxes, read_ava_csv
 from mmlt.functional._ava_csv import num_columns
+from mmlt.functional.safe_write import new_file
 
 _BOX = ('x1', 'y1', 'x2', 'y2')
 _COLUMNS = ('video_id', 'timestamp', *_BOX, 'label', 'score')

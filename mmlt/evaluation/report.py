@@ -24,8 +24,8 @@ from mmlt.evaluation.run_metrics import (
     join_classes,
     read_run,
 )
-from mmlt.evaluation.safe_write import new_file
 from mmlt.evaluation.score_ratios import changed_scores_warning
+from mmlt.functional.safe_write import new_file
 
 MAX_BYTES = 2_000_000
 _TEMPLATE = Path(__file__).parent.parent / 'resources' / 'report.html'

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from mmlt.evaluation.class_files import GROUPS
+from mmlt.functional.class_files import GROUPS
 
 # Paul Tol's "high contrast" scheme: apart for every kind of colour vision, and in grey print.
 GROUP_COLORS = {'head': '#004488', 'medium': '#ddaa33', 'tail': '#bb5566'}

@@ -6,7 +6,6 @@ import html
 import math
 from collections.abc import Sequence
 
-from mmlt.evaluation.class_files import GROUPS
 from mmlt.evaluation.report_figures import percent, signed_points
 from mmlt.evaluation.report_svg import plain_text
 from mmlt.evaluation.run_metrics import (
@@ -16,6 +15,7 @@ from mmlt.evaluation.run_metrics import (
     number_or_nan,
     tell_num_classes,
 )
+from mmlt.functional.class_files import GROUPS
 
 _MEANS = {'mSAP': 'mSAP', 'frame_mAP': 'mAP', 'mAUC': 'mAUC'}
 _SCORES = ('SAP', 'AP', 'AUC')

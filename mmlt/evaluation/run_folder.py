@@ -13,7 +13,7 @@ from pathlib import Path
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import MMLogger, print_log
 
-from mmlt.evaluation.safe_write import new_file
+from mmlt.functional.safe_write import new_file
 
 METRICS_FILE = 'metrics.json'
 PER_CLASS_FILE = 'per_class.csv'

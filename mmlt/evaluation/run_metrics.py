@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mmlt.evaluation.class_files import GROUPS
 from mmlt.evaluation.run_folder import METRICS_FILE
+from mmlt.functional.class_files import GROUPS
 
 _MEANS = ('frame_mAP', 'mSAP', 'mAUC')
 _SCORES = ('AP', 'SAP', 'SAP_std', 'SAP_sampled', 'AUC')

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from mmlt.evaluation.report_svg import INK, PLAIN_COLOR, drawing_style
-from mmlt.evaluation.safe_write import new_file
 from mmlt.functional import (
     MatchedScores,
     average_precision_trials,
     expected_sampled_average_precision,
 )
+from mmlt.functional.safe_write import new_file
 
 _CLASS_COLOR = '#b4bac2'
 

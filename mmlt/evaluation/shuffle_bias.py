@@ -15,8 +15,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from mmlt.evaluation.safe_write import new_file
 from mmlt.functional import representation_bias, representation_bias_std_error
+from mmlt.functional.safe_write import new_file
 
 SHUFFLE_BIAS_FILE = 'shuffle_bias.json'
 _MOST_CLASSES = 20  # of a printed table; the file has all

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mmlt.evaluation.class_files import GROUPS
 from mmlt.evaluation.run_metrics import tell_num_classes
+from mmlt.functional.class_files import GROUPS
 
 _DETECTION = {'mSAP': 'mSAP', 'frame_mAP': 'frame-mAP', 'mAUC': 'mAUC'}
 _CLASSIFICATION = {'mAP': 'mAP', 'mean_recall@1': 'recall@1', 'mean_recall@5': 'recall@5'}

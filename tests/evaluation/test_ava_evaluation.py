@@ -26,8 +26,8 @@ from pathlib import Path
 import pytest
 
 from mmlt.evaluation.ava_evaluation import check_options, evaluate_ava, write_results
-from mmlt.evaluation.class_files import ClassCounts, ClassSplit
 from mmlt.functional import AVABoxes, ava_boxes_from_arrays, read_ava_csv
+from mmlt.functional.class_files import ClassCounts, ClassSplit
 
 WORLD = Path(__file__).parents[1] / 'data' / 'hand_world'
 LABEL_MAP = {1: 'stand', 2: 'sit', 5: 'wave (a hand)', 7: 'lie/sleep'}

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import math
 
-from mmlt.evaluation.class_files import ClassCounts, ClassSplit
 from mmlt.evaluation.class_groups import (
     group_classes,
     mean_of,
     number_or_none,
     summarise_group,
 )
+from mmlt.functional.class_files import ClassCounts, ClassSplit
 
 COUNTS = ClassCounts('by hand', 'boxes', {3: 'a', 7: 'b', 9: 'c'}, {3: 5, 7: 50, 9: 500})
 

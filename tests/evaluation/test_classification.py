@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmlt.evaluation.class_files import ClassCounts, ClassSplit
 from mmlt.evaluation.classification import (
     evaluate_classification,
     read_class_names,
     write_classification,
 )
+from mmlt.functional.class_files import ClassCounts, ClassSplit
 
 DATA = Path(__file__).parents[1] / 'data'
 SCORES = [[0.9, 0.8, 0.1], [0.2, 0.6, 0.3], [0.5, 0.7, 0.4], [0.1, 0.3, 0.2]]

@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from mmlt.evaluation.ava_evaluation import evaluate_ava
 from mmlt.evaluation.ava_files import read_label_map
 from mmlt.evaluation.bootstrap import bootstrap_over_videos
-from mmlt.evaluation.class_files import read_split
 from mmlt.evaluation.detections_file import read_detections
-from mmlt.evaluation.safe_write import new_file
 from mmlt.functional import read_ava_csv, read_excluded_timestamps
+from mmlt.functional.class_files import read_split
+from mmlt.functional.safe_write import new_file
 
 MEASURES = ('frame_mAP', 'mSAP', 'mAUC')
 

@@ -23,7 +23,6 @@ from mmlt.evaluation.ava_files import (
     unknown_label_warning,
     unmatched_exclusions_warning,
 )
-from mmlt.evaluation.class_files import count_training_boxes, read_class_counts, read_split
 from mmlt.evaluation.coverage import keyframes_of, low_coverage_warning
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.report import build_report
@@ -31,6 +30,7 @@ from mmlt.evaluation.run_folder import METRICS_FILE, PER_CLASS_FILE
 from mmlt.evaluation.score_ratios import changed_scores_warning
 from mmlt.evaluation.table import print_table
 from mmlt.functional import read_ava_csv, read_excluded_timestamps
+from mmlt.functional.class_files import count_training_boxes, read_class_counts, read_split
 
 REPORT_FILE = 'report.html'
 HEAD_MIN, TAIL_MAX = 10_000, 999

@@ -22,9 +22,9 @@ from rich.console import Console
 
 from mmlt.evaluation.ava_files import read_label_map, unknown_label_warning
 from mmlt.evaluation.detections_file import read_detections
-from mmlt.evaluation.safe_write import new_file
 from mmlt.evaluation.sap_trials import draw_trials, study_trials
 from mmlt.functional import match_scores, read_ava_csv, read_excluded_timestamps
+from mmlt.functional.safe_write import new_file
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

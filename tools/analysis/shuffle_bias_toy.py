@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from mmlt.evaluation.safe_write import new_file
 from mmlt.functional import representation_bias
+from mmlt.functional.safe_write import new_file
 
 ROOT = Path(__file__).resolve().parents[2]
 SETS = ('motion', 'appearance')

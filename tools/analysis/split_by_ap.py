@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from mmlt.evaluation.class_files import ClassSplit, write_split
 from mmlt.evaluation.run_metrics import Run, read_run
 from mmlt.functional import split_by_train_test_ap
+from mmlt.functional.class_files import ClassSplit, write_split
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

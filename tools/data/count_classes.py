@@ -15,8 +15,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.evaluation.ava_files import read_label_map
-from mmlt.evaluation.class_files import count_training_boxes, write_class_counts
 from mmlt.functional import read_excluded_timestamps
+from mmlt.functional.class_files import count_training_boxes, write_class_counts
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

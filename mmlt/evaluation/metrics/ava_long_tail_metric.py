@@ -20,7 +20,6 @@ from mmlt.evaluation.ava_files import (
     unknown_label_warning,
     unmatched_exclusions_warning,
 )
-from mmlt.evaluation.class_files import read_class_counts, read_split
 from mmlt.evaluation.detections_file import write_detections
 from mmlt.evaluation.keyframe_scores import (
     drop_repeats,
@@ -31,6 +30,7 @@ from mmlt.evaluation.keyframe_scores import (
 from mmlt.evaluation.run_folder import RunFolder
 from mmlt.evaluation.table import print_table
 from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
+from mmlt.functional.class_files import read_class_counts, read_split
 from mmlt.registry import METRICS
 
 

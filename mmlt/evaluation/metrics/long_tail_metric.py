@@ -13,7 +13,6 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from rich.console import Console
 
-from mmlt.evaluation.class_files import read_class_counts, read_split
 from mmlt.evaluation.classification import (
     evaluate_classification,
     read_class_names,
@@ -23,6 +22,7 @@ from mmlt.evaluation.run_folder import RunFolder
 from mmlt.evaluation.sample_scores import merge_blocks, one_per_sample, sample_block
 from mmlt.evaluation.table import print_table
 from mmlt.functional import split_head_medium_tail
+from mmlt.functional.class_files import read_class_counts, read_split
 from mmlt.registry import METRICS
 
 

@@ -20,9 +20,9 @@ from mmengine.structures import InstanceData
 from mmlt.evaluation import AVALongTailMetric
 from mmlt.evaluation.ava_evaluation import evaluate_ava
 from mmlt.evaluation.ava_files import read_label_map
-from mmlt.evaluation.class_files import read_class_counts
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.functional import read_ava_csv
+from mmlt.functional.class_files import read_class_counts
 
 WORLD = Path(__file__).parents[2] / 'data' / 'hand_world'
 FILES = {

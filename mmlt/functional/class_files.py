@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmlt.evaluation.safe_write import new_file
 from mmlt.functional import read_ava_csv
 from mmlt.functional._ava_csv import check_labels
 from mmlt.functional._text_files import read_text
+from mmlt.functional.safe_write import new_file
 
 #: Class counts that ship with the package, by the name that stands for them.
 BUILTIN_COUNTS = {

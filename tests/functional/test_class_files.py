@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmlt.evaluation.class_files import (
+from mmlt.functional import split_head_medium_tail
+from mmlt.functional.class_files import (
     count_training_boxes,
     read_class_counts,
     read_split,
     write_class_counts,
 )
-from mmlt.functional import split_head_medium_tail
 
 WORLD = Path(__file__).parents[1] / 'data' / 'hand_world'
 LABEL_MAP = {1: 'stand', 2: 'sit', 5: 'wave (a hand)', 7: 'lie/sleep'}

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mmlt.evaluation.safe_write import new_file
+from mmlt.functional.safe_write import new_file
 
 
 def test_writes_the_file_and_leaves_nothing_else(tmp_path):
