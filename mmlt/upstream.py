@@ -7,11 +7,13 @@ is sound (a source install of mmaction2, numpy 1.26, an older torch, a machine w
 
 from __future__ import annotations
 
+import atexit
 import functools
 import importlib.abc
 import importlib.machinery
 import re
 import sys
+import time
 import types
 import warnings
 from importlib import import_module, metadata
@@ -222,6 +224,7 @@ def _cpu_launcher(launch):
         import torch
         from mmengine import device
 
+        atexit.register(_let_gloo_finish)
         kinds = ('cuda', 'npu', 'mlu', 'musa')
         if any(getattr(device, f'is_{kind}_available', bool)() for kind in kinds):
             return launch(backend, **kwargs)
@@ -233,6 +236,19 @@ def _cpu_launcher(launch):
             torch.cuda.set_device = set_device
 
     return launch_on_any_device
+
+
+def _let_gloo_finish():
+    """A rank that ends right after a collective aborts now and then ("terminate called ...").
+
+    A thread of gloo gives the last collective's tensors back after the collective has returned, and
+    needs the interpreter for it; once that has begun to shut down the thread is ended by force. So
+    the main thread waits a moment first, which lets the other one in.
+    """
+    import torch.distributed as dist
+
+    if dist.is_initialized():
+        time.sleep(0.1)
 
 
 def _wrap_on_cpu(module: types.ModuleType):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import http.server
+import os
 import pickle
 import subprocess
 import sys
 import threading
 from importlib import metadata
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -238,3 +240,28 @@ def test_a_package_that_is_absent_passes(monkeypatch):
 
     monkeypatch.setattr(metadata, 'version', absent)
     upstream.check_versions()
+
+
+ENDS_AFTER_A_COLLECTIVE = """
+import sys
+import mmlt
+import torch
+import torch.distributed as dist
+from mmengine.dist import init_dist
+init_dist('pytorch', backend='gloo')
+sys.setswitchinterval(1000)  # no thread gets in between: what a busy machine does now and then
+for _ in range(300):
+    dist.broadcast(torch.zeros(3), 0)
+"""
+
+
+@pytest.mark.dist
+def test_ranks_that_end_right_after_a_collective_end_well(tmp_path):
+    script = tmp_path / 'ends.py'
+    script.write_text(ENDS_AFTER_A_COLLECTIVE, encoding='utf-8')
+    launcher = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2']
+    root = str(Path(upstream.__file__).parents[1])
+    env = {**os.environ, 'PYTHONPATH': root, 'OMP_NUM_THREADS': '1'}
+    command = [sys.executable, *launcher, str(script)]
+    result = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
