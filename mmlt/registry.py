@@ -10,10 +10,13 @@ from __future__ import annotations
 from mmengine import registry as _root
 
 DATASETS = _root.Registry(
-    'dataset', scope='mmlt', parent=_root.DATASETS, locations=['mmlt.datasets.ava_dataset']
+    'dataset',
+    scope='mmlt',
+    parent=_root.DATASETS,
+    locations=['mmlt.datasets.ava_dataset', 'mmlt.datasets.box_feature_dataset'],
 )
 DATA_SAMPLERS = _root.Registry(
-    'data sampler', scope='mmlt', parent=_root.DATA_SAMPLERS, locations=['mmlt.datasets']
+    'data sampler', scope='mmlt', parent=_root.DATA_SAMPLERS, locations=['mmlt.datasets.samplers']
 )
 TRANSFORMS = _root.Registry(
     'transform', scope='mmlt', parent=_root.TRANSFORMS, locations=['mmlt.datasets.transforms']

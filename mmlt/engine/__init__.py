@@ -1,6 +1,19 @@
 """Hooks and loops of scope ``mmlt``."""
 
-from mmlt.engine.hooks import ResumeStateHook, SafeCheckpointHook
+from mmlt.engine.hooks import (
+    DeferredReweightingHook,
+    FreezeHook,
+    LoadTrunkHook,
+    ResumeStateHook,
+    SafeCheckpointHook,
+)
 from mmlt.engine.loops import ShuffleBiasTestLoop
 
-__all__ = ['ResumeStateHook', 'SafeCheckpointHook', 'ShuffleBiasTestLoop']
+__all__ = [
+    'DeferredReweightingHook',
+    'FreezeHook',
+    'LoadTrunkHook',
+    'ResumeStateHook',
+    'SafeCheckpointHook',
+    'ShuffleBiasTestLoop',
+]

@@ -1,5 +1,6 @@
-"""Pure functions on arrays: numpy in, numpy out; nothing of OpenMMLab, nor of the rest of mmlt."""
+"""Pure functions on arrays and tensors; nothing of OpenMMLab, nor of the rest of mmlt."""
 
+from .asymmetric_loss import asymmetric_loss
 from .ava_boxes import (
     AVABoxes,
     ava_boxes_from_arrays,
@@ -7,6 +8,16 @@ from .ava_boxes import (
     read_ava_csv,
 )
 from .average_precision import average_precision
+from .class_balanced_draws import Draws, plan_draws
+from .class_balanced_sampling import (
+    ClassMembers,
+    class_counts_of_draws,
+    class_repeat_factors,
+    class_sampling_probs,
+    expected_draws,
+    group_by_class,
+)
+from .class_balanced_weights import class_balanced_weights
 from .class_counts import (
     HeadMediumTail,
     HeadTail,
@@ -14,7 +25,12 @@ from .class_counts import (
     split_by_train_test_ap,
     split_head_medium_tail,
 )
+from .distribution_balanced_loss import distribution_balanced_loss, rebalancing_weights
+from .drawn_class_mask import drawn_class_mask
+from .eqlv2 import eqlv2_gradients, eqlv2_loss, eqlv2_weights
+from .equalization_loss import equalization_loss
 from .excluded_timestamps import read_excluded_timestamps
+from .focal_loss import focal_loss
 from .frame_average_precision import FrameAP, frame_average_precision
 from .frame_order import (
     shuffle_clips,
@@ -22,6 +38,8 @@ from .frame_order import (
     video_name,
     window_shape,
 )
+from .ldam_loss import ldam_loss, ldam_margins
+from .logit_adjustment import log_odds_of_priors, logit_adjusted_loss
 from .match_scores import MatchedScores, match_scores
 from .representation_bias import representation_bias, representation_bias_std_error
 from .roc_auc import roc_auc
@@ -32,25 +50,48 @@ from .sampled_average_precision import (
     sampled_average_precision,
 )
 from .sliding_windows import sliding_windows
+from .tau_normalize import tau_normalize
 from .top_k_accuracy import top_k_accuracy, top_k_recall
 
 __all__ = [
     'AVABoxes',
+    'ClassMembers',
+    'Draws',
     'FrameAP',
     'HeadMediumTail',
     'HeadTail',
     'MatchedScores',
     'SampledAP',
+    'asymmetric_loss',
     'ava_boxes_from_arrays',
     'ava_boxes_from_score_matrix',
     'average_precision',
     'average_precision_trials',
+    'class_balanced_weights',
+    'class_counts_of_draws',
+    'class_repeat_factors',
+    'class_sampling_probs',
     'count_classes',
+    'distribution_balanced_loss',
+    'drawn_class_mask',
+    'eqlv2_gradients',
+    'eqlv2_loss',
+    'eqlv2_weights',
+    'equalization_loss',
+    'expected_draws',
     'expected_sampled_average_precision',
+    'focal_loss',
     'frame_average_precision',
+    'group_by_class',
+    'ldam_loss',
+    'ldam_margins',
+    'log_odds_of_priors',
+    'logit_adjusted_loss',
     'match_scores',
+    'plan_draws',
     'read_ava_csv',
     'read_excluded_timestamps',
+    'rebalancing_weights',
     'representation_bias',
     'representation_bias_std_error',
     'roc_auc',
@@ -60,6 +101,7 @@ __all__ = [
     'sliding_windows',
     'split_by_train_test_ap',
     'split_head_medium_tail',
+    'tau_normalize',
     'top_k_accuracy',
     'top_k_recall',
     'video_name',

@@ -135,3 +135,21 @@ def check_class_ap(name: str, class_ap: np.ndarray) -> np.ndarray:
         index = int(np.flatnonzero(is_wrong)[0])
         raise ValueError(f'{name}[{index}] is {class_ap[index]}: it must be an AP in [0, 1]')
     return class_ap
+
+
+def check_positive_counts(class_counts: np.ndarray) -> np.ndarray:
+    """Return (C,) int64 counts, or raise also if a class has no sample."""
+    counts = check_class_counts(class_counts)
+    if not counts.all():
+        index = int(np.flatnonzero(counts == 0)[0])
+        raise ValueError(f'class_counts[{index}] is 0: leave out classes without training samples')
+    return counts
+
+
+def check_real(name: str, value: float, minimum: float, maximum: float = np.inf) -> float:
+    """Return `value` as float if it is a number in [minimum, maximum]."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not minimum <= value <= maximum:
+        bounds = f'in [{minimum}, {maximum}]' if maximum < np.inf else f'>= {minimum}'
+        raise ValueError(f'{name} must be a number {bounds}, got {value!r}')
+    return float(value)

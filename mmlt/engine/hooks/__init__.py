@@ -1,6 +1,15 @@
 """Hooks of scope ``mmlt``."""
 
+from mmlt.engine.hooks.deferred_reweighting_hook import DeferredReweightingHook
+from mmlt.engine.hooks.freeze_hook import FreezeHook
+from mmlt.engine.hooks.load_trunk_hook import LoadTrunkHook
 from mmlt.engine.hooks.resume_state_hook import ResumeStateHook
 from mmlt.engine.hooks.safe_checkpoint_hook import SafeCheckpointHook
 
-__all__ = ['ResumeStateHook', 'SafeCheckpointHook']
+__all__ = [
+    'DeferredReweightingHook',
+    'FreezeHook',
+    'LoadTrunkHook',
+    'ResumeStateHook',
+    'SafeCheckpointHook',
+]

@@ -1,4 +1,4 @@
-"""Gives tests the toy training that lies beside them (it is a script too, for two ranks)."""
+"""Gives tests the trainings that lie beside them (they are scripts too, for two ranks)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,22 @@ from pathlib import Path
 
 import pytest
 
-_NAME = 'mmlt_tests_toy_training'
+
+def _load(stem):
+    name = f'mmlt_tests_{stem}'
+    if name not in sys.modules:
+        path = Path(__file__).with_name(f'{stem}.py')
+        spec = importlib.util.spec_from_file_location(name, path)
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
 
 
 @pytest.fixture(scope='session')
 def toy():
-    if _NAME not in sys.modules:
-        path = Path(__file__).with_name('toy_training.py')
-        spec = importlib.util.spec_from_file_location(_NAME, path)
-        sys.modules[_NAME] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[_NAME])
-    return sys.modules[_NAME]
+    return _load('toy_training')
+
+
+@pytest.fixture(scope='session')
+def frozen_toy(toy):  # toy: its metric serves here too
+    return _load('frozen_training')
