@@ -1,6 +1,7 @@
 """Transforms, registered in scope ``mmlt``."""
 
+from mmlt.datasets.transforms.keep_drawn_box import KeepDrawnBox
 from mmlt.datasets.transforms.shuffle_frames import ShuffleFrames
 from mmlt.datasets.transforms.sliding_window_frames import SlidingWindowFrames
 
-__all__ = ['ShuffleFrames', 'SlidingWindowFrames']
+__all__ = ['KeepDrawnBox', 'ShuffleFrames', 'SlidingWindowFrames']

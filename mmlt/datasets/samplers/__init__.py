@@ -1,0 +1,6 @@
+"""Samplers, registered in scope ``mmlt``."""
+
+from mmlt.datasets.samplers.class_balanced_sampler import ClassBalancedSampler
+from mmlt.datasets.samplers.drawn_index import DrawnIndex
+
+__all__ = ['ClassBalancedSampler', 'DrawnIndex']

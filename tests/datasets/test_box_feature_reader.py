@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from mmlt.datasets.box_feature_reader import open_features
+
+
+def test_rows_across_shards_in_the_order_asked_for(feature_dir):
+    found = open_features(feature_dir).read(np.array([5, 0, 4, 5]))
+    assert found.dtype == torch.float32
+    assert found.tolist() == [[50, 51, 52], [0, 1, 2], [40, 41, 42], [50, 51, 52]]
+
+
+def test_half_precision_is_read_as_single(feature_dir):
+    for number in range(2):
+        path = feature_dir / f'shard_0000{number}' / 'features.npy'
+        np.save(path, np.load(path).astype(np.float16))
+    meta = json.loads((feature_dir / 'meta.json').read_text())
+    (feature_dir / 'meta.json').write_text(json.dumps({**meta, 'dtype': 'float16'}))
+    found = open_features(feature_dir).read(np.arange(7))
+    assert found.dtype == torch.float32
+    assert found[:, 1].tolist() == [1, 11, 21, 31, 41, 51, 61]
+
+
+def test_no_file_stays_open(feature_dir):
+    import psutil
+
+    features = open_features(feature_dir)
+    opened = [file.path for file in psutil.Process().open_files()]
+    assert not [path for path in opened if 'features.npy' in path]
+    assert features.read(np.array([6])).tolist() == [[60, 61, 62]]
+
+
+@pytest.mark.parametrize('name', ['features', 'labels', 'rows'])
+def test_truncated_file(feature_dir, name):
+    path = feature_dir / 'shard_00001' / f'{name}.npy'
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=rf'shard_00001/{name}\.npy is truncated'):
+        open_features(feature_dir)
+
+
+@pytest.mark.parametrize('name', ['features', 'labels', 'rows'])
+def test_missing_file(feature_dir, name):
+    (feature_dir / 'shard_00000' / f'{name}.npy').unlink()
+    with pytest.raises(FileNotFoundError, match=rf'shard_00000/{name}\.npy is missing'):
+        open_features(feature_dir)
+
+
+@pytest.mark.parametrize('name', ['index.json', 'meta.json', 'keyframes.npy'])
+def test_unfinished_folder(feature_dir, name):
+    (feature_dir / name).unlink()
+    with pytest.raises(FileNotFoundError, match=f'{name} does not exist.*not finished'):
+        open_features(feature_dir)
+
+
+def test_another_width(feature_dir):
+    path = feature_dir / 'shard_00001' / 'features.npy'
+    np.save(path, np.zeros((3, 5), dtype=np.float32))
+    with pytest.raises(ValueError, match=r'features\.npy: shape \(3, 5\).*say \(3, 3\), float32'):
+        open_features(feature_dir)
+
+
+def test_index_with_other_rows(feature_dir):
+    index = json.loads((feature_dir / 'index.json').read_text())
+    index['shards'][0]['num_rows'] = 5
+    (feature_dir / 'index.json').write_text(json.dumps(index))
+    with pytest.raises(ValueError, match=r'rows\.npy: shape \(4,\).*say \(5,\)'):
+        open_features(feature_dir)
+
+
+def test_index_without_a_shard(feature_dir):
+    index = json.loads((feature_dir / 'index.json').read_text())
+    del index['shards'][1]
+    (feature_dir / 'index.json').write_text(json.dumps(index))
+    with pytest.raises(ValueError, match=r'index\.json does not list the 2 shards'):
+        open_features(feature_dir)
+
+
+def test_shards_in_each_others_place(feature_dir):
+    first, second = (feature_dir / f'shard_0000{number}' for number in range(2))
+    first.rename(feature_dir / 'x')
+    second.rename(first)
+    (feature_dir / 'x').rename(second)
+    index = json.loads((feature_dir / 'index.json').read_text())
+    for shard, num_rows in zip(index['shards'], (3, 4)):
+        shard['num_rows'] = num_rows
+    (feature_dir / 'index.json').write_text(json.dumps(index))
+    with pytest.raises(ValueError, match=r'shard_00000/rows\.npy: keyframes are not those'):
+        open_features(feature_dir)
+
+
+def test_a_pickle_is_not_run(feature_dir):
+    path = feature_dir / 'shard_00000' / 'rows.npy'
+    np.save(path, np.array([{'a': 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(ValueError, match=r'rows\.npy.*allow_pickle=False'):
+        open_features(feature_dir)
+
+
+def test_json_that_is_none(feature_dir):
+    (feature_dir / 'index.json').write_text('{')
+    with pytest.raises(ValueError, match=r'index\.json: not JSON'):
+        open_features(feature_dir)
