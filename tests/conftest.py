@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
+import mmlt  # noqa: F401  (its repairs come before mmaction2)
+
+ROOT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / 'data'
 LABEL_MAPS = {
     '2.1': 'ava_action_list_v2.1_for_activitynet_2018.pbtxt',
     '2.2': 'ava_action_list_v2.2_for_activitynet_2019.pbtxt',
 }
 VIDEOS = {'train': '-5KQ66BBWC4', 'val': '1j20qq1JyX4'}
-FPS = 30
+FRAME_FOLDERS = {'rawframes': 30, 'rawframes_12fps': 12}  # frames a second
 FIRST_SECOND, LAST_SECOND = 900, 908  # what is on disk: [first, last)
 KEYFRAMES = range(902, 907)
 EXCLUDED = 904
@@ -28,11 +35,11 @@ PERSONS = {
 }
 
 
-def _write_frames(folder, seed):
+def _write_frames(folder, fps, seed):
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)
     frame = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    for number in range(1, (LAST_SECOND - FIRST_SECOND) * FPS + 1):
+    for number in range(1, (LAST_SECOND - FIRST_SECOND) * fps + 1):
         cv2.imwrite(str(folder / f'img_{number:05d}.jpg'), np.roll(frame, number, axis=1))
 
 
@@ -72,7 +79,8 @@ def ava_root(tmp_path_factory):
     annotations = ava / 'annotations'
     annotations.mkdir(parents=True)
     for seed, (split, video) in enumerate(VIDEOS.items()):
-        _write_frames(ava / 'rawframes' / video, seed)
+        for folder, fps in FRAME_FOLDERS.items():
+            _write_frames(ava / folder / video, fps, seed)
         _write_proposals(annotations / f'ava_dense_proposals_{split}.FAIR.recall_93.9.pkl', video)
         for version in LABEL_MAPS:
             _write_annotations(annotations / f'ava_{split}_v{version}.csv', video)
@@ -98,3 +106,35 @@ def ava_options():
         'train_dataloader.dataset.pipeline.3.size=64',
         *(f'{loader}.dataset.pipeline.2.scale=(-1,64)' for loader in loaders[1:]),
     ]
+
+
+class ToyDetector(NamedTuple):
+    """A working directory with 2% of the toy world under data/toy, and a random detector."""
+
+    root: Path
+    config: Path
+    checkpoint: Path
+
+
+@pytest.fixture(scope='session')
+def toy_detector(tmp_path_factory):
+    """What the tools that take CONFIG and CHECKPOINT need; run them in ``root``."""
+    from mmengine.config import Config
+    from mmengine.registry import MODELS, init_default_scope
+
+    root = tmp_path_factory.mktemp('toy_detector')
+    tool = ROOT / 'tools' / 'data' / 'make_toy_world.py'
+    world = ['--out', 'data/toy', '--parts', 'ava', '--scale', '0.02', '--workers', '1']
+    subprocess.run([sys.executable, tool, *world], cwd=root, check=True)
+    config = ROOT / 'configs' / 'toy' / 'slowonly_toy_ava.py'
+    init_default_scope('mmaction')
+    torch.manual_seed(0)
+    model = MODELS.build(Config.fromfile(config).model)
+    model.init_weights()
+    for module in model.modules():  # as after a training: not what a fresh layer has
+        if isinstance(module, torch.nn.BatchNorm3d):
+            module.running_mean.uniform_(-0.1, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    checkpoint = {'meta': {'epoch': 3}, 'state_dict': model.state_dict(), 'optimizer': {}}
+    torch.save(checkpoint, root / 'detector.pth')
+    return ToyDetector(root, config, root / 'detector.pth')

@@ -9,5 +9,5 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/datasets/toy_ava.py',
     '../_base_/models/slowonly_toy.py',
-    '../_base_/schedules/adamw_onecycle_6e.py',
+    '../_base_/schedules/adamw_onecycle_4e.py',
 ]

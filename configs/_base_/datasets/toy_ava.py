@@ -16,6 +16,10 @@ def ava_pipeline(augmentations):
     ]
 
 
+# where a sampler draws boxes: no proposal, each clip's one RoI is the drawn box
+drawn_box_pipeline = [dict(type='mmlt.KeepDrawnBox'), *ava_pipeline([])]
+
+
 def ava_dataset(split, **kwargs):
     return dict(
         type='mmlt.AVADataset',

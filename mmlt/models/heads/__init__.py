@@ -1,0 +1,5 @@
+"""Classifier layers."""
+
+from .learnable_weight_scaling import LearnableWeightScaling
+
+__all__ = ['LearnableWeightScaling']

@@ -1,0 +1,292 @@
+"""The tables of "A Study on Action Detection in the Wild" on the toy world: all methods and seeds.
+
+Example:
+    python tools/data/make_toy_world.py --out data/toy --parts ava
+    python tools/analysis/run_toy_table.py --work-dir work_dirs/toy_table
+
+About 13 minutes a seed and core. May be stopped and started again, and several may run at once on
+other --seeds with the same --work-dir: what is finished is not repeated, a training goes on from
+its last checkpoint. When all seeds are there, the numbers go to configs/in_the_wild/
+toy_results.json and the table into README.md beside it (--write).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import runpy
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+
+from mmlt.evaluation.ava_files import read_label_map
+from mmlt.evaluation.detections_file import read_detections
+from mmlt.evaluation.seed_table import (
+    bootstrap_methods,
+    match_by_video,
+    mean_and_error,
+    replace_between,
+)
+from mmlt.functional import read_ava_csv, read_excluded_timestamps
+from mmlt.functional.class_files import read_split
+from mmlt.functional.safe_write import new_file
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = ROOT / 'configs' / 'toy'
+STEM = 'slowonly_toy_ava'
+GROUPS = ('all', 'head', 'medium', 'tail')
+TAIL_MAX = 40  # training boxes: the toy world's own border of the tail
+
+
+class Row(NamedTuple):
+    """A line of the table.
+
+    Attributes:
+        label: What the table calls it.
+        trunk: Run whose trunk it takes: 'baseline', 'stage_one_ap' or 'stage_one_counts', or None.
+        config: Suffix of its config.
+        paper: Table of the paper and its mSAP there: all, head, tail.
+    """
+
+    label: str
+    trunk: str | None
+    config: str
+    paper: tuple
+
+
+ROWS = {
+    'baseline': Row('baseline', None, '', (2, 47.8, 47.8, 47.7)),
+    'balanced': Row('balanced from scratch', None, '_balanced', (2, 41.9, 40.2, 47.6)),
+    'focal': Row('focal loss, gamma 2', None, '_focal', (2, 43.4, 44.2, 41.1)),
+    'two_stage_ap': Row(
+        'two-stage, split by AP', 'stage_one_ap', '_stage_two', (2, 49.1, 47.7, 53.9)
+    ),
+    'two_stage_counts': Row('two-stage, split by counts', 'stage_one_counts', '_stage_two', ()),
+    'stage_one_all': Row('stage 1 on all classes', 'baseline', '_stage_two', (3, 47.4, 46.1, 51.8)),
+    'whole_model': Row(
+        'stage 2 trains the whole model',
+        'stage_one_ap',
+        '_stage_two_whole_model',
+        (4, 47.3, 46.2, 50.9),
+    ),
+    'original': Row(
+        'stage 2 not balanced', 'stage_one_ap', '_stage_two_original', (5, 41.6, 43.5, 35.1)
+    ),
+}
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/toy_table'))
+    parser.add_argument('--data', type=Path, default=Path('data/toy/ava/annotations'))
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
+    parser.add_argument('--rows', nargs='+', choices=list(ROWS), default=list(ROWS))
+    parser.add_argument('--on', choices=('val', 'test'), default='test', help='val: for choices')
+    parser.add_argument('--num-resamples', type=int, default=200, help='of the bootstrap')
+    parser.add_argument('--write', action='store_true', help='results and table into the repo')
+    parser.add_argument('--cfg-options', nargs='+', default=[], help='of every training')
+    return parser.parse_args(argv)
+
+
+class Experiment:
+    """All runs of one seed, each step done once."""
+
+    def __init__(self, args: argparse.Namespace, seed: int) -> None:
+        self.args, self.seed = args, seed
+        self.folder = args.work_dir / f'seed{seed}'
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def once(self, name: str, step: Callable[[], None]) -> None:
+        """Run a step unless it is done; note its CPU seconds."""
+        done = self.folder / f'{name}.done'
+        if done.exists():
+            return
+        print(f'seed {self.seed}: {name}', flush=True)
+        process = multiprocessing.get_context('fork').Process(target=_timed, args=(step, done))
+        process.start()
+        process.join()
+        if process.exitcode or not done.exists():
+            sys.exit(f'seed {self.seed}: {name} failed; its log is above and in {self.folder}')
+
+    def train(self, name: str, suffix: str, *options: str) -> Path:
+        """Train a config of the toy's family; its checkpoint."""
+        work_dir = self.folder / name
+        options = (*options, *self.args.cfg_options)
+        if not suffix.startswith('_stage_two') or suffix == '_stage_two_whole_model':
+            options = ('train_dataloader.batch_size=16', *options)  # 2 ranks x 8 in one process
+        given = ['--cfg-options', *options] if options else []
+        arguments = ['--work-dir', work_dir, '--seed', self.seed, '--resume', '--no-validate']
+        self.once(name, lambda: _tool('train.py', _config(suffix), *arguments, *given))
+        return Path((work_dir / 'last_checkpoint').read_text().strip())
+
+    def test(self, name: str, suffix: str, checkpoint: Path, on: str, *options: str) -> Path:
+        """Test a checkpoint; the folder of its results."""
+        out = self.folder / f'{name}_{on}'
+        given = [f'test_evaluator.out_dir={out}', 'test_evaluator.dump=detections.parquet']
+        arguments = ['--work-dir', out / 'log', '--on', on, '--cfg-options', *given, *options]
+        self.once(f'{name}_{on}', lambda: _tool('test.py', _config(suffix), checkpoint, *arguments))
+        return out
+
+    def split(self, how: str) -> Path:
+        """The head/tail split by the baseline's AP on train and val, or by training counts."""
+        path = self.folder / f'split_{how}.json'
+        if how == 'counts':
+            arguments = (self.args.data / 'train_counts.json', '--tail-max', TAIL_MAX)
+        else:
+            baseline = self.train('baseline', '')
+            arguments = [self.test('baseline', '', baseline, on) for on in ('train', 'val')]
+        tool = f'analysis/split_by_{how}.py'
+        self.once(path.stem, lambda: _tool(tool, *arguments, '--out', path, '--overwrite'))
+        return path
+
+    def trunk(self, name: str) -> Path:
+        """The checkpoint of a trunk: the baseline's, or that of a stage one."""
+        if name == 'baseline':
+            return self.train(name, '')
+        split = self.split(name.rpartition('_')[2])
+        return self.train(name, '_stage_one', f'model.roi_head.bbox_head.split_file={split}')
+
+    def features(self, name: str, checkpoint: Path) -> Path:
+        """Cached RoI features of a trunk on train and on the split that is judged."""
+        out = self.folder / f'{name}_features'
+        arguments = ('--out', out, '--split', 'train', self.args.on, '--num-workers', 0)
+        tool = 'features/extract_box_features.py'
+        self.once(out.name, lambda: _tool(tool, _config(''), checkpoint, *arguments))
+        return out
+
+    def row(self, name: str) -> Path:
+        """The folder with the results of a row."""
+        row, on = ROWS[name], self.args.on
+        if row.trunk is None:
+            return self.test(name, row.config, self.train(name, row.config), on)
+        trunk = self.trunk(row.trunk)
+        if name == 'whole_model':
+            checkpoint = self.train(name, row.config, f'custom_hooks.1.checkpoint={trunk}')
+            return self.test(name, row.config, checkpoint, on)
+        features = self.features(row.trunk, trunk)
+        source = f'train_dataloader.dataset.feature_dir={features / "train"}'
+        checkpoint = self.train(name, row.config, source)
+        judged = f'test_dataloader.dataset.feature_dir={features / on}'
+        return self.test(name, row.config, checkpoint, on, judged)
+
+
+def _config(suffix: str) -> Path:
+    return CONFIGS / f'{STEM}{suffix}.py'
+
+
+def _timed(step: Callable[[], None], done: Path) -> None:
+    """What a forked process runs: the packages are imported once, by its parent."""
+    started = time.process_time()
+    step()
+    done.write_text(f'{time.process_time() - started:.1f} CPU seconds\n', encoding='utf-8')
+
+
+def _tool(name: str, *arguments: object) -> None:
+    sys.argv = [name, *map(str, arguments)]
+    try:
+        runpy.run_path(str(ROOT / 'tools' / name), run_name='__main__')
+    except SystemExit as stop:
+        if stop.code:
+            raise
+
+
+def read_rows(args: argparse.Namespace, folders: dict[str, list[Path]]) -> dict:
+    """Numbers of every row: fractions, in the order of the seeds, and errors over videos."""
+    results = {}
+    label_map = read_label_map(args.data / 'label_map.pbtxt')
+    split = read_split(args.data / 'split.json', label_map)
+    place = {class_id: i for i, class_id in enumerate(label_map)}
+    groups = {'all': list(place.values())}
+    groups.update({name: [place[i] for i in ids] for name, ids in split.groups.items()})
+    ground_truth = read_ava_csv(args.data / f'{args.on}.csv')
+    excluded = read_excluded_timestamps(args.data / f'{args.on}_excluded_timestamps.csv')
+    matched = {
+        name: [
+            match_by_video(
+                read_detections(folder / 'detections.parquet'),
+                ground_truth,
+                list(label_map),
+                excluded,
+            )
+            for folder in of_row
+        ]
+        for name, of_row in folders.items()
+    }
+    errors = bootstrap_methods(matched, groups, 'baseline', num_resamples=args.num_resamples)
+    for name, of_row in folders.items():
+        results[name] = {group: {'errors_over_videos': errors[name][group]} for group in GROUPS}
+        for folder in of_row:
+            metrics = json.loads((folder / 'metrics.json').read_text(encoding='utf-8'))
+            for group in GROUPS:
+                summary = metrics if group == 'all' else metrics['groups'][group]
+                for measure in ('mSAP', 'frame_mAP'):
+                    results[name][group].setdefault(measure, []).append(summary[measure])
+    return results
+
+
+def make_table(results: dict) -> str:
+    """The table in percent, as Markdown."""
+    head = ['method', *(f'mSAP {group}' for group in GROUPS), 'tail gain', 'frame-mAP all']
+    head.append('paper: table; mSAP all, head, tail')
+    lines = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
+    base = results['baseline']
+    for name, row in ROWS.items():
+        if name not in results:
+            continue
+        found = results[name]
+        cells = [row.label]
+        for group in GROUPS:
+            mean, error = mean_and_error(found[group]['mSAP'])
+            over_videos = found[group]['errors_over_videos']['se']
+            cells.append(f'{100 * mean:.1f} ± {100 * error:.1f} ({100 * over_videos:.1f})')
+        gains = np.subtract(found['tail']['mSAP'], base['tail']['mSAP'])
+        mean, error = mean_and_error(gains)
+        gain_se = found['tail']['errors_over_videos']['gain_se']
+        is_base = name == 'baseline'
+        cells.append(
+            '' if is_base else f'{100 * mean:+.1f} ± {100 * error:.1f} ({100 * gain_se:.1f})'
+        )
+        cells.append(
+            '{:.1f} ± {:.1f}'.format(*(100 * x for x in mean_and_error(found['all']['frame_mAP'])))
+        )
+        paper = row.paper
+        cells.append(f'{paper[0]}; {paper[1]}, {paper[2]}, {paper[3]}' if paper else '')
+        lines.append('| ' + ' | '.join(cells) + ' |')
+    return '\n'.join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run what is missing, then tell."""
+    args = parse_args(argv)
+    import mmaction.models  # noqa: F401  (here, so that the forked steps have it)
+
+    experiments = [Experiment(args, seed) for seed in args.seeds]
+    folders = {name: [each.row(name) for each in experiments] for name in args.rows}
+    results = read_rows(args, folders)
+    table = make_table(results)
+    print(table)
+    if not args.write:
+        return
+    folder = ROOT / 'configs' / 'in_the_wild'
+    content = {'seeds': args.seeds, 'split': args.on, 'rows': results}
+    with new_file(folder / 'toy_results.json', overwrite=True) as path:
+        path.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
+    readme = folder / 'README.md'
+    marks = ('<!-- toy table -->', '<!-- end of toy table -->')
+    text = replace_between(readme.read_text(encoding='utf-8'), *marks, table)
+    with new_file(readme, overwrite=True) as path:
+        path.write_text(text, encoding='utf-8')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,71 @@
+"""Split the classes into head and tail by their training counts, for two-stage training.
+
+Example:
+    python tools/analysis/split_by_counts.py ava_v2.2 --tail-max 999 --out split.json
+
+COUNTS is a counts.json of tools/data/count_classes.py, or the name of counts that ship with mmlt.
+The tail has classes of at most --tail-max samples, the head all others; with --head-min, those
+between are the medium group.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import numpy as np
+
+from mmlt.functional import split_head_medium_tail
+from mmlt.functional.class_files import ClassSplit, read_class_counts, write_split
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('counts', metavar='COUNTS', help='counts.json, or a built-in name')
+    parser.add_argument('--tail-max', type=int, required=True, help='most samples of a tail class')
+    parser.add_argument('--head-min', type=int, help='a head class has more; a three-way split')
+    parser.add_argument('--out', required=True, help='split file to write (JSON)')
+    parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
+    return parser.parse_args(argv)
+
+
+def split_counts(path: str, tail_max: int, head_min: int | None = None) -> ClassSplit:
+    """The split of the classes of a counts file."""
+    counts = read_class_counts(path, min_id=0)
+    ids = np.array(list(counts.counts))
+    values = np.array(list(counts.counts.values()))
+    bounds = {'head_min': tail_max if head_min is None else head_min, 'tail_max': tail_max}
+    parts = split_head_medium_tail(values, **bounds)
+    groups = {group: tuple(sorted(ids[getattr(parts, group)].tolist())) for group in parts._fields}
+    source = f'{counts.source}: tail <= {tail_max}'
+    if head_min is None:
+        del groups['medium']  # empty: head and tail meet
+    else:
+        source += f', head > {head_min}'
+    for group in ('head', 'tail'):
+        if not groups[group]:
+            raise ValueError(f'{path}: tail <= {tail_max} leaves the {group} empty')
+    return ClassSplit(source, groups)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Split and write."""
+    args = parse_args(argv)
+    try:
+        split = split_counts(args.counts, args.tail_max, args.head_min)
+        write_split(args.out, split, overwrite=args.overwrite)
+    except (OSError, ValueError) as error:
+        sys.exit(f'split_by_counts.py: {error}')
+    sizes = ', '.join(f'{group} {len(ids)}' for group, ids in split.groups.items())
+    print(f'{sizes} classes ({split.source}): {args.out}')
+
+
+if __name__ == '__main__':
+    main()

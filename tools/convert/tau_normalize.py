@@ -1,0 +1,109 @@
+"""Even out the norms of a detector's classifier: w / |w|^tau (tau-normalisation).
+
+Example:
+    python tools/convert/tau_normalize.py work_dirs/baseline/epoch_20.pth --tau 0.5 \
+        --out baseline_tau.pth
+
+The result is a full checkpoint for ``tools/test.py``: the weights and meta of the given one with
+another classifier. What belongs to a training (optimizer, schedules, logs) is left out. With one
+sigmoid a class, no class's AP or SAP changes; see mmlt.functional.tau_normalize.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import torch
+from mmengine.runner.checkpoint import load_checkpoint  # noqa: F401  (opens what mmengine saves)
+
+import mmlt  # noqa: F401  (lets weights-only loading read mmengine's checkpoints)
+from mmlt.functional import tau_normalize
+from mmlt.functional.safe_write import new_file
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('checkpoint', type=Path, help='checkpoint of a trained model')
+    parser.add_argument('--tau', type=float, required=True, help='0 changes nothing, 1: norms of 1')
+    parser.add_argument('--out', type=Path, required=True, help='checkpoint to write')
+    parser.add_argument(
+        '--key', default='roi_head.bbox_head.fc_cls', help='the classifier (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--drop-bias', action='store_true', help='set the biases to zero, as the paper does'
+    )
+    parser.add_argument('--overwrite', action='store_true', help='replace an existing --out')
+    return parser.parse_args(argv)
+
+
+def read_checkpoint(path: Path) -> dict:
+    """A checkpoint with its ``state_dict``, read without running what it may say."""
+    try:
+        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(f'{path}: not a checkpoint that is safe to load: {reason}') from None
+    if not isinstance(checkpoint, Mapping) or not isinstance(checkpoint.get('state_dict'), Mapping):
+        raise ValueError(f'{path}: no state_dict in it; a checkpoint of mmengine is needed')
+    return dict(checkpoint)
+
+
+def with_normalized_classifier(
+    state: Mapping, key: str, name: str, *, tau: float, drop_bias: bool
+) -> dict:
+    """A copy of a state dict with the linear layer ``key`` tau-normalised.
+
+    Raises:
+        ValueError: There is no such layer, or its weights are no finite matrix; names file and key.
+    """
+    weight_key, bias_key = f'{key}.weight', f'{key}.bias'
+    if weight_key not in state:
+        layers = [
+            other.removesuffix('.weight')
+            for other, value in state.items()
+            if other.endswith('.weight') and value.ndim == 2
+        ]
+        listed = ', '.join(layers) or 'none'
+        raise ValueError(f'{name}: no {weight_key} in its state_dict; linear layers: {listed}')
+    result = dict(state)
+    try:
+        result[weight_key] = tau_normalize(state[weight_key], tau=tau)
+    except ValueError as error:
+        raise ValueError(f'{name}, {weight_key}: {error}') from None
+    if drop_bias and bias_key in state:
+        result[bias_key] = torch.zeros_like(state[bias_key])
+    return result
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; returns the exit code."""
+    args = parse_args(argv)
+    try:
+        checkpoint = read_checkpoint(args.checkpoint)
+        state = with_normalized_classifier(
+            checkpoint['state_dict'],
+            args.key,
+            str(args.checkpoint),
+            tau=args.tau,
+            drop_bias=args.drop_bias,
+        )
+        with new_file(args.out, overwrite=args.overwrite) as file:
+            torch.save({'meta': checkpoint.get('meta', {}), 'state_dict': state}, file)
+    except (OSError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    print(args.out)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Put a classifier trained on cached RoI features into the detector they came from.
+
+Example:
+    python tools/convert/write_classifier_back.py DETECTOR.pth work_dirs/stage2/epoch_1.pth \
+        --out two_stage.pth --features work_dirs/features/train
+
+The result is a full detector checkpoint for ``tools/test.py``: the detector's weights and meta
+with another ``fc_cls``. What belongs to a training (optimizer, schedules, logs) is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import pickle
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import torch
+from mmengine.runner.checkpoint import load_checkpoint  # noqa: F401  (opens what mmengine saves)
+
+import mmlt  # noqa: F401  (lets weights-only loading read mmengine's checkpoints)
+from mmlt.datasets.box_feature_files import META_FILE
+from mmlt.functional.safe_write import new_file
+
+CLASSIFIER = 'bbox_head.fc_cls.'
+IN_DETECTOR = 'roi_head.bbox_head.fc_cls.'
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument('detector', type=Path, help='checkpoint the features were extracted with')
+    parser.add_argument('classifier', type=Path, help='checkpoint of mmlt.BoxFeatureClassifier')
+    parser.add_argument('--out', type=Path, required=True, help='checkpoint to write')
+    parser.add_argument(
+        '--features', type=Path, help='folder of a split: make sure that it is of this detector'
+    )
+    parser.add_argument('--overwrite', action='store_true', help='replace an existing --out')
+    return parser.parse_args(argv)
+
+
+def read_checkpoint(path: Path) -> dict:
+    """A checkpoint with its ``state_dict``, read without running what it may say."""
+    try:
+        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f'{path}: not a checkpoint that is safe to load: {reason}') from None
+    if not isinstance(checkpoint, Mapping) or not isinstance(checkpoint.get('state_dict'), Mapping):
+        raise ValueError(f'{path}: no state_dict in it; a checkpoint of mmengine is needed')
+    return dict(checkpoint)
+
+
+def with_classifier(detector: Mapping, classifier: Mapping, names: tuple[str, str]) -> dict:
+    """State dict of ``detector`` with the linear layer of ``classifier``.
+
+    Args:
+        detector: State dict of an AVA detector.
+        classifier: State dict of a ``BoxFeatureClassifier``.
+        names: What to call the two in errors.
+
+    Raises:
+        ValueError: A layer is absent, or weight or bias has another shape; names file and key.
+    """
+    result = dict(detector)
+    for part in ('weight', 'bias'):
+        source, target = CLASSIFIER + part, IN_DETECTOR + part
+        for state, key, name in ((detector, target, names[0]), (classifier, source, names[1])):
+            if key not in state:
+                raise ValueError(f'{name}: no {key} in its state_dict')
+        new, old = classifier[source], detector[target]
+        if new.shape != old.shape:
+            raise ValueError(
+                f'{names[1]}: {source} has shape {tuple(new.shape)}, but {target} of {names[0]} '
+                f'has {tuple(old.shape)}'
+            )
+        if not torch.isfinite(new).all():
+            raise ValueError(f'{names[1]}: {source} holds values that are not finite')
+        result[target] = new.to(old.dtype)
+    foreign = [key for key in classifier if not key.startswith('bbox_head.')]
+    if foreign:
+        raise ValueError(f'{names[1]}: {foreign[0]} is not of a BoxFeatureClassifier')
+    return result
+
+
+def check_features(folder: Path, detector: Path) -> None:
+    """Raise if the features are of another checkpoint."""
+    found = json.loads((folder / META_FILE).read_text(encoding='utf-8')).get('checkpoint_sha256')
+    expected = hashlib.sha256(detector.read_bytes()).hexdigest()
+    if found != expected:
+        raise ValueError(
+            f'{folder / META_FILE}: checkpoint_sha256 is {str(found)[:16]}, that of {detector} is '
+            f'{expected[:16]}: the classifier was trained on features of another detector'
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; returns the exit code."""
+    args = parse_args(argv)
+    try:
+        if args.features:
+            check_features(args.features, args.detector)
+        detector = read_checkpoint(args.detector)
+        classifier = read_checkpoint(args.classifier)
+        names = (str(args.detector), str(args.classifier))
+        state = with_classifier(detector['state_dict'], classifier['state_dict'], names)
+        full = {'meta': detector.get('meta', {}), 'state_dict': state}
+        with new_file(args.out, overwrite=args.overwrite) as file:
+            torch.save(full, file)
+    except (OSError, ValueError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    print(args.out)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
