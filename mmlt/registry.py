@@ -13,7 +13,11 @@ DATASETS = _root.Registry(
     'dataset',
     scope='mmlt',
     parent=_root.DATASETS,
-    locations=['mmlt.datasets.ava_dataset', 'mmlt.datasets.box_feature_dataset'],
+    locations=[
+        'mmlt.datasets.ava_dataset',
+        'mmlt.datasets.box_feature_dataset',
+        'mmlt.datasets.videolt_dataset',
+    ],
 )
 DATA_SAMPLERS = _root.Registry(
     'data sampler', scope='mmlt', parent=_root.DATA_SAMPLERS, locations=['mmlt.datasets.samplers']

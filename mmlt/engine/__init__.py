@@ -5,6 +5,7 @@ from mmlt.engine.hooks import (
     FreezeHook,
     LoadTrunkHook,
     ResumeStateHook,
+    RunningAPHook,
     SafeCheckpointHook,
 )
 from mmlt.engine.loops import ShuffleBiasTestLoop
@@ -14,6 +15,7 @@ __all__ = [
     'FreezeHook',
     'LoadTrunkHook',
     'ResumeStateHook',
+    'RunningAPHook',
     'SafeCheckpointHook',
     'ShuffleBiasTestLoop',
 ]

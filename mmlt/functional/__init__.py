@@ -38,9 +38,16 @@ from .frame_order import (
     video_name,
     window_shape,
 )
+from .framestack import framestack
 from .ldam_loss import ldam_loss, ldam_margins
 from .logit_adjustment import log_odds_of_priors, logit_adjusted_loss
+from .long_tail_mixed_reconstruction import (
+    long_tail_mixed_reconstruction,
+    reconstruct_features,
+    reconstruction_contributions,
+)
 from .match_scores import MatchedScores, match_scores
+from .mixup import mixup
 from .representation_bias import representation_bias, representation_bias_std_error
 from .roc_auc import roc_auc
 from .sampled_average_precision import (
@@ -82,16 +89,21 @@ __all__ = [
     'expected_sampled_average_precision',
     'focal_loss',
     'frame_average_precision',
+    'framestack',
     'group_by_class',
     'ldam_loss',
     'ldam_margins',
     'log_odds_of_priors',
     'logit_adjusted_loss',
+    'long_tail_mixed_reconstruction',
     'match_scores',
+    'mixup',
     'plan_draws',
     'read_ava_csv',
     'read_excluded_timestamps',
     'rebalancing_weights',
+    'reconstruct_features',
+    'reconstruction_contributions',
     'representation_bias',
     'representation_bias_std_error',
     'roc_auc',

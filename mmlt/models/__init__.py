@@ -1,3 +1,12 @@
 """Models of scope ``mmlt``."""
 
-from . import box_feature_classifier, losses, roi_heads  # noqa: F401 (registers what they hold)
+from . import (  # noqa: F401 (registers what they hold)
+    blending,
+    box_feature_classifier,
+    feature_data_preprocessor,
+    heads,
+    long_tail_mixed_reconstruction,
+    losses,
+    recognizers,
+    roi_heads,
+)

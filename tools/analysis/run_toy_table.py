@@ -1,13 +1,17 @@
-"""The tables of "A Study on Action Detection in the Wild" on the toy world: all methods and seeds.
+"""The tables of two papers on the toy world: all methods and seeds.
+
+`--table in_the_wild`: "A Study on Action Detection in the Wild"; about 13 minutes a seed and core.
+`--table videolt`: the methods of "VideoLT" on feature sequences; about 6 minutes a seed and core.
 
 Example:
-    python tools/data/make_toy_world.py --out data/toy --parts ava
+    python tools/data/make_toy_world.py --out data/toy --parts ava features
     python tools/analysis/run_toy_table.py --work-dir work_dirs/toy_table
+    python tools/analysis/run_toy_table.py --table videolt
 
-About 13 minutes a seed and core. May be stopped and started again, and several may run at once on
-other --seeds with the same --work-dir: what is finished is not repeated, a training goes on from
-its last checkpoint. When all seeds are there, the numbers go to configs/in_the_wild/
-toy_results.json and the table into README.md beside it (--write).
+May be stopped and started again, and several may run at once on other --seeds with the same
+--work-dir: what is finished is not repeated, a training goes on from its last checkpoint. When all
+seeds are there, the numbers go to configs/TABLE/toy_results.json and the table into README.md
+beside it (--write).
 """
 
 from __future__ import annotations
@@ -34,6 +38,15 @@ from mmlt.evaluation.seed_table import (
     mean_and_error,
     replace_between,
 )
+from mmlt.evaluation.videolt_bench import (
+    METHODS,
+    TOY_START,
+    config_of,
+    read_data,
+    toy_overrides,
+    write_counts,
+)
+from mmlt.evaluation.videolt_table import read_seeds, seed_table
 from mmlt.functional import read_ava_csv, read_excluded_timestamps
 from mmlt.functional.class_files import read_split
 from mmlt.functional.safe_write import new_file
@@ -87,15 +100,25 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/toy_table'))
-    parser.add_argument('--data', type=Path, default=Path('data/toy/ava/annotations'))
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
-    parser.add_argument('--rows', nargs='+', choices=list(ROWS), default=list(ROWS))
+    parser.add_argument('--table', choices=list(TABLES), default='in_the_wild')
+    parser.add_argument('--work-dir', type=Path, help='default: work_dirs/toy_table, videolt_table')
+    parser.add_argument('--data', type=Path, help='default: in data/toy')
+    parser.add_argument('--seeds', type=int, nargs='+', help='default: 3 or, of videolt, 5')
+    parser.add_argument('--rows', nargs='+', metavar='ROW', help='default: all')
     parser.add_argument('--on', choices=('val', 'test'), default='test', help='val: for choices')
     parser.add_argument('--num-resamples', type=int, default=200, help='of the bootstrap')
     parser.add_argument('--write', action='store_true', help='results and table into the repo')
     parser.add_argument('--cfg-options', nargs='+', default=[], help='of every training')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    table = TABLES[args.table]
+    args.work_dir = args.work_dir or Path('work_dirs') / table.work_dir
+    args.data = args.data or Path('data/toy') / table.data
+    args.seeds = args.seeds or list(range(table.num_seeds))
+    args.rows = args.rows or list(table.rows)
+    unknown = [name for name in args.rows if name not in table.rows]
+    if unknown:
+        parser.error(f'--rows: {unknown[0]!r} is none of {", ".join(table.rows)}')
+    return args
 
 
 class Experiment:
@@ -178,6 +201,33 @@ class Experiment:
         checkpoint = self.train(name, row.config, source)
         judged = f'test_dataloader.dataset.feature_dir={features / on}'
         return self.test(name, row.config, checkpoint, on, judged)
+
+
+class FeatureExperiment(Experiment):
+    """The methods of VideoLT's bench, each one training on the toy's feature sequences."""
+
+    def row(self, name: str) -> Path:
+        """The folder with the results of a method."""
+        from mmengine.config import Config
+
+        args, work_dir, counts = self.args, self.folder / name, self.folder / 'train_counts.json'
+        data = read_data(args.data, args.data / 'features')
+        self.once('counts', lambda: write_counts(args.data, counts, overwrite=True))
+        config = ROOT / 'configs' / 'videolt' / config_of(name)
+        overrides = toy_overrides(Config.fromfile(config).to_dict(), data, counts, args.on)
+        options = [*(f'{key}={value}' for key, value in overrides.items()), *args.cfg_options]
+        if name in TOY_START:
+            start = self.folder / TOY_START[name] / f'epoch_{overrides["train_cfg.max_epochs"]}.pth'
+            self.row(TOY_START[name])
+            options.append(f'load_from={start}')
+        arguments = ['--work-dir', work_dir, '--seed', self.seed, '--resume', '--no-validate']
+        options = ['--cfg-options', *options]
+        self.once(name, lambda: _tool('train.py', config, *arguments, *options))
+        checkpoint = (work_dir / 'last_checkpoint').read_text().strip()
+        out = self.folder / f'{name}_{args.on}'
+        arguments = [config, checkpoint, '--work-dir', out / 'log', *options]
+        self.once(out.name, lambda: _tool('test.py', *arguments, f'test_evaluator.out_dir={out}'))
+        return out
 
 
 def _config(suffix: str) -> Path:
@@ -265,19 +315,58 @@ def make_table(results: dict) -> str:
     return '\n'.join(lines)
 
 
+class Table(NamedTuple):
+    """What makes one paper's table.
+
+    Attributes:
+        experiment: Runs one seed.
+        rows: Names of the rows.
+        read: (arguments, folders of each row) -> numbers.
+        make: Numbers -> Markdown.
+        work_dir: Name of the default work folder.
+        data: Default data, in data/toy.
+        num_seeds: Seeds by default.
+    """
+
+    experiment: type
+    rows: Sequence
+    read: Callable
+    make: Callable
+    work_dir: str
+    data: str
+    num_seeds: int
+
+
+TABLES = {
+    'in_the_wild': Table(
+        Experiment, list(ROWS), read_rows, make_table, 'toy_table', 'ava/annotations', 3
+    ),
+    'videolt': Table(
+        FeatureExperiment,
+        list(METHODS),
+        lambda args, folders: read_seeds(folders),
+        seed_table,
+        'videolt_table',
+        'features',
+        5,
+    ),
+}
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run what is missing, then tell."""
     args = parse_args(argv)
     import mmaction.models  # noqa: F401  (here, so that the forked steps have it)
 
-    experiments = [Experiment(args, seed) for seed in args.seeds]
+    kind = TABLES[args.table]
+    experiments = [kind.experiment(args, seed) for seed in args.seeds]
     folders = {name: [each.row(name) for each in experiments] for name in args.rows}
-    results = read_rows(args, folders)
-    table = make_table(results)
+    results = kind.read(args, folders)
+    table = kind.make(results)
     print(table)
     if not args.write:
         return
-    folder = ROOT / 'configs' / 'in_the_wild'
+    folder = ROOT / 'configs' / args.table
     content = {'seeds': args.seeds, 'split': args.on, 'rows': results}
     with new_file(folder / 'toy_results.json', overwrite=True) as path:
         path.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')

@@ -1,8 +1,10 @@
-"""Count the training boxes of each class and write counts.json.
+"""Count the training boxes, or videos, of each class and write counts.json.
 
-Example:
+Examples:
     python tools/data/count_classes.py ava_train_v2.2.csv \
         --label-map ava_action_list_v2.2.pbtxt --out counts.json
+    python tools/data/count_classes.py train.lst --format videolt \
+        --count-file count-labels-train.lst --out counts.json
 """
 
 from __future__ import annotations
@@ -16,7 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.evaluation.ava_files import read_label_map
 from mmlt.functional import read_excluded_timestamps
-from mmlt.functional.class_files import count_training_boxes, write_class_counts
+from mmlt.functional.class_files import ClassCounts, count_training_boxes, write_class_counts
+from mmlt.functional.videolt_files import count_training_videos, read_videolt_counts
+
+# The options that only one format has.
+FORMAT_OPTIONS = {'ava': ('label_map', 'exclude'), 'videolt': ('count_file',)}
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -24,26 +30,67 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('annotations', help='training annotations (AVA CSV)')
-    parser.add_argument('--label-map', required=True, help='label map of all its classes (pbtxt)')
-    parser.add_argument('--exclude', help='keyframes to leave out (CSV of video_id,timestamp)')
+    parser.add_argument('annotations', help='training annotations')
+    parser.add_argument(
+        '--format',
+        choices=tuple(FORMAT_OPTIONS),
+        default='ava',
+        help="ava: AVA's CSV, boxes are counted; videolt: lines of 'videoid a,b', videos are "
+        'counted, ids from 0',
+    )
+    parser.add_argument('--label-map', help='ava: label map of all its classes (pbtxt); required')
+    parser.add_argument('--exclude', help='ava: keyframes to leave out (CSV of video_id,timestamp)')
+    parser.add_argument(
+        '--count-file', help="videolt: the classes, lines of 'name index count'; required"
+    )
     parser.add_argument('--out', required=True, help='counts.json to write')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    for name in (n for f, names in FORMAT_OPTIONS.items() if f != args.format for n in names):
+        if getattr(args, name) is not None:
+            parser.error(f'--{name.replace("_", "-")} has no effect with --format {args.format}')
+    needed = FORMAT_OPTIONS[args.format][0]
+    if getattr(args, needed) is None:
+        parser.error(f'--format {args.format} needs --{needed.replace("_", "-")}')
+    return args
+
+
+def count(args: argparse.Namespace) -> ClassCounts:
+    """Read the inputs and count."""
+    if args.format == 'videolt':
+        return count_videolt(args)
+    label_map = read_label_map(args.label_map)
+    excluded = read_excluded_timestamps(args.exclude) if args.exclude else None
+    return count_training_boxes(args.annotations, label_map, excluded=excluded)
+
+
+def count_videolt(args: argparse.Namespace) -> ClassCounts:
+    """Count a list of VideoLT, and say where the count file has other numbers."""
+    counts = count_training_videos(args.annotations, args.count_file)
+    said = read_videolt_counts(args.count_file).counts
+    other = [index for index in said if said[index] != counts.counts[index]]
+    if other:
+        index = other[0]
+        print(
+            f'warning: {args.count_file} has other counts than {args.annotations} for {len(other)} '
+            f'classes, e.g. {said[index]} and {counts.counts[index]} for class {index} '
+            f'({counts.names[index]}); those of the list are written',
+            file=sys.stderr,
+        )
+    return counts
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
     args = parse_args(argv)
     try:
-        label_map = read_label_map(args.label_map)
-        excluded = read_excluded_timestamps(args.exclude) if args.exclude else None
-        counts = count_training_boxes(args.annotations, label_map, excluded=excluded)
+        counts = count(args)
         write_class_counts(args.out, counts, overwrite=args.overwrite)
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    print(f'{sum(counts.counts.values())} boxes of {len(counts.counts)} classes: {args.out}')
+    total = sum(counts.counts.values())
+    print(f'{total} labels of {counts.unit}, {len(counts.counts)} classes: {args.out}')
     return 0
 
 

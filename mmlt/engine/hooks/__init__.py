@@ -4,6 +4,7 @@ from mmlt.engine.hooks.deferred_reweighting_hook import DeferredReweightingHook
 from mmlt.engine.hooks.freeze_hook import FreezeHook
 from mmlt.engine.hooks.load_trunk_hook import LoadTrunkHook
 from mmlt.engine.hooks.resume_state_hook import ResumeStateHook
+from mmlt.engine.hooks.running_ap_hook import RunningAPHook
 from mmlt.engine.hooks.safe_checkpoint_hook import SafeCheckpointHook
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     'FreezeHook',
     'LoadTrunkHook',
     'ResumeStateHook',
+    'RunningAPHook',
     'SafeCheckpointHook',
 ]

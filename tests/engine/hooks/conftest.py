@@ -27,3 +27,8 @@ def toy():
 @pytest.fixture(scope='session')
 def frozen_toy(toy):  # toy: its metric serves here too
     return _load('frozen_training')
+
+
+@pytest.fixture(scope='session')
+def toy_ap():
+    return _load('running_ap_training')

@@ -1,0 +1,13 @@
+"""Adam for 100 epochs, .0001 divided by 10 at epochs 30 and 60; gradients clipped to norm 20."""
+
+max_epochs = 100
+
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=5)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+
+optim_wrapper = dict(optimizer=dict(type='Adam', lr=1e-4), clip_grad=dict(max_norm=20))
+param_scheduler = dict(
+    type='MultiStepLR', begin=0, end=max_epochs, by_epoch=True, milestones=[30, 60], gamma=0.1
+)
+auto_scale_lr = dict(enable=False, base_batch_size=128)

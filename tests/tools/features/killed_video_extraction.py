@@ -1,0 +1,31 @@
+"""The extraction with a rank that kills itself where it would move a feature file into place.
+
+python killed_video_extraction.py RANK FILE [arguments of extract_video_features.py]
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import sys
+from pathlib import Path
+
+from mmengine.dist import get_rank
+
+from mmlt.functional import safe_write
+
+TOOL = Path(__file__).parents[3] / 'tools' / 'features' / 'extract_video_features.py'
+
+if __name__ == '__main__':
+    kill_rank, kill_file = int(sys.argv[1]), sys.argv[2]
+    replace = os.replace
+
+    def replace_or_die(source, target):
+        if get_rank() == kill_rank and Path(target).name == kill_file:
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(source, target)
+
+    safe_write.os.replace = replace_or_die
+    sys.argv = [str(TOOL), *sys.argv[3:]]
+    runpy.run_path(str(TOOL), run_name='__main__')

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Usage: tools/videolt_bench.sh DATA_ROOT [--heads nonlinear,netvlad] [--methods baseline,cbs,...] [--features NAME,...]
+#        [--work-dir DIR] [--seed S] [--head-min N] [--tail-max N] [--epochs N] [--workers N]
+# The tables of VideoLT (Zhang et al. 2021): every method with every head on every kind of features
+# found in DATA_ROOT/features/NAME (or DATA_ROOT/features itself), for any data set in VideoLT's layout:
+# DATA_ROOT/{train,val,test}.lst and count-labels-train.lst. One folder a run, WORK/NAME/HEAD_METHOD; the
+# checkpoint with the best mAP on val is tested on test. Prints the table beside the paper's numbers.
+# May be stopped at any time and started again: finished runs are skipped, trainings resume.
+set -euo pipefail
+usage() { sed -n '2,3s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 1 ] || usage
+DATA_ROOT=$1
+shift
+TOOLS=$(dirname "$0")
+PYTHON=${PYTHON:-python}
+bench() { "$PYTHON" "$TOOLS/analysis/videolt_bench.py" "$@"; }
+HEADS="nonlinear netvlad" METHODS='' FEATURES='' WORK=work_dirs/videolt_bench SEED=0 GIVEN=() WORKERS=()
+while [ $# -gt 0 ]; do
+    [ $# -ge 2 ] || usage
+    case $1 in
+        --heads) HEADS=${2//,/ } ;;
+        --methods) METHODS=${2//,/ } ;;
+        --features) FEATURES=${2//,/ } ;;
+        --work-dir) WORK=$2 ;;
+        --seed) SEED=$2 ;;
+        --workers) WORKERS=("$1" "$2") ;;
+        --head-min | --tail-max | --epochs) GIVEN+=("$1" "$2") ;;
+        *) usage ;;
+    esac
+    shift 2
+done
+
+# one folder, one experiment
+ASKED="$DATA_ROOT seed $SEED ${GIVEN[*]:-}"
+mkdir -p "$WORK"
+if [ -f "$WORK/bench.txt" ] && [ "$(cat "$WORK/bench.txt")" != "$ASKED" ]; then
+    echo "videolt_bench.sh: $WORK holds '$(cat "$WORK/bench.txt")', not '$ASKED': choose another --work-dir" >&2
+    exit 2
+fi
+PLAN=$(bench plan "$DATA_ROOT" --heads $HEADS ${METHODS:+--methods $METHODS} ${FEATURES:+--features $FEATURES})
+echo "$ASKED" >"$WORK/bench.txt"
+
+while read -r NAME HEAD METHOD CONFIG; do
+    RUN=$WORK/$NAME/${HEAD}_$METHOD
+    if [ -f "$RUN/test/metrics.json" ]; then
+        echo "== $RUN: done before"
+        continue
+    fi
+    printf '\n== %s\n' "$RUN"
+    mkdir -p "$RUN"
+    bench options "$DATA_ROOT" "$NAME" "$HEAD" "$METHOD" --counts "$WORK/train_counts.json" \
+        ${GIVEN[@]+"${GIVEN[@]}"} ${WORKERS[@]+"${WORKERS[@]}"} >"$RUN/options.txt"
+    mapfile -t OPTIONS <"$RUN/options.txt"
+    if [ ! -f "$RUN/trained" ]; then
+        "$PYTHON" "$TOOLS/train.py" "$CONFIG" --work-dir "$RUN" --resume --seed "$SEED" \
+            --cfg-options "${OPTIONS[@]}" </dev/null
+        touch "$RUN/trained"
+    fi
+    rm -rf "$RUN/test" # of a test that was stopped
+    "$PYTHON" "$TOOLS/test.py" "$CONFIG" "$(bench best "$RUN")" --work-dir "$RUN/test/log" \
+        --cfg-options "${OPTIONS[@]}" test_evaluator.out_dir="$RUN/test" </dev/null
+done <<<"$PLAN"
+
+printf '\n'
+bench table "$WORK" | tee "$WORK/table.md"
+printf '\ntable: %s\nany two runs: %s RUN/test RUN/test --out report.html\n' \
+    "$WORK/table.md" "$TOOLS/analysis/report.py"
