@@ -1,8 +1,10 @@
-"""Count the training boxes of each class and write counts.json.
+"""Count the training samples of each class and write counts.json.
 
-Example:
+Examples:
     python tools/data/count_classes.py ava_train_v2.2.csv \
         --label-map ava_action_list_v2.2.pbtxt --out counts.json
+    python tools/data/count_classes.py train.txt --format clips --class-names labels.txt \
+        --out counts.json
 """
 
 from __future__ import annotations
@@ -14,9 +16,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.evaluation.ava_files import read_label_map
-from mmlt.functional import read_excluded_timestamps
-from mmlt.functional.class_files import count_training_boxes, write_class_counts
+from mmlt.evaluation.ava_files import read_label_map, unmatched_exclusions_warning
+from mmlt.evaluation.classification import read_class_names
+from mmlt.evaluation.clip_files import count_training_clips
+from mmlt.evaluation.progress import ProgressBar
+from mmlt.functional import read_ava_csv, read_excluded_timestamps
+from mmlt.functional.class_files import ClassCounts, count_training_boxes, write_class_counts
+
+# The options that only one format has.
+FORMAT_OPTIONS = {'ava': ('label_map', 'exclude'), 'clips': ('class_names',)}
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -24,26 +32,61 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument('annotations', help='training annotations (AVA CSV)')
-    parser.add_argument('--label-map', required=True, help='label map of all its classes (pbtxt)')
-    parser.add_argument('--exclude', help='keyframes to leave out (CSV of video_id,timestamp)')
+    parser.add_argument('annotations', help='training annotations')
+    parser.add_argument(
+        '--format',
+        choices=tuple(FORMAT_OPTIONS),
+        default='ava',
+        help="ava: AVA's CSV, boxes are counted; clips: mmaction2's lines of 'path label "
+        "[label ...]', clips are counted, ids from 0",
+    )
+    parser.add_argument('--label-map', help='ava: label map of all its classes (pbtxt); required')
+    parser.add_argument('--exclude', help='ava: keyframes to leave out (CSV of video_id,timestamp)')
+    parser.add_argument(
+        '--class-names',
+        help='clips: one name a line, from class 0; without it classes are called by their ids, '
+        'and end at the highest one found',
+    )
     parser.add_argument('--out', required=True, help='counts.json to write')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    for name in (n for f, names in FORMAT_OPTIONS.items() if f != args.format for n in names):
+        if getattr(args, name) is not None:
+            parser.error(f'--{name.replace("_", "-")} has no effect with --format {args.format}')
+    if args.format == 'ava' and args.label_map is None:
+        parser.error('--format ava needs --label-map')
+    return args
+
+
+def count(args: argparse.Namespace) -> ClassCounts:
+    """Read the inputs, say what is odd about them, count."""
+    if args.format == 'clips':
+        names = read_class_names(args.class_names) if args.class_names else None
+        return count_training_clips(args.annotations, names)
+    label_map = read_label_map(args.label_map)
+    excluded = read_excluded_timestamps(args.exclude) if args.exclude else None
+    counts = count_training_boxes(args.annotations, label_map, excluded=excluded)
+    if excluded:
+        boxes = read_ava_csv(args.annotations)
+        warning = unmatched_exclusions_warning(boxes, excluded, args.exclude)
+        if warning:
+            print(f'warning: {warning}', file=sys.stderr)
+    return counts
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
     args = parse_args(argv)
     try:
-        label_map = read_label_map(args.label_map)
-        excluded = read_excluded_timestamps(args.exclude) if args.exclude else None
-        counts = count_training_boxes(args.annotations, label_map, excluded=excluded)
+        with ProgressBar(1) as bar:
+            bar.step('counting')
+            counts = count(args)
         write_class_counts(args.out, counts, overwrite=args.overwrite)
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    print(f'{sum(counts.counts.values())} boxes of {len(counts.counts)} classes: {args.out}')
+    total = sum(counts.counts.values())
+    print(f'{total} labels of {counts.unit}, {len(counts.counts)} classes: {args.out}')
     return 0
 
 
