@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
+from mmengine.logging import MMLogger
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 
@@ -66,6 +67,7 @@ def make_world(folder: Path, scale: float) -> float:
     world = ['--out', 'data/toy', '--parts', 'ava', '--scale', scale]
     _call(folder, tools / 'data' / 'make_toy_world.py', *world)
     init_default_scope('mmaction')
+    MMLogger.get_instance('stage_two', log_level='ERROR')
     torch.manual_seed(0)
     model = MODELS.build(Config.fromfile(CONFIG).model)
     model.init_weights()
@@ -176,7 +178,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         for side in SIDES:
             output = _call(folder, __file__, '--child', side, '--boxes', args.boxes)
             results[side] = json.loads(output.splitlines()[-1])
-        weights = [torch.load(folder / f'{side}.pt') for side in ('trunk', 'cached')]
+        weights = [
+            torch.load(folder / f'{side}.pt', weights_only=True) for side in ('trunk', 'cached')
+        ]
         features = open_features(folder / 'features' / 'train')
         _print_table(results, features, extraction, args.boxes)
         print(
@@ -195,7 +199,7 @@ def _print_table(results: dict, features: object, extraction: float, num_boxes: 
     print('|---|---|---|---|')
     for side, result in results.items():
         ratio = results['trunk']['seconds'] / max(result['seconds'], 1e-9)
-        print(f'| {SIDES[side]} | {result["seconds"]:.4f} | {ratio:,.0f} | {result["start"]:.2f} |')
+        print(f'| {SIDES[side]} | {result["seconds"]:.5f} | {ratio:,.0f} | {result["start"]:.2f} |')
 
 
 if __name__ == '__main__':

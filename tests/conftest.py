@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import pickle
+import select
 import shutil
 import subprocess
 import sys
@@ -138,3 +141,53 @@ def toy_detector(tmp_path_factory):
     checkpoint = {'meta': {'epoch': 3}, 'state_dict': model.state_dict(), 'optimizer': {}}
     torch.save(checkpoint, root / 'detector.pth')
     return ToyDetector(root, config, root / 'detector.pth')
+
+
+class TwoRanks:
+    """Two gloo ranks, started with the first job: most of a job's time would be imports."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self._ranks = []
+
+    def run(self, script, *arguments):
+        """Call ``main(rank, *arguments)`` of a script on both ranks; their process group exists."""
+        if not self._ranks:
+            self._start()
+        for rank in self._ranks:
+            rank.stdin.write(json.dumps([str(script), *map(str, arguments)]) + '\n')
+            rank.stdin.flush()
+        answers = [self._answer(rank) for rank in self._ranks]
+        if answers != ['done', 'done']:
+            self.stop()
+        assert answers == ['done', 'done'], '\n'.join(answers)
+
+    def _start(self):
+        rendezvous = self._folder / f'rendezvous_{len(list(self._folder.iterdir()))}'
+        worker = Path(__file__).with_name('two_rank_worker.py')
+        env = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
+        pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+        for rank in ('0', '1'):
+            command = [sys.executable, worker, rank, rendezvous]
+            self._ranks.append(subprocess.Popen(command, cwd=self._folder, **pipes))
+
+    @staticmethod
+    def _answer(rank):
+        if not select.select([rank.stdout], [], [], 300)[0]:  # ends a test whose ranks hang
+            return 'no answer'
+        return json.loads(rank.stdout.readline() or '"ended without an answer"')
+
+    def stop(self):
+        """End both ranks; the next job starts others."""
+        for rank in self._ranks:
+            rank.kill()
+            rank.communicate()
+        self._ranks = []
+
+
+@pytest.fixture(scope='session')
+def two_ranks(tmp_path_factory):
+    """Two gloo ranks for ``two_ranks.run(SCRIPT, ARGUMENT, ...)``, shared by all tests."""
+    ranks = TwoRanks(tmp_path_factory.mktemp('two_ranks'))
+    yield ranks
+    ranks.stop()

@@ -88,6 +88,8 @@ def test_the_classes_are_the_60_that_ava_evaluates():
 def test_online_stage_two_has_the_numbers_of_the_paper(name):
     cfg = _config(name)
     assert 8 * cfg.train_dataloader.batch_size * cfg.optim_wrapper.accumulative_counts == 1000
+    # mmengine scales the learning rate by clips, not by updates
+    assert cfg.auto_scale_lr.base_batch_size == 8 * cfg.train_dataloader.batch_size
     _check_second_stage_schedule(cfg)
     assert cfg.train_dataloader.sampler.mode == 'duplicate'
 

@@ -7,6 +7,14 @@ if [ $# -lt 3 ]; then
     sed -n '2s/^# //p' "$0" >&2
     exit 2
 fi
+if [ ! -f "$1" ]; then # the launcher would add a page of its own to each rank's line
+    echo "error: $1: no such config" >&2
+    exit 2
+fi
+if [ ! -f "$2" ] && [[ $2 != *://* ]]; then
+    echo "error: $2: no such checkpoint" >&2
+    exit 2
+fi
 RANKS=$3
 ARGS=("$1" "$2" --launcher pytorch "${@:4}")
 NNODES=${NNODES:-1}

@@ -7,6 +7,10 @@ if [ $# -lt 2 ]; then
     sed -n '2s/^# //p' "$0" >&2
     exit 2
 fi
+if [ ! -f "$1" ]; then # the launcher would add a page of its own to each rank's line
+    echo "error: $1: no such config" >&2
+    exit 2
+fi
 RANKS=$2
 ARGS=("$1" --launcher pytorch "${@:3}")
 NNODES=${NNODES:-1}

@@ -8,6 +8,7 @@ Usage: python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--dump RESULTS.p
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -44,7 +45,20 @@ def apply_split(arguments: list[str]) -> list[str]:
     return rest[:place] + options + rest[place:]
 
 
-if __name__ == '__main__':
+def main():
     sys.argv[1:] = apply_split(sys.argv[1:])
-    stock = Path(mmaction.__file__).parent / '.mim' / 'tools' / 'test.py'
-    runpy.run_path(str(stock), run_name='__main__')
+    stock = runpy.run_path(str(Path(mmaction.__file__).parent / '.mim' / 'tools' / 'test.py'))
+    args = stock['parse_args']()
+    missing = [] if Path(args.config).is_file() else [f'{args.config}: no such config']
+    if '://' not in args.checkpoint and not Path(args.checkpoint).is_file():
+        missing.append(f'{args.checkpoint}: no such checkpoint')
+    if missing:
+        # one line, whatever the number of ranks
+        if os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0':
+            print(f'error: {"; ".join(missing)}', file=sys.stderr)
+        sys.exit(2)
+    stock['main']()
+
+
+if __name__ == '__main__':
+    main()

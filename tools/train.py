@@ -8,6 +8,7 @@ Differs from mmaction2's: ``--seed`` also counts where the config sets ``randomn
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 from pathlib import Path
@@ -25,6 +26,11 @@ import mmlt  # noqa: F401  (its repairs must be in place before a model is built
 def main():
     stock = runpy.run_path(str(Path(mmaction.__file__).parent / '.mim' / 'tools' / 'train.py'))
     args = stock['parse_args']()
+    if not Path(args.config).is_file():
+        # one line, whatever the number of ranks
+        if os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0':
+            print(f'error: {args.config}: no such config', file=sys.stderr)
+        sys.exit(2)
     cfg = stock['merge_args'](Config.fromfile(args.config), args)
     if args.seed is not None:
         cfg.randomness.seed = args.seed

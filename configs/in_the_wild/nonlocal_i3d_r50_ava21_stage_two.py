@@ -8,6 +8,11 @@ Needs: stage one's features of train and val (README.md says how). Others: --cfg
     test_dataloader.dataset.feature_dir=DIR
 GPUs: 1, or CPU cores alone; 1,000 boxes an update on one process (on N, batch_size=1000/N). One
     epoch is 60 classes x 164,932 boxes of "stand" = 9.9 million boxes, 9,896 updates.
+Uncertain: what the paper's .001 multiplies; its code is not public. Here the loss is the mean over
+    boxes and classes, as Caffe2's SigmoidCrossEntropyLoss (normalize=1, its default) gives it, also
+    in the code of Wu et al. (2019) for AVA; a sum over classes would make a 60 times longer step.
+    The paper does not say how the classifier starts; here at zero. If the training loss has not
+    levelled off at the end: --cfg-options optim_wrapper.optimizer.lr=.06
 Command: tools/train.py configs/in_the_wild/nonlocal_i3d_r50_ava21_stage_two.py
 """
 

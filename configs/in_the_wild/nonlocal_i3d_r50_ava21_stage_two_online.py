@@ -40,5 +40,6 @@ custom_hooks = [
         remade_init='zero',
     ),
 ]
+auto_scale_lr = dict(base_batch_size=40)  # 8 GPUs x 5 boxes: it does not count passes
 # every 1,000 updates
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=25_000))

@@ -33,3 +33,4 @@ custom_hooks = [
         remade_init='zero',
     ),
 ]
+auto_scale_lr = dict(enable=False, base_batch_size=40)  # 2 ranks x 20: the passes are not counted

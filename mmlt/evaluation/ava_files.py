@@ -78,7 +78,9 @@ def _add_class(label_map: dict[int, str], entry: dict | None, where: str) -> Non
         raise ValueError(f'{where}: id of the item that ends here: {value!r}, not an integer >= 1')
     name = entry.get('name', '')
     if name[:1] not in ('"', "'") or len(name) < 3:
-        raise ValueError(f'{where}: the item that ends here (id {value}) has no quoted name')
+        raise ValueError(
+            f'{where}: the item that ends here (id {value}) has no quoted name: {entry}'
+        )
     name = re.sub(r'\\(.)', r'\1', name[1:-1])
     if int(value) in label_map:
         raise ValueError(f'{where}: id {value} repeated')

@@ -25,7 +25,8 @@ def test_overrides(config: Mapping[str, Any], split: str) -> dict[str, Any]:
         Dotted key -> value, as ``--cfg-options`` takes them; empty for 'test'.
 
     Raises:
-        ValueError: No such split, the config lacks its dataloader, or has more than one evaluator.
+        ValueError: No such split, the config lacks its dataloader or its ground truth, or has more
+            than one evaluator.
     """
     if split not in SPLITS:
         raise ValueError(f'split must be one of {", ".join(SPLITS)}, got {split!r}')
@@ -47,7 +48,14 @@ def test_overrides(config: Mapping[str, Any], split: str) -> dict[str, Any]:
             for part, of_part in parts:
                 name = key if part is None else f'{key}.{part}'
                 overrides[f'test_dataloader.dataset.{name}'] = of_part
+    if 'ann_file' not in evaluator:  # it judges by the labels of the samples
+        return overrides
+    # the ground truth: of val as its evaluator names it, of train as its dataset does
+    truth = config.get('val_evaluator') if split == 'val' else source
+    if not isinstance(truth, Mapping) or 'ann_file' not in truth:
+        where = 'val_evaluator' if split == 'val' else 'train_dataloader.dataset'
+        raise ValueError(f'{where} names no ann_file, the ground truth of a test on {split}')
     for key in _EVALUATOR_KEYS:
-        if key in evaluator and key in source:
-            overrides[f'test_evaluator.{key}'] = source[key]
+        if key in evaluator or key in truth:
+            overrides[f'test_evaluator.{key}'] = truth.get(key)
     return overrides

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
-from mmlt.evaluation.coverage import low_coverage_warning
+from mmlt.evaluation.report_facts import facts_list, shuffle_facts, warnings_of
 from mmlt.evaluation.report_figures import (
     all_runs_figure,
     frequency_figure,
     gain_figure,
     scores_figure,
 )
-from mmlt.evaluation.report_tables import class_table, escape, present_groups, summary_table
+from mmlt.evaluation.report_parts import escape, figure, scrolled, section, tag
+from mmlt.evaluation.report_runs import read_runs
+from mmlt.evaluation.report_shuffle_bias import shuffle_bias_section
+from mmlt.evaluation.report_tables import class_section, present_groups, summary_table
+from mmlt.evaluation.report_three_metrics import three_metrics_section
 from mmlt.evaluation.run_metrics import (
     ClassRow,
     Run,
     compare_runs,
     has_counts,
     join_classes,
-    read_run,
+    share_classes,
 )
-from mmlt.evaluation.score_ratios import changed_scores_warning
 from mmlt.functional.safe_write import new_file
 
 MAX_BYTES = 2_000_000
 _TEMPLATE = Path(__file__).parent.parent / 'resources' / 'report.html'
+_SUMMARY_HINT = 'In percent; a mean is over the classes that have a value, all counting alike.'
 _GROUP_HINT = 'Head, medium and tail: classes with many, fewer and few training examples.'
 _FREQUENCY = (
     'Bars: how many labelled boxes of each class the training set holds, the most frequent class '
@@ -69,10 +73,12 @@ def build_report(
     """Write the report of one or several runs.
 
     Two runs are compared class by class; with more, each is compared with the first. Runs with
-    different classes are shown over the union of them, and the report says so.
+    different classes are shown over the union of them, and the report says so. Where run folders
+    hold a ``shuffle_bias.json``, the report has a section about it; runs of recognizers, which hold
+    nothing else, get a report of that alone.
 
     Args:
-        runs: Run folders (or the ``metrics.json`` in them), the baseline first.
+        runs: Run folders (or the file in them), the baseline first.
         out_path: The HTML file to write.
         names: What to call the runs; None takes the names of their folders.
         title: Heading of the report; None makes one from the names.
@@ -83,9 +89,9 @@ def build_report(
 
     Raises:
         FileExistsError: ``out_path`` exists and ``overwrite`` is false.
-        FileNotFoundError: A run has no ``metrics.json``.
-        ValueError: No run, another number of names than runs, a malformed ``metrics.json``, or a
-            report of more than 2 MB.
+        FileNotFoundError: A run has no ``metrics.json`` and no ``shuffle_bias.json``.
+        ValueError: No run, another number of names than runs, a malformed file, runs of both
+            kinds, or a report of more than 2 MB.
         ImportError: matplotlib is not installed.
     """
     paths = [Path(path) for path in ([runs] if isinstance(runs, (str, os.PathLike)) else runs)]
@@ -108,114 +114,41 @@ def build_report(
     return out_path
 
 
-def read_runs(paths: Sequence[Path], names: Sequence[str] | None = None) -> list[Run]:
-    """The runs as a report calls them: by ``names``, else so that no two share a name."""
-    if names:
-        return [read_run(path, name) for path, name in zip(paths, names)]
-    return _distinguish([read_run(path) for path in paths], paths)
-
-
-def _distinguish(runs: list[Run], paths: Sequence[Path]) -> list[Run]:
-    """Runs in folders of the same name get the folder above put before it, or a number."""
-    seen = [run.name for run in runs]
-    for index, run in enumerate(runs):
-        if seen.count(run.name) > 1:
-            folder = paths[index].resolve()
-            folder = folder if folder.is_dir() else folder.parent
-            runs[index] = run._replace(name=f'{folder.parent.name}/{run.name}')
-    if len({run.name for run in runs}) < len(runs):
-        runs = [run._replace(name=f'{run.name} ({i})') for i, run in enumerate(runs, 1)]
-    return runs
-
-
 def _render(runs: Sequence[Run], title: str | None) -> str:
-    rows = join_classes(runs)
-    notes = [*_warnings(runs), *compare_runs(runs, rows)]
-    options = ''.join(f'<option>{group}</option>' for group in present_groups(runs))
-    group_filter = (
-        f'<label>Group <select id="group"><option value="">all</option>{options}</select></label>'
-    )
+    if runs[0].metrics:
+        title = title or _title('Long-tail report', runs)
+        facts, notes, main = _detectors(runs)
+    else:
+        title = title or _title('Shuffle bias', runs)
+        facts, notes, main = shuffle_facts(runs), [], shuffle_bias_section(runs)
     return Template(_TEMPLATE.read_text(encoding='utf-8')).substitute(
-        title=escape(title or _title([run.name for run in runs])),
-        facts=_facts(runs),
-        notes=''.join(f'<p class="note">{escape(note)}</p>' for note in notes),
-        summary=summary_table(runs),
-        figures=_figures(runs, rows),
-        group_hint=_GROUP_HINT if options else '',
-        num_classes=f'{len(rows):,}',
-        group_filter=group_filter if options else '',
-        class_table=class_table(runs, rows),
+        title=escape(title),
+        facts=facts,
+        notes=''.join(tag('p', escape(note), 'note') for note in notes),
+        main=main,
     )
 
 
-def _warnings(runs: Sequence[Run]) -> list[str]:
-    """What casts doubt on the numbers of a run, a sentence each."""
-    tell = (low_coverage_warning, changed_scores_warning)
-    told = [warning(run.metrics, run.name) for run in runs for warning in tell]
-    return [f'{sentence}.' for sentence in told if sentence]
+def _detectors(runs: Sequence[Run]) -> tuple[str, list[str], str]:
+    """Facts, notes and sections of runs that were evaluated as AVA detectors."""
+    rows = join_classes(runs)
+    groups = present_groups(runs)
+    hint = f'{_SUMMARY_HINT} {_GROUP_HINT}' if groups else _SUMMARY_HINT
+    main = [
+        section('Summary', scrolled('Summary', summary_table(runs)), tag('p', hint, 'hint')),
+        three_metrics_section(runs, rows),
+        _figures(runs, rows),
+        shuffle_bias_section(runs, rows),
+        class_section(runs, rows, groups),
+    ]
+    return facts_list(runs), [*warnings_of(runs), *compare_runs(runs, rows)], ''.join(main)
 
 
-def _title(names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return f'Long-tail report: {names[0]}'
-    others = names[1] if len(names) == 2 else f'{len(names) - 1} runs'
-    return f'Long-tail report: {others} against {names[0]}'
-
-
-def _facts(runs: Sequence[Run]) -> str:
-    """How the numbers came about; a fact that differs between the runs is told for each."""
-    lines = []
-    for term, tell in _FACTS.items():
-        texts = [tell(run.metrics) for run in runs]
-        if len(set(texts)) > 1:
-            texts = [f'{text} ({run.name})' for run, text in zip(runs, texts)]
-        lines.append(f'<dt>{term}</dt><dd>{escape("; ".join(dict.fromkeys(texts)))}</dd>')
-    return ''.join(lines)
-
-
-def _protocol(metrics: Mapping) -> str:
-    name = {'mmaction2': 'mmaction2’s', 'official': 'the official (ActivityNet)'}
-    text = f'frame-AP by {name.get(metrics["protocol"], metrics["protocol"])} protocol'
-    if metrics['capacity'] is not None:
-        text += f', the {metrics["capacity"]} best-scored rows of a keyframe'
-    return text
-
-
-def _test_set(metrics: Mapping) -> str:
-    return (
-        f'{metrics["num_boxes"]:,} annotated boxes on {metrics["num_keyframes"]:,} keyframes, '
-        f'{len(metrics["per_class"]):,} classes'
-    )
-
-
-def _sampling(metrics: Mapping) -> str:
-    pool = {
-        'boxes': 'the annotated boxes',
-        'detections': 'the annotated boxes and the unmatched detections',
-    }
-    return (
-        f'exact expectation over draws from {pool.get(metrics["pool"], metrics["pool"])}; ± from '
-        f'{metrics["num_trials"]} draws, seed {metrics["seed"]}'
-    )
-
-
-def _training_counts(metrics: Mapping) -> str:
-    return metrics['train_counts_source'] or 'none given; classes are ordered by evaluated boxes'
-
-
-def _groups(metrics: Mapping) -> str:
-    if not metrics['groups']:
-        return 'none: they take training counts or a split file'
-    return metrics['split_source'] or 'head, medium and tail by training count'
-
-
-_FACTS = {
-    'Protocol': _protocol,
-    'Test set': _test_set,
-    'SAP': _sampling,
-    'Training counts': _training_counts,
-    'Groups': _groups,
-}
+def _title(what: str, runs: Sequence[Run]) -> str:
+    if len(runs) == 1:
+        return f'{what}: {runs[0].name}'
+    others = runs[1].name if len(runs) == 2 else f'{len(runs) - 1} runs'
+    return f'{what}: {others} against {runs[0].name}'
 
 
 def _figures(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
@@ -223,27 +156,23 @@ def _figures(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
     counts = has_counts(rows)
     order = 'training boxes' if counts else 'evaluated boxes'
     caption = _FREQUENCY if counts else _FREQUENCY_NO_COUNTS
-    parts = [_figure('How frequent the classes are', caption, frequency_figure(rows))]
+    parts = [_drawn('How frequent the classes are', frequency_figure(rows), caption)]
     if len(runs) > 2:
         heading = f'SAP of every run, classes by {order}'
-        parts.append(_figure(heading, _ALL_RUNS, all_runs_figure(rows, names)))
+        parts.append(_drawn(heading, all_runs_figure(rows, names), _ALL_RUNS))
         return ''.join(parts)
     for index, run in enumerate(runs):
         heading = f'SAP and AP of {run.name}, classes by {order}'
         caption = _SCORES.format(trials=run.metrics['num_trials']) if index == 0 else _AS_ABOVE
-        parts.append(_figure(heading, caption, scores_figure(rows, index, run.name)))
-    if len(runs) == 2:
+        parts.append(_drawn(heading, scores_figure(rows, index, run.name), caption))
+    if len(runs) == 2 and share_classes(*runs):
         heading = f'What {names[1]} gains on {names[0]}, class by class'
         lost = sum(math.isnan(row.gain(1, 'SAP')) for row in rows)
         left_out = f' {lost} of {len(rows)} classes have no SAP in one of the runs.' if lost else ''
         drawing = gain_figure(rows, names) or '<p>No class has a SAP in both runs.</p>'
-        parts.append(_figure(heading, _GAIN.format(left_out=left_out), drawing))
+        parts.append(_drawn(heading, drawing, _GAIN.format(left_out=left_out)))
     return ''.join(parts)
 
 
-def _figure(heading: str, caption: str, drawing: str) -> str:
-    return (
-        f'<section><h2>{escape(heading)}</h2><figure>'
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(heading)}">'
-        f'{drawing}</div><figcaption>{caption}</figcaption></figure></section>\n'
-    )
+def _drawn(heading: str, drawing: str, caption: str) -> str:
+    return section(heading, figure(heading, drawing, caption))

@@ -9,8 +9,9 @@ import numpy as np
 from mmlt.evaluation.report_svg import INK, ClassFigure, add_bars, add_lines, add_marks, plain_text
 from mmlt.evaluation.run_metrics import ClassRow, has_counts
 
-_AP_COLOR = '#b4bac2'
-_RUN_COLORS = ('#004488', '#bb5566', '#ddaa33', '#228833', '#66ccee', '#aa3377', '#444444')
+COMPARED_COLOR = '#b4bac2'
+RUN_COLORS = ('#004488', '#bb5566', '#ddaa33', '#228833', '#66ccee', '#aa3377', '#444444')
+_MOST_NAME = 30  # characters of a run's name in a legend
 _RUN_MARKERS = 'osD^vPX'
 
 
@@ -66,9 +67,9 @@ def scores_figure(rows: Sequence[ClassRow], run: int, run_name: str) -> str:
     with _figure(rows, height=4.9) as figure:
         axes = figure.axes[0]
         figure.group_bars(axes, sap, 'SAP', width=0.42, offset=-0.21)
-        add_bars(axes, ap, _AP_COLOR, 'AP', width=0.42, offset=0.21)
+        add_bars(axes, ap, COMPARED_COLOR, 'AP', width=0.42, offset=0.21)
         add_lines(axes, sap - std, sap + std, INK, 1.0, offset=-0.21)
-        _percent_axis(axes, 'SAP and AP (%)')
+        percent_axis(axes, 'SAP and AP (%)', chance=0.5)  # of SAP
         texts = [
             f'{row.name}: SAP {percent(s)} ± {percent(d)}, AP {percent(a)}'
             for row, s, d, a in zip(rows, sap, std, ap)
@@ -90,9 +91,9 @@ def gain_figure(rows: Sequence[ClassRow], run_names: Sequence[str]) -> str:
     with _figure(rows, height=7.2, panels=2) as figure:
         above, below = figure.axes
         add_lines(above, *saps, '#9aa3ad', 1.6)
-        for name, sap, face in zip(run_names, saps, ('white', INK)):
-            add_marks(above, sap, plain_text(name), marker='o', face=face)
-        _percent_axis(above, 'SAP (%)')
+        for name, sap, face in zip(shorten_names(run_names), saps, ('white', INK)):
+            add_marks(above, sap, name, marker='o', face=face)
+        percent_axis(above, 'SAP (%)', chance=0.5)  # of SAP
         figure.group_bars(below, gains[0], 'SAP gain')
         add_marks(below, gains[1], 'AP gain')
         below.axhline(0, color=INK, linewidth=0.8)
@@ -116,16 +117,31 @@ def all_runs_figure(rows: Sequence[ClassRow], run_names: Sequence[str]) -> str:
     with _figure(rows, height=4.9) as figure:
         axes = figure.axes[0]
         add_lines(axes, np.fmin.reduce(saps), np.fmax.reduce(saps), '#c9ced4', 1.2)
-        for index, (name, sap) in enumerate(zip(run_names, saps)):
-            color = _RUN_COLORS[index % len(_RUN_COLORS)]
+        for index, (name, sap) in enumerate(zip(shorten_names(run_names), saps)):
+            color = RUN_COLORS[index % len(RUN_COLORS)]
             marker = _RUN_MARKERS[index % len(_RUN_MARKERS)]
-            add_marks(axes, sap, plain_text(name), marker=marker, face=color, edge=color)
-        _percent_axis(axes, 'SAP (%)')
+            add_marks(axes, sap, name, marker=marker, face=color, edge=color)
+        percent_axis(axes, 'SAP (%)', chance=0.5)  # of SAP
         texts = [
             f'{row.name}: ' + ', '.join(f'{n} {percent(s[i])}' for n, s in zip(run_names, saps))
             for i, row in enumerate(rows)
         ]
         return figure.to_svg('runs', f'SAP of each class in {len(run_names)} runs', texts)
+
+
+def shorten_names(names: Sequence[str]) -> list[str]:
+    """Names of runs short enough for a legend: their middle is left out; all stay distinct.
+
+    Example:
+        >>> shorten_names(['baseline', 'slowonly_r50_8x8_two_stage_balanced_lr1e-3_seed0'])
+        ['baseline', 'slowonly_r50_8x…d_lr1e-3_seed0']
+    """
+    half = _MOST_NAME // 2
+    names = [plain_text(name) for name in names]
+    short = [n if len(n) <= _MOST_NAME else f'{n[:half]}…{n[1 - half :]}' for n in names]
+    if len(set(short)) < len(set(names)):
+        short = [f'{name} ({index})' for index, name in enumerate(short, 1)]
+    return short
 
 
 def _figure(rows: Sequence[ClassRow], **size) -> ClassFigure:
@@ -140,10 +156,11 @@ def _count(value: int | None) -> str:
     return '–' if value is None else f'{value:,}'
 
 
-def _percent_axis(axes, label: str) -> None:
+def percent_axis(axes, label: str, *, chance: float | None = None) -> None:
+    """An axis from 0 to 100%, with a dashed line where random scores lie."""
     axes.set_ylim(0, 1)
     axes.set_yticks(np.linspace(0, 1, 6))
     axes.yaxis.set_major_formatter(lambda value, _: f'{100 * value:.0f}')
     axes.set_ylabel(label)
-    # where the SAP of random scores lies
-    axes.axhline(0.5, color='#6b7480', linewidth=0.9, linestyle=(0, (4, 3)), zorder=0.9)
+    if chance is not None:
+        axes.axhline(chance, color='#6b7480', linewidth=0.9, linestyle=(0, (4, 3)), zorder=0.9)

@@ -136,8 +136,11 @@ class ClassFigure:
         else:
             last.set_xlabel(f'{count:,} classes; point at one for its name and numbers', loc='left')
         for axes in self.axes:
-            columns = len(axes.get_legend_handles_labels()[1])
-            if columns:
+            labels = axes.get_legend_handles_labels()[1]
+            if labels:
+                needed = [0.5 + 0.065 * len(label) for label in labels]  # inches, about
+                room = self.figure.get_figwidth() - 0.5
+                columns = len(labels) if sum(needed) <= room else max(1, int(room / max(needed)))
                 place = dict(loc='lower left', bbox_to_anchor=(0, 1), borderaxespad=0.2)
                 axes.legend(ncols=columns, **place)
         buffer = io.StringIO()

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 
 from mmlt.evaluation.report_figures import percent, signed_points
-from mmlt.evaluation.report_svg import plain_text
+from mmlt.evaluation.report_parts import escape, run_name, section, tag
 from mmlt.evaluation.run_metrics import (
     ClassRow,
     Run,
     has_counts,
     number_or_nan,
+    share_classes,
     tell_num_classes,
 )
 from mmlt.functional.class_files import GROUPS
@@ -20,16 +20,10 @@ from mmlt.functional.class_files import GROUPS
 _MEANS = {'mSAP': 'mSAP', 'frame_mAP': 'mAP', 'mAUC': 'mAUC'}
 _SCORES = ('SAP', 'AP', 'AUC')
 _GAINS = ('SAP', 'AP')
-
-
-def escape(text: str) -> str:
-    """Text made safe for HTML, quotes included.
-
-    Example:
-        >>> escape('hit <an "object">')
-        'hit &lt;an &quot;object&quot;&gt;'
-    """
-    return html.escape(plain_text(text))
+_CLASSES_HINT = (
+    'In percent; ± is one standard deviation of SAP over its random draws; a dash stands for what '
+    'is undefined. Click on a heading to sort, again to reverse.'
+)
 
 
 def present_groups(runs: Sequence[Run]) -> list[str]:
@@ -42,24 +36,27 @@ def present_groups(runs: Sequence[Run]) -> list[str]:
 
 
 def summary_table(runs: Sequence[Run]) -> str:
-    """The means over all classes and over each group; a run a row, then its gain on the first."""
+    """The means over all classes and over each group; a run a row, then its gain on the first.
+
+    A run without a class of the first has no gain on it.
+    """
     groups = [None, *present_groups(runs)]
     columns = [(group, key) for group in groups for key in _MEANS]
     band = f'th colspan="{len(_MEANS)}" scope="colgroup"'
-    bands = ''.join(_tag(band, _group_title(runs, group), 'edge') for group in groups)
-    titles = (_tag('th scope="col"', _MEANS[key], _is_first(key)) for _, key in columns)
+    bands = ''.join(tag(band, _group_title(runs, group), 'edge') for group in groups)
+    titles = (tag('th scope="col"', _MEANS[key], _is_first(key)) for _, key in columns)
     body = []
     for index, run in enumerate(runs):
         values = [_mean(run, *column) for column in columns]
-        cells = (_tag('td', percent(v), _is_first(key)) for v, (_, key) in zip(values, columns))
-        body.append(f'<tr><th scope="row">{escape(run.name)}</th>{"".join(cells)}</tr>')
-        if index:
+        cells = (tag('td', percent(v), _is_first(key)) for v, (_, key) in zip(values, columns))
+        body.append(f'<tr><th scope="row">{run_name(run.name)}</th>{"".join(cells)}</tr>')
+        if index and share_classes(runs[0], run):
             gains = [value - _mean(runs[0], *column) for value, column in zip(values, columns)]
             cells = (
-                _tag('td', signed_points(gain), f'{_sign(gain)} {_is_first(key)}')
+                tag('td', signed_points(gain), f'{_sign(gain)} {_is_first(key)}')
                 for gain, (_, key) in zip(gains, columns)
             )
-            name = f'gain on {escape(runs[0].name)}'
+            name = run_name(f'gain on {runs[0].name}')
             body.append(f'<tr class="gain"><th scope="row">{name}</th>{"".join(cells)}</tr>')
     return (
         '<table class="summary"><thead>'
@@ -79,36 +76,54 @@ def class_table(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
     order = 'none' if counts else 'descending'
     heads.append(_head('evaluated boxes', len(heads), order=order))
     bands = f'<td colspan="{len(heads)}"></td>'
-    for index, run in enumerate(runs):
-        titles = [*_SCORES, *(f'{key} gain' for key in _GAINS if index)]
-        bands += (
-            f'<th colspan="{len(titles)}" scope="colgroup" class="edge">{escape(run.name)}</th>'
-        )
+    compared = [index > 0 and share_classes(runs[0], run) for index, run in enumerate(runs)]
+    for run, has_gain in zip(runs, compared):
+        titles = [*_SCORES, *(f'{key} gain' for key in _GAINS if has_gain)]
+        bands += tag(f'th colspan="{len(titles)}" scope="colgroup"', run_name(run.name), 'edge')
         for title in titles:
             heads.append(_head(title, len(heads), classes=_is_first(title)))
     bands = f'<tr class="bands">{bands}</tr>' if len(runs) > 1 else ''
-    body = '\n'.join(_class_row(row, len(runs), counts, groups) for row in rows)
+    body = '\n'.join(_class_row(row, compared, counts, groups) for row in rows)
     return (
         f'<table class="classes" id="classes"><thead>{bands}<tr>{"".join(heads)}</tr></thead>\n'
         f'<tbody>\n{body}\n</tbody></table>'
     )
 
 
-def _class_row(row: ClassRow, num_runs: int, counts: bool, groups: bool) -> str:
+def class_section(runs: Sequence[Run], rows: Sequence[ClassRow], groups: Sequence[str]) -> str:
+    """The table of all classes with its hint, and with what narrows it down."""
+    narrow = (
+        '<label>Class <input id="filter" type="search" placeholder="part of a name" '
+        'autocomplete="off"></label>'
+    )
+    if groups:
+        options = ''.join(f'<option>{group}</option>' for group in groups)
+        narrow += (
+            '<label>Group <select id="group"><option value="">all</option>'
+            f'{options}</select></label>'
+        )
+    count = f'{len(rows):,}'
+    narrow += f'<output id="shown" aria-live="polite">{count} of {count} classes</output>'
+    start = 'div class="table-box" tabindex="0" role="region" aria-label="All classes"'
+    hint, controls = tag('p', _CLASSES_HINT, 'hint'), tag('div', narrow, 'controls')
+    return section('All classes', hint, controls, tag(start, class_table(runs, rows)))
+
+
+def _class_row(row: ClassRow, compared: Sequence[bool], counts: bool, groups: bool) -> str:
     cells = [f'<th scope="row">{escape(row.name)}</th>', _cell(row.class_id, str(row.class_id))]
     if groups:
         chip = f'<span class="chip {row.group}">{row.group}</span>' if row.group else '–'
         cells.append(_cell(GROUPS.index(row.group) if row.group else math.nan, chip))
     for value in [row.num_train, row.num_boxes] if counts else [row.num_boxes]:
         cells.append(_cell(number_or_nan(value), '–' if value is None else f'{value:,}'))
-    for run in range(num_runs):
+    for run, has_gain in enumerate(compared):
         for key in _SCORES:
             value = row.value(run, key)
             text = percent(value)
             if key == 'SAP' and not math.isnan(row.value(run, 'SAP_std')):
                 text += f' <small>±{percent(row.value(run, "SAP_std"))}</small>'
             cells.append(_cell(value, text, _is_first(key)))
-        for key in _GAINS if run else ():
+        for key in _GAINS if has_gain else ():
             gain = row.gain(run, key)
             cells.append(_cell(gain, signed_points(gain), _sign(gain)))
     return f'<tr data-group="{row.group or ""}">{"".join(cells)}</tr>'
@@ -117,7 +132,7 @@ def _class_row(row: ClassRow, num_runs: int, counts: bool, groups: bool) -> str:
 def _cell(value: float, text: str, classes: str = '') -> str:
     """A number for the reader and, more precise, for sorting; without the latter it goes last."""
     known = '' if math.isnan(value) else f' data-v="{round(value, 5):.10g}"'
-    return _tag(f'td{known}', text, classes)
+    return tag(f'td{known}', text, classes)
 
 
 def _head(title, column, kind='number', first='descending', order='none', classes='') -> str:
@@ -126,12 +141,7 @@ def _head(title, column, kind='number', first='descending', order='none', classe
         f'th scope="col" data-column="{column}" data-kind="{kind}" data-first="{first}" '
         f'aria-sort="{order}"'
     )
-    return _tag(start, f'<button type="button">{title}</button>', classes)
-
-
-def _tag(start: str, content: str, classes: str = '') -> str:
-    classes = f' class="{classes.strip()}"' if classes.strip() else ''
-    return f'<{start}{classes}>{content}</{start.split()[0]}>'
+    return tag(start, f'<button type="button">{title}</button>', classes)
 
 
 def _group_title(runs: Sequence[Run], group: str | None) -> str:

@@ -7,10 +7,12 @@ import itertools
 import json
 import logging
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from mmengine.dist import broadcast_object_list, is_main_process
+from mmengine.dist import broadcast_object_list, get_world_size, is_main_process
+from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 
 from mmlt.functional.safe_write import new_file
@@ -115,6 +117,22 @@ class RunFolder:
             folder = [tempfile.mkdtemp(prefix='.collect-', dir=parent)]
         broadcast_object_list(folder)
         return folder[0]
+
+    @contextmanager
+    def lend_collect_dir(self, metric: BaseMetric) -> Iterator[None]:
+        """Have a metric gather in a new folder in the run's, unless it is told where, or how.
+
+        Collective where there are several ranks: see :meth:`make_collect_dir`.
+        """
+        told = metric.collect_device != 'cpu' or metric.collect_dir is not None
+        if told or get_world_size() == 1:
+            yield
+            return
+        metric.collect_dir = self.make_collect_dir()
+        try:
+            yield
+        finally:
+            metric.collect_dir = None
 
     def wanted(self) -> Path | None:
         """The folder asked for, or None outside of a runner."""

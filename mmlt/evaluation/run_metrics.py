@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmlt.evaluation.run_folder import METRICS_FILE
-from mmlt.functional.class_files import GROUPS
+from mmlt.evaluation.strict_json import check_keys, check_object, check_value, read_strict_json
 
 _MEANS = ('frame_mAP', 'mSAP', 'mAUC')
 _SCORES = ('AP', 'SAP', 'SAP_std', 'SAP_sampled', 'AUC')
@@ -52,10 +51,14 @@ _GROUP_KEYS = {'num_classes': 'count', **{key: 'fraction or null' for key in _ME
 
 
 class Run(NamedTuple):
-    """One evaluated run: how a report calls it, and its checked ``metrics.json``."""
+    """One evaluated run: how a report calls it, and the checked content of its files.
+
+    ``metrics`` is empty where the run has nothing but ``shuffle_bias``.
+    """
 
     name: str
     metrics: Mapping
+    shuffle_bias: Mapping | None = None
 
 
 class ClassRow(NamedTuple):
@@ -98,24 +101,20 @@ def read_run(path: str | os.PathLike, name: str | None = None) -> Run:
     file = path / METRICS_FILE if path.is_dir() else path
     if not file.is_file():
         raise FileNotFoundError(f'{file}: no such file (a run folder holds a {METRICS_FILE})')
-    try:
-        metrics = json.loads(file.read_text(encoding='utf-8'), parse_constant=_refuse_constant)
-    except ValueError as error:  # also what undecodable bytes and broken JSON raise
-        raise ValueError(f'{file}: not strict JSON: {error}') from error
-    _check_object(metrics, 'object', f'{file}: the whole file')
+    metrics = read_strict_json(file)
     if 'task' in metrics:
         raise ValueError(
             f"{file}: 'task' is {metrics['task']!r:.80}: the report is of AVA detectors alone"
         )
     later = {key: kind for key, kind in _LATER_KEYS.items() if key in metrics}
-    _check_keys(metrics, {**_RUN_KEYS, **later}, str(file))
+    check_keys(metrics, {**_RUN_KEYS, **later}, str(file))
     for group, means in metrics['groups'].items():
-        _check(group, 'group', f"{file}: 'groups'")
-        _check_object(means, 'object', f"{file}: 'groups', {group!r}")
-        _check_keys(means, _GROUP_KEYS, f"{file}: 'groups', {group!r}")
+        check_value(group, 'group', f"{file}: 'groups'")
+        check_object(means, f"{file}: 'groups', {group!r}")
+        check_keys(means, _GROUP_KEYS, f"{file}: 'groups', {group!r}")
     for class_name, entry in metrics['per_class'].items():
-        _check_object(entry, 'object', f"{file}: 'per_class', {class_name!r}")
-        _check_keys(entry, _CLASS_KEYS, f"{file}: 'per_class', {class_name!r}")
+        check_object(entry, f"{file}: 'per_class', {class_name!r}")
+        check_keys(entry, _CLASS_KEYS, f"{file}: 'per_class', {class_name!r}")
     if not metrics['per_class']:
         raise ValueError(f"{file}: key 'per_class' holds no class")
     return Run(name or file.resolve().parent.name, metrics)
@@ -131,6 +130,11 @@ def tell_num_classes(metrics: Mapping, group: str | None = None) -> str:
     key = 'AP' if metrics.get('task') == 'classification' else 'SAP'
     scored = sum(entry[key] is not None for entry in members)
     return f'{total:,}' if scored == total else f'{scored:,} of {total:,}'
+
+
+def share_classes(first: Run, second: Run) -> bool:
+    """Whether any class is in both runs, so that one can gain on the other."""
+    return not first.metrics['per_class'].keys().isdisjoint(second.metrics['per_class'])
 
 
 def join_classes(runs: Sequence[Run]) -> list[ClassRow]:
@@ -174,6 +178,9 @@ def compare_runs(runs: Sequence[Run], rows: Sequence[ClassRow]) -> list[str]:
             f'{partial} {noun} not in every run ({per_run}); a dash stands for what a run lacks, '
             'and each mean is over the run’s own classes.'
         )
+    for run in runs[1:]:
+        if not share_classes(runs[0], run):
+            notes.append(f'{run.name} has no class of {runs[0].name}: no gain is shown.')
     for key in ('protocol', 'capacity', 'pool', 'num_keyframes', 'num_boxes'):
         values = [run.metrics[key] for run in runs]
         if any(value != values[0] for value in values):
@@ -198,38 +205,3 @@ def _frequency_key(row: ClassRow) -> tuple:
 
 def _first_known(entries: Sequence[Mapping], key: str):
     return next((entry[key] for entry in entries if entry[key] is not None), None)
-
-
-def _refuse_constant(text: str):
-    raise ValueError(f'{text} is not JSON (an undefined value is written as null)')
-
-
-def _check_keys(values: Mapping, kinds: Mapping[str, str], where: str) -> None:
-    for key, kind in kinds.items():
-        if key not in values:
-            raise ValueError(f'{where}: key {key!r} is missing')
-        check = _check_object if kind == 'object' else _check
-        check(values[key], kind, f'{where}: key {key!r}')
-
-
-def _check_object(value, kind: str, where: str) -> None:
-    if not isinstance(value, dict):
-        raise ValueError(f'{where} must be an object, got {value!r:.80}')
-
-
-def _check(value, kind: str, where: str) -> None:
-    base, _, optional = kind.partition(' or ')
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    right = {
-        'text': isinstance(value, str),
-        'integer': is_number and isinstance(value, int),
-        'count': is_number and isinstance(value, int) and value >= 0,
-        'fraction': is_number and -1e-9 <= value <= 1 + 1e-9,  # a mean may round past 1
-        'group': isinstance(value, str) and value in GROUPS,
-    }[base]
-    if not right and not (optional and value is None):
-        meaning = {'fraction': 'fraction in [0, 1]', 'group': f'one of {", ".join(GROUPS)}'}
-        raise ValueError(
-            f'{where} must be {meaning.get(base, base)}{" or null" if optional else ""}, '
-            f'got {value!r:.80}'
-        )

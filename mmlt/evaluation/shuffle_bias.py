@@ -13,12 +13,27 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
+from mmlt.evaluation.strict_json import check_keys, check_object, read_strict_json
 from mmlt.functional import representation_bias, representation_bias_std_error
 from mmlt.functional.safe_write import new_file
 
 SHUFFLE_BIAS_FILE = 'shuffle_bias.json'
+_FILE_KEYS = {
+    'num_shuffles': 'count',
+    'seed': 'integer',
+    'num_samples': 'count',
+    'metrics': 'object',
+    'per_class': 'object',
+}
+_ROW_KEYS = {
+    'original': 'number or null',
+    'shuffled': 'number or null',
+    'log_ratio': 'ratio or null',
+    'log_ratio_std_error': 'number or null',
+}
 _MOST_CLASSES = 20  # of a printed table; the file has all
 
 
@@ -95,6 +110,32 @@ def write_shuffle_bias(result: Mapping, folder: str | Path, overwrite: bool = Fa
     return path
 
 
+def read_shuffle_bias(folder: str | Path) -> dict | None:
+    """Read and check ``shuffle_bias.json``; an infinite log ratio is a float again.
+
+    Returns:
+        The result as :func:`write_shuffle_bias` got it; None where the folder has no such file.
+
+    Raises:
+        ValueError: it is not strict JSON, or a key is missing or wrong.
+    """
+    file = Path(folder) / SHUFFLE_BIAS_FILE
+    if not file.is_file():
+        return None
+    result = read_strict_json(file)
+    check_keys(result, _FILE_KEYS, str(file))
+    for part in ('metrics', 'per_class'):
+        for name, row in result[part].items():
+            where = f'{file}: {part!r}, {name!r}'
+            check_object(row, where)
+            check_keys(row, _ROW_KEYS, where)
+            if part == 'per_class':
+                check_keys(row, {'id': 'integer', 'num_videos': 'count'}, where)
+            if isinstance(row['log_ratio'], str):
+                row['log_ratio'] = float(row['log_ratio'])
+    return result
+
+
 def _strict(value: object) -> object:
     if isinstance(value, Mapping):
         return {key: _strict(entry) for key, entry in value.items()}
@@ -105,9 +146,18 @@ def _strict(value: object) -> object:
     return value
 
 
-def print_shuffle_bias(result: Mapping, console: Console | None = None) -> None:
-    """Print the overall rows, then the classes, those recognised by looks first."""
-    table = Table(title=f'{result["num_shuffles"]} shuffles', title_justify='left')
+def print_shuffle_bias(
+    result: Mapping, console: Console | None = None, name: str | None = None
+) -> None:
+    """Print the overall rows, then the classes, those recognised by looks first.
+
+    Args:
+        result: As :func:`write_shuffle_bias` takes it.
+        console: Where to print; None is standard output.
+        name: What the run is called; it opens the title.
+    """
+    title = f'{result["num_shuffles"]} shuffles'
+    table = Table(title=f'{escape(name)}: {title}' if name else title, title_justify='left')
     table.add_column('')
     for title in ('original', 'shuffled', 'log ratio', 'std error'):
         table.add_column(title, justify='right')

@@ -23,6 +23,7 @@ _INT32_MAX = 2**31 - 1
 # Python's float() takes 1_000 and digits of other scripts; the fast reader does not.
 _NUMBER_CHARACTERS = re.compile(r'[\s0-9a-zA-Z.+-]+')
 _INTEGER = re.compile(r'\s*-?[0-9]+\s*')
+_MAX_SHOWN = 200  # characters: a quote left open makes one row of all that follows
 _NOT_A_NUMBER = 'it must be a number'
 
 
@@ -113,27 +114,36 @@ def _find_fault(path: str) -> str | None:
             num_columns = len(row) if len(row) in (7, 8) else None
         if len(row) != num_columns:
             due = f'{num_columns or "7 or 8"} columns'
-            return f'{path}: line {line} has {len(row)} columns where {due} are due: {row!r}'
+            return f'{path}: line {line} has {len(row)} columns where {due} are due: {_shown(row)}'
         fault = _field_fault(row)
         if fault is not None:
             field, why = fault
             if line == 1 and field == 'timestamp' and why == _NOT_A_NUMBER:
                 why += '; is line 1 a header? remove it'
-            return f'{path}: line {line}: {field} is {row[FIELDS.index(field)]!r}: {why}'
+            return f'{path}: line {line}: {field} is {_shown(row[FIELDS.index(field)])}: {why}'
     return None
 
 
+def _shown(value: str | list[str]) -> str:
+    text = repr(value)
+    hint = ' (a quote is not closed in its line)' if '\\n' in text else ''
+    return (text if len(text) <= _MAX_SHOWN else f'{text[:_MAX_SHOWN]} ...') + hint
+
+
 def _rows(path: str) -> Iterator[tuple[int, list[str]]]:
+    """The line on which each row starts, and its fields."""
     with pa.input_stream(path) as stream:
         # A byte that is not UTF-8 becomes a lone surrogate, which no valid text contains.
         text = io.TextIOWrapper(stream, 'utf-8-sig', errors='surrogateescape', newline='')
         reader = csv.reader(text)
+        line = 1
         try:
             for row in reader:
                 if row:
-                    yield reader.line_num, row
+                    yield line, row
+                line = reader.line_num + 1
         except csv.Error as error:
-            raise ValueError(f'{path}: line {reader.line_num}: {error}') from None
+            raise ValueError(f'{path}: line {line}: {error}') from None
 
 
 def _field_fault(row: list[str]) -> tuple[str, str] | None:

@@ -35,9 +35,11 @@ def read_csv_rows(path: str | os.PathLike) -> Iterator[tuple[str, list[str]]]:
         ValueError: the file is not UTF-8, or no CSV; names file and line.
     """
     reader = csv.reader(io.StringIO(read_text(path), newline=''), strict=True)
+    line = 1  # where a row starts: a quote left open makes one row of all that follows
     try:
         for row in reader:
             if row:
-                yield f'{path}, line {reader.line_num}', row
+                yield f'{path}, line {line}', row
+            line = reader.line_num + 1
     except csv.Error as error:
-        raise ValueError(f'{path}, line {reader.line_num}: {error}') from None
+        raise ValueError(f'{path}, line {line}: {error}; is a quote not closed?') from None

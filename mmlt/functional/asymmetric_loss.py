@@ -48,9 +48,11 @@ def asymmetric_loss(
         (asymmetric focusing, probability shifting); the defaults are those of the authors' code.
 
     Differs from reference:
-        The authors' code clamps probabilities at 1e-8 before the logarithm; here ln p is computed
-        from the logit, so a positive far off keeps its gradient. It sums; here 'mean' divides by
-        N * C, so a learning rate tuned for it does not carry over.
+        The authors' code lets no gradient pass the focusing factors unless told to
+        (`disable_torch_grad_focal_loss`); the paper's formula and this loss have it pass. It clamps
+        probabilities at 1e-8 before the logarithm; here ln p is computed from the logit, so a
+        positive far off keeps its gradient. It sums; here 'mean' divides by N * C, so a learning
+        rate tuned for it does not carry over.
 
     Example:
         >>> loss = asymmetric_loss(

@@ -10,7 +10,12 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor, nn
 
+from mmlt.checkpoint_files import read_checkpoint
+from mmlt.functional._checks import check_choice
+from mmlt.models.heads import LearnableWeightScaling
 from mmlt.registry import MODELS
+
+_IN_DETECTOR = 'roi_head.bbox_head.fc_cls'
 
 
 @MODELS.register_module()
@@ -32,7 +37,15 @@ class BoxFeatureClassifier(BaseModel):
         split_file: See ``LongTailBBoxHead``.
         trained_groups: See ``LongTailBBoxHead``.
         class_ids: See ``LongTailBBoxHead``.
+        classifier: 'linear' trains a linear layer; 'lws' (learnable weight scaling) one scale a
+            class upon a frozen one, see :class:`LearnableWeightScaling`.
+        classifier_checkpoint: For 'lws': a detector's checkpoint, whose classifier is scaled. Read
+            by ``init_weights``, which the runner calls before training.
         data_preprocessor: See mmengine's ``BaseModel``.
+
+    Raises:
+        ValueError: 'lws' without a checkpoint or a checkpoint without 'lws'; in ``init_weights``, a
+            checkpoint without a classifier of this size.
 
     Differs from reference: a detector drops elements of the RoI's feature *map*, before pooling
     (``dropout_before_pool``); here those of the pooled vector are dropped.
@@ -50,9 +63,17 @@ class BoxFeatureClassifier(BaseModel):
         split_file: str | None = None,
         trained_groups: Sequence[str] | None = None,
         class_ids: Sequence[int] | None = None,
+        classifier: str = 'linear',
+        classifier_checkpoint: str | None = None,
         data_preprocessor: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor)
+        check_choice('classifier', classifier, ('linear', 'lws'))
+        if (classifier == 'lws') != (classifier_checkpoint is not None):
+            raise ValueError(
+                f'classifier={classifier!r}, classifier_checkpoint={classifier_checkpoint!r}: '
+                "'lws' scales the classifier of a detector's checkpoint, 'linear' needs none"
+            )
         self.dropout = nn.Dropout(dropout_ratio)
         self.bbox_head = MODELS.build(
             dict(
@@ -65,10 +86,29 @@ class BoxFeatureClassifier(BaseModel):
                 split_file=split_file,
                 trained_groups=trained_groups,
                 class_ids=class_ids,
-                zero_init_classifier=zero_init,
+                zero_init_classifier=zero_init and classifier == 'linear',
             )
         )
+        self.classifier_checkpoint = classifier_checkpoint
+        if classifier == 'lws':
+            self.bbox_head.fc_cls = LearnableWeightScaling(self.bbox_head.fc_cls)
         self.first_column = int(background_class)
+
+    def init_weights(self) -> None:
+        """Initialize the classifier, or load the one to be scaled."""
+        super().init_weights()
+        if self.classifier_checkpoint is None:
+            return
+        saved = read_checkpoint(self.classifier_checkpoint)['state_dict']
+        for name, parameter in self.bbox_head.fc_cls.linear.named_parameters():
+            key = f'{_IN_DETECTOR}.{name}'
+            found = tuple(saved[key].shape) if key in saved else None
+            if found != tuple(parameter.shape):
+                raise ValueError(
+                    f'{self.classifier_checkpoint}: {key} has shape {found}, the classifier to be '
+                    f'scaled {tuple(parameter.shape)}'
+                )
+            parameter.data.copy_(saved[key])
 
     def forward(
         self,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mmlt.evaluation.classification import (
+    NUM_STEPS,
     evaluate_classification,
     read_class_names,
     write_classification,
@@ -141,3 +142,15 @@ def test_bad_label_lists(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         read_class_names(path)
+
+
+def test_every_step_is_told():
+    told = []
+    evaluate_classification(SCORES, TARGETS, NAMES, on_step=told.append)
+    assert len(told) == len(set(told)) == NUM_STEPS
+
+
+def test_a_label_list_that_is_not_utf8_is_named(tmp_path):
+    (tmp_path / 'labels.txt').write_bytes(b'walk\n\xe9\n')
+    with pytest.raises(ValueError, match=r"labels\.txt, line 2: byte b'\\xe9' is not UTF-8 text"):
+        read_class_names(tmp_path / 'labels.txt')

@@ -147,7 +147,20 @@ def test_two_runs_without_a_common_class(make_run, make_metrics, tmp_path):
     first, second = _two_classes(make_metrics), _two_classes(make_metrics)
     second['per_class'] = {'fly': _entry(90, 0.5, 0.5, 'tail', 3)}
     runs = make_run('base', metrics=first), make_run('ours', metrics=second)
-    assert 'No class has a SAP in both runs.' in _text(build_report(runs, tmp_path / 'r.html'))
+    text = _text(build_report(runs, tmp_path / 'r.html'))
+    assert 'ours has no class of base: no gain is shown.' in text
+    assert 'gain on base' not in text and 'What ours gains on base' not in text
+    assert 'SAP gain' not in text
+
+
+def test_two_runs_whose_common_class_has_no_score(make_run, make_metrics, tmp_path):
+    first, second = _two_classes(make_metrics), _two_classes(make_metrics)
+    for entry in second['per_class'].values():
+        entry.update(SAP=None, AP=None, AUC=None)
+    runs = make_run('base', metrics=first), make_run('ours', metrics=second)
+    text = _text(build_report(runs, tmp_path / 'r.html'))
+    assert 'No class has a SAP in both runs.' in text
+    assert 'gain on base' in text
 
 
 def test_three_runs(make_run, pair, tmp_path):
@@ -283,7 +296,7 @@ def test_in_a_browser_one_run(browser, make_run, make_metrics, tmp_path):
     metrics['per_class']['swim'].update(AP=None, SAP=None, SAP_std=None)
     page = _Page(browser, build_report(make_run('mine', metrics=metrics), tmp_path / 'r.html'))
     drawings = page.find('figure svg')
-    assert len(drawings) == 2
+    assert len(drawings) == 3
     for drawing in drawings:
         assert drawing.size['width'] > 600 and drawing.size['height'] > 250
         texts = drawing.find_elements('css selector', 'text')
@@ -330,7 +343,7 @@ def test_in_a_browser_one_run(browser, make_run, make_metrics, tmp_path):
 @pytest.mark.browser
 def test_in_a_browser_two_runs(browser, make_metrics, make_run, pair, tmp_path):
     page = _Page(browser, build_report(pair, tmp_path / 'r.html'))
-    assert [drawing.size['width'] > 600 for drawing in page.find('figure svg')] == [True] * 4
+    assert [drawing.size['width'] > 600 for drawing in page.find('figure svg')] == [True] * 5
     first, second = (
         make_metrics(**kwargs)['per_class']
         for kwargs in (dict(seed=1), dict(seed=2, tail_gain=0.12))
@@ -353,6 +366,114 @@ def test_in_a_browser_two_runs(browser, make_metrics, make_run, pair, tmp_path):
         assert row[5].split()[0] == f'{100 * first[name]["SAP"]:.1f}'
         assert row[8].split()[0] == f'{100 * second[name]["SAP"]:.1f}'
     assert browser.get_log('browser') == []
+
+
+def _shuffle_row(original, shuffled, log_ratio, **more):
+    return {'original': original, 'shuffled': shuffled, 'shuffles': [shuffled, shuffled],
+            'log_ratio': log_ratio, 'log_ratio_std_error': 0.05, **more}  # fmt: skip
+
+
+def _write_shuffle_bias(folder, metrics, per_class=()):
+    result = {'num_shuffles': 2, 'seed': 0, 'num_samples': 9, 'metrics': metrics,
+              'per_class': dict(per_class)}  # fmt: skip
+    folder.mkdir(exist_ok=True)
+    (folder / 'shuffle_bias.json').write_text(json.dumps(result))
+    return folder
+
+
+@pytest.mark.browser
+def test_in_a_browser_three_metrics_and_shuffle_bias(browser, make_metrics, make_run, tmp_path):
+    long_names = [f'slowonly_r50_8x8_{"some_more_settings_" * 3}seed_{i}' for i in range(2)]
+    runs = [make_run(name, seed=i, tail_gain=0.1 * i) for i, name in enumerate(long_names)]
+    rows = {'ava/frame_mAP': _shuffle_row(0.5, 0.25, 0.693),
+            'ava/AP/sit': _shuffle_row(0.6, 0.6, 0.0),
+            'ava/AP/swim': _shuffle_row(0.4, 0.1, 1.386)}  # fmt: skip
+    for run in runs:
+        _write_shuffle_bias(run, rows)
+    page = _Page(browser, build_report(runs, tmp_path / 'r.html'))
+
+    table = page.browser.execute_script(
+        "return Array.from(document.querySelectorAll('.three tbody tr'))"
+        '.map(row => Array.from(row.cells).map(cell => cell.innerText.trim()))'
+    )
+    first, second = (make_metrics(seed=i, tail_gain=0.1 * i)['per_class'] for i in range(2))
+    counts = sorted((entry['num_train'] for entry in first.values()), reverse=True)
+    shown = [int(row[-7].replace(',', '')) for row in table[:-1]]
+    assert shown == counts[:5] + counts[-5:]
+    assert table[0][0] == 'head' and table[5][0] == 'tail'
+    swim = next(row for row in table if 'swim' in row)
+    values = [
+        f'{100 * m["swim"][key]:.1f}' for key in ('SAP', 'AP', 'AUC') for m in (first, second)
+    ]
+    assert swim[-6:] == values
+    assert table[-1][0] == 'average, all classes'
+
+    strips = page.browser.execute_script(
+        'return Array.from(document.querySelectorAll(\'svg[aria-label^="AP of each class in order"]'
+        " .strips rect')).map(rect => rect.textContent)"
+    )
+    assert [text.split(':')[0] for text in strips] == ['swim', 'sit']
+    details = page.find('details')[0]
+    assert not details.find_element('css selector', 'table').is_displayed()
+    details.find_element('css selector', 'summary').click()
+    assert details.find_element('css selector', 'table').is_displayed()
+
+    for width in (1200, 700):  # no name, however long, widens the page or a name's column
+        page.browser.set_window_size(width, 1000)
+        assert page.browser.execute_script(
+            'return document.documentElement.scrollWidth <= window.innerWidth'
+        )
+        widths = [name.size['width'] for name in page.find('.run') if name.is_displayed()]
+        assert widths and 40 < min(widths) and max(widths) <= 240
+    page.browser.set_window_size(1200, 1000)
+    assert (
+        page.browser.execute_script(
+            "return Array.from(document.querySelectorAll('.summary'))"
+            '.map(table => table.scrollWidth <= table.parentElement.clientWidth)'
+        )
+        == [True] * 4
+    )  # those folded away included
+    assert browser.get_log('browser') == []
+    assert page.requests() == [page.url]
+
+
+@pytest.mark.browser
+def test_in_a_browser_shuffle_bias_alone(browser, tmp_path):
+    drift = {'drift': _shuffle_row(1.0, 0.0, 'inf', id=0, num_videos=4)}
+    folder = _write_shuffle_bias(tmp_path / 'run', {'accuracy': _shuffle_row(1, 0.5, 0.7)}, drift)
+    page = _Page(browser, build_report(folder, tmp_path / 'r.html'))
+    assert page.find('h1')[0].text == 'Shuffle bias: run'
+    assert page.find('figure svg')[0].size['width'] > 600
+    assert not page.find('#classes')
+    assert browser.get_log('browser') == []
+
+
+def test_shuffle_bias_of_recognizers(tmp_path):
+    per_class = [{name: _shuffle_row(0.75, 0.5, 0.405, id=i, num_videos=4)}
+                 for i, name in enumerate(('drift', 'striped'))]  # fmt: skip
+    overall = {'accuracy': _shuffle_row(0.75, 0.5, 0.405)}
+    runs = [_write_shuffle_bias(tmp_path / name, overall, rows)
+            for name, rows in zip(('motion', 'looks'), per_class)]  # fmt: skip
+    text = _text(build_report(runs, tmp_path / 'r.html'))
+    assert 'Shuffle bias: looks against motion' in text
+    assert '9 samples, classes with samples: 1' in text and '2, seed 0' in text
+    assert 'accuracy 75.0 in order, 50.0 shuffled, log ratio 0.41 ±0.05' in text
+    assert 'id="classes"' not in text
+
+
+def test_a_detector_beside_a_recognizer_is_refused(make_run, tmp_path):
+    bare = _write_shuffle_bias(tmp_path / 'clips', {'accuracy': _shuffle_row(1, 0.5, 0.7)})
+    with pytest.raises(ValueError, match='runs: clips: only a shuffle_bias.json, while others'):
+        build_report([make_run('ava'), bare], tmp_path / 'r.html')
+
+
+def test_detectors_without_shuffle_bias_are_named(make_run, tmp_path):
+    runs = [make_run('with'), make_run('without')]
+    assert 'Shuffle bias' not in _text(build_report(runs, tmp_path / 'none.html'))
+    _write_shuffle_bias(runs[0], {'ava/AP/sit': _shuffle_row(0.6, 0.5, 0.18)})
+    text = _text(build_report(runs, tmp_path / 'one.html'))
+    assert 'Without such results: without.' in text
+    assert 'sit: AP 60.0 in order, 50.0 shuffled, log ratio 0.18 ±0.05' in text
 
 
 def test_doubtful_numbers_are_told_for_the_run_they_belong_to(make_run, make_metrics, tmp_path):

@@ -14,6 +14,7 @@ from mmlt.evaluation.shuffle_bias import (
     compare,
     compare_accuracy,
     print_shuffle_bias,
+    read_shuffle_bias,
     write_shuffle_bias,
 )
 from mmlt.functional import representation_bias, representation_bias_std_error
@@ -116,3 +117,30 @@ def test_table_of_many_classes_shows_both_ends():
     text = _printed(result)
     assert text.count('class') == 20
     assert 'class 009' in text and 'class 010' not in text and 'class 040' in text
+
+
+def test_file_is_read_as_it_was_written(tmp_path):
+    assert read_shuffle_bias(tmp_path) is None
+    overall, per_class = compare_accuracy(LABELS, HITS)
+    rows = {'accuracy': overall, 'a/b': compare(0.5, [0.0]), 'c': compare(0.0, [0.0])}
+    result = {'num_shuffles': 2, 'seed': 0, 'num_samples': 4, 'metrics': rows,
+              'per_class': per_class}  # fmt: skip
+    write_shuffle_bias(result, tmp_path)
+    assert read_shuffle_bias(tmp_path) == result
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'num_shuffles': None}, "key 'num_shuffles' must be count, got None"),
+        ({'metrics': {'a': {}}}, "'metrics', 'a': key 'original' is missing"),
+        ({'per_class': {'a': compare(0.5, [0.5])}}, "'per_class', 'a': key 'id' is missing"),
+        ({'per_class': {'a': 1}}, "'per_class', 'a' must be an object, got 1"),
+    ],
+)
+def test_a_malformed_file_is_named(tmp_path, change, message):
+    result = {'num_shuffles': 2, 'seed': 0, 'num_samples': 4, 'metrics': {}, 'per_class': {}}
+    write_shuffle_bias({**result, **change}, tmp_path)
+    with pytest.raises(ValueError, match='shuffle_bias.json: ') as error:
+        read_shuffle_bias(tmp_path)
+    assert message in str(error.value)

@@ -123,3 +123,57 @@ def test_wrong_calls(arguments, message):
 def test_features_of_another_width():
     with pytest.raises(ValueError, match='features are 5 wide, in_channels is 3'):
         _build()(torch.zeros(2, 5))
+
+
+def _detector_file(path, num_classes=4):
+    generator = torch.Generator().manual_seed(1)
+    state = {
+        'backbone.weight': torch.zeros(2),
+        'roi_head.bbox_head.fc_cls.weight': torch.randn(num_classes, 3, generator=generator),
+        'roi_head.bbox_head.fc_cls.bias': torch.randn(num_classes, generator=generator),
+    }
+    torch.save({'state_dict': state}, path)
+    return state
+
+
+def test_scales_the_classifier_of_a_detector(tmp_path):
+    path = tmp_path / 'detector.pth'
+    state = _detector_file(path)
+    model = _build(classifier='lws', classifier_checkpoint=str(path))
+    model.init_weights()
+    plain = _build()
+    plain.load_state_dict({k[9:]: v for k, v in state.items() if k.startswith('roi_head.')})
+    assert torch.equal(model(FEATURES), plain(FEATURES))
+    trained = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
+    assert trained == ['bbox_head.fc_cls.scale']
+    model(FEATURES, LABELS, mode='loss')['loss_action_cls'].backward()
+    assert model.bbox_head.fc_cls.scale.grad[1:].all()
+    path.unlink()  # testing takes the classifier's own checkpoint
+    again = _build(classifier='lws', classifier_checkpoint=str(path))
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(again(FEATURES), model(FEATURES))
+
+
+def test_no_classifier_of_this_size_to_scale(tmp_path):
+    path = tmp_path / 'detector.pth'
+    _detector_file(path, num_classes=5)
+    model = _build(classifier='lws', classifier_checkpoint=str(path))
+    message = r'detector\.pth: roi_head\.bbox_head\.fc_cls\.weight has shape \(5, 3\), .* \(4, 3\)'
+    with pytest.raises(ValueError, match=message):
+        model.init_weights()
+    torch.save({'state_dict': {}}, path)
+    with pytest.raises(ValueError, match=r'fc_cls\.weight has shape None'):
+        model.init_weights()
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (dict(classifier='lws'), r"classifier='lws', classifier_checkpoint=None: 'lws' scales"),
+        (dict(classifier_checkpoint='a.pth'), r"classifier='linear', classifier_checkpoint='a.pth"),
+        (dict(classifier='mlp'), r"classifier must be .*'mlp'"),
+    ],
+)
+def test_bad_choice_of_classifier(options, message):
+    with pytest.raises(ValueError, match=message):
+        _build(**options)

@@ -15,15 +15,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.evaluation.ava_evaluation import evaluate_ava
-from mmlt.evaluation.ava_files import read_label_map
+from mmlt.evaluation.ava_files import (
+    read_label_map,
+    unknown_label_warning,
+    unmatched_exclusions_warning,
+)
 from mmlt.evaluation.bootstrap import bootstrap_over_videos
 from mmlt.evaluation.detections_file import read_detections
+from mmlt.evaluation.progress import ProgressBar
 from mmlt.functional import read_ava_csv, read_excluded_timestamps
 from mmlt.functional.class_files import read_split
 from mmlt.functional.safe_write import new_file
@@ -48,15 +52,23 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def compute(args: argparse.Namespace) -> dict:
-    """Read the inputs and run the bootstrap."""
+def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
+    """Read the inputs, say what is odd about them, run the bootstrap."""
     label_map = read_label_map(args.label_map)
     excluded = read_excluded_timestamps(args.exclude) if args.exclude else frozenset()
     split = read_split(args.split, label_map)
-    bar = iter(track(range(args.num_resamples + 1), 'resampling', console=Console(stderr=True)))
+    bar.step('reading')
+    detections, ground_truth = read_detections(args.detections), read_ava_csv(args.ground_truth)
+    warnings = [
+        unknown_label_warning(detections, label_map, args.detections),
+        unknown_label_warning(ground_truth, label_map, args.ground_truth),
+        unmatched_exclusions_warning(ground_truth, excluded, args.exclude),
+    ]
+    for warning in filter(None, warnings):
+        print(f'warning: {warning}', file=sys.stderr)
 
     def evaluate(detections, ground_truth, excluded) -> dict[str, float]:
-        next(bar)
+        bar.step('resampling')
         metrics = evaluate_ava(
             detections, ground_truth, label_map, excluded=excluded, split=split, num_trials=1
         )
@@ -70,13 +82,12 @@ def compute(args: argparse.Namespace) -> dict:
 
     intervals = bootstrap_over_videos(
         evaluate,
-        read_detections(args.detections),
-        read_ava_csv(args.ground_truth),
+        detections,
+        ground_truth,
         excluded,
         num_resamples=args.num_resamples,
         seed=args.seed,
     )
-    next(bar, None)
     return {'num_resamples': args.num_resamples, 'seed': args.seed, 'intervals': intervals}
 
 
@@ -100,7 +111,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
     args = parse_args(argv)
     try:
-        result = compute(args)
+        with ProgressBar(2 + args.num_resamples) as bar:
+            result = compute(args, bar)
         with new_file(args.out, overwrite=args.overwrite) as path:
             path.write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
     except (OSError, ValueError) as error:

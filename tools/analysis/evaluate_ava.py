@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.evaluation.ava_evaluation import evaluate_ava, write_results
+from mmlt.evaluation.ava_evaluation import NUM_STEPS, evaluate_ava, write_results
 from mmlt.evaluation.ava_files import (
     read_label_map,
     unknown_label_warning,
@@ -25,6 +25,7 @@ from mmlt.evaluation.ava_files import (
 )
 from mmlt.evaluation.coverage import keyframes_of, low_coverage_warning
 from mmlt.evaluation.detections_file import read_detections
+from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.report import build_report
 from mmlt.evaluation.run_folder import METRICS_FILE, PER_CLASS_FILE
 from mmlt.evaluation.score_ratios import changed_scores_warning
@@ -83,10 +84,12 @@ def _capacity(text: str) -> int | None:
     return None if text == 'all' else int(text)
 
 
-def evaluate(args: argparse.Namespace) -> dict:
+def evaluate(args: argparse.Namespace, bar: ProgressBar) -> dict:
     """Read the inputs, say what is odd about them, evaluate."""
     label_map = read_label_map(args.label_map)
+    bar.step('reading detections')
     detections = read_detections(args.detections)
+    bar.step('reading ground truth')
     ground_truth = read_ava_csv(args.ground_truth)
     excluded = read_excluded_timestamps(args.exclude) if args.exclude else None
     _warn(unknown_label_warning(detections, label_map, args.detections))
@@ -98,25 +101,33 @@ def evaluate(args: argparse.Namespace) -> dict:
             'split?'
         )
     train_counts = None
+    bar.step('reading training counts')
     if args.train_annotations:
         train_counts = count_training_boxes(args.train_annotations, label_map)
     elif args.train_counts:
         train_counts = read_class_counts(args.train_counts, label_map)
-    metrics = evaluate_ava(
-        detections,
-        ground_truth,
-        label_map,
-        excluded=excluded,
-        protocol=args.protocol,
-        capacity=args.capacity,
-        train_counts=train_counts,
-        split=read_split(args.split, label_map) if args.split else None,
-        head_min=HEAD_MIN if args.head_min is None else args.head_min,
-        tail_max=TAIL_MAX if args.tail_max is None else args.tail_max,
-        num_trials=args.num_trials,
-        seed=args.seed,
-        pool=args.pool,
-    )
+    try:
+        metrics = evaluate_ava(
+            detections,
+            ground_truth,
+            label_map,
+            excluded=excluded,
+            protocol=args.protocol,
+            capacity=args.capacity,
+            train_counts=train_counts,
+            split=read_split(args.split, label_map) if args.split else None,
+            head_min=HEAD_MIN if args.head_min is None else args.head_min,
+            tail_max=TAIL_MAX if args.tail_max is None else args.tail_max,
+            num_trials=args.num_trials,
+            seed=args.seed,
+            pool=args.pool,
+            on_step=bar.step,
+        )
+    except ValueError as error:
+        if not str(error).startswith('ground_truth: '):
+            raise
+        files = ', '.join(filter(None, [args.ground_truth, args.label_map, args.exclude]))
+        raise ValueError(f'{files}: {str(error).partition(": ")[2]}') from None
     _warn(low_coverage_warning(metrics, args.detections))
     _warn(changed_scores_warning(metrics, args.detections))
     return metrics
@@ -125,6 +136,13 @@ def evaluate(args: argparse.Namespace) -> dict:
 def _warn(warning: str | None) -> None:
     if warning:
         print(f'warning: {warning}', file=sys.stderr)
+
+
+def _write_report(out_dir: Path, overwrite: bool) -> Path | str:
+    try:
+        return build_report([out_dir], out_dir / REPORT_FILE, overwrite=overwrite)
+    except ImportError as error:  # matplotlib is an extra; the numbers do not need it
+        return f'not written, {error}'
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -137,12 +155,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in (METRICS_FILE, PER_CLASS_FILE, REPORT_FILE):
             if (out_dir / name).exists() and not args.overwrite:
                 raise FileExistsError(f'{out_dir / name}: exists already; pass --overwrite')
-        metrics = evaluate(args)
-        write_results(metrics, out_dir, overwrite=args.overwrite)
-        try:
-            report = build_report([out_dir], out_dir / REPORT_FILE, overwrite=args.overwrite)
-        except ImportError as error:  # matplotlib is an extra; the numbers do not need it
-            report = f'not written, {error}'
+        with ProgressBar(3 + NUM_STEPS + 1) as bar:
+            metrics = evaluate(args, bar)
+            bar.step('writing')
+            write_results(metrics, out_dir, overwrite=args.overwrite)
+            report = _write_report(out_dir, args.overwrite)
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

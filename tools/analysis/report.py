@@ -2,7 +2,8 @@
 
 Also prints the head / medium / tail table of each.
 
-A run is a folder with a metrics.json, as evaluate_ava.py and mmlt.AVALongTailMetric write it.
+A run is a folder with a metrics.json, as evaluate_ava.py and mmlt.AVALongTailMetric write it. A
+shuffle_bias.json beside it, or alone, as mmlt.ShuffleBiasMetric writes it, is reported too.
 Examples:
     python tools/analysis/report.py work_dirs/baseline
     python tools/analysis/report.py work_dirs/baseline work_dirs/two_stage --out comparison.html
@@ -17,7 +18,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.evaluation.report import build_report, read_runs
+from mmlt.evaluation.report import build_report
+from mmlt.evaluation.report_runs import read_runs
+from mmlt.evaluation.shuffle_bias import print_shuffle_bias
 from mmlt.evaluation.table import print_table
 
 
@@ -50,7 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f'error: {error}', file=sys.stderr)
         return 2
     for run in read_runs([Path(run) for run in args.runs], args.names):
-        print_table(run.metrics, name=run.name if len(args.runs) > 1 else None)
+        if run.metrics:
+            print_table(run.metrics, name=run.name if len(args.runs) > 1 else None)
+        else:
+            print_shuffle_bias(run.shuffle_bias, name=run.name if len(args.runs) > 1 else None)
     print(f'report: {path}')
     return 0
 

@@ -18,10 +18,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from rich.console import Console
-
-from mmlt.evaluation.ava_files import read_label_map, unknown_label_warning
+from mmlt.evaluation.ava_files import (
+    read_label_map,
+    unknown_label_warning,
+    unmatched_exclusions_warning,
+)
 from mmlt.evaluation.detections_file import read_detections
+from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.sap_trials import draw_trials, study_trials
 from mmlt.functional import match_scores, read_ava_csv, read_excluded_timestamps
 from mmlt.functional.safe_write import new_file
@@ -62,22 +65,30 @@ def find_detections(path: str) -> Path:
     return found[0]
 
 
-def compute(args: argparse.Namespace) -> dict:
+def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
     """Read the inputs, match, draw the trials."""
     label_map = read_label_map(args.label_map)
+    excluded = read_excluded_timestamps(args.exclude) if args.exclude else None
+    bar.step('reading detections')
     detections = read_detections(find_detections(args.detections))
+    bar.step('reading ground truth')
     ground_truth = read_ava_csv(args.ground_truth)
-    for path, boxes in ((args.detections, detections), (args.ground_truth, ground_truth)):
-        warning = unknown_label_warning(boxes, label_map, path)
-        if warning:
-            print(f'warning: {warning}', file=sys.stderr)
+    warnings = [
+        unknown_label_warning(detections, label_map, args.detections),
+        unknown_label_warning(ground_truth, label_map, args.ground_truth),
+        unmatched_exclusions_warning(ground_truth, excluded, args.exclude),
+    ]
+    for warning in filter(None, warnings):
+        print(f'warning: {warning}', file=sys.stderr)
+    bar.step('matching boxes')
     matched = match_scores(
         detections,
         ground_truth,
         class_ids=sorted(label_map),
-        excluded=read_excluded_timestamps(args.exclude) if args.exclude else None,
+        excluded=excluded,
         pool=args.pool,
     )
+    bar.step('drawing the trials')
     trials = dict(min_trials=args.min_trials, max_trials=args.max_trials, seed=args.seed)
     try:
         return {'pool': args.pool, **study_trials(matched, label_map, **trials)}
@@ -94,12 +105,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         for path in (numbers, picture):
             if path.exists() and not args.overwrite:
                 raise FileExistsError(f'{path}: exists already; pass --overwrite')
-        with Console(stderr=True).status('drawing the trials'):
-            study = compute(args)
-        with new_file(numbers, overwrite=args.overwrite) as path:
-            text = json.dumps(study, indent=1, allow_nan=False, ensure_ascii=False)
-            path.write_text(text + '\n', encoding='utf-8')
-            draw_trials(study, picture, overwrite=args.overwrite)
+        with ProgressBar(5) as bar:
+            study = compute(args, bar)
+            bar.step('drawing the picture')
+            with new_file(numbers, overwrite=args.overwrite) as path:
+                text = json.dumps(study, indent=1, allow_nan=False, ensure_ascii=False)
+                path.write_text(text + '\n', encoding='utf-8')
+                draw_trials(study, picture, overwrite=args.overwrite)
     except (ImportError, OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2

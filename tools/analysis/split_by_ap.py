@@ -59,7 +59,7 @@ def split_runs(train_path: str, test_path: str) -> tuple[ClassSplit, dict[int, s
         parts = split_by_train_test_ap(train_ap, test_ap)
     except ValueError as error:
         raise ValueError(
-            f'{train_path} against {test_path}: {error} (--train-counts of evaluate_ava.py)'
+            f'{train_path} against {test_path}: {error} (tools/analysis/split_by_counts.py)'
         ) from None
     ids = np.array(list(names))
     groups = {'head': tuple(ids[parts.head].tolist()), 'tail': tuple(ids[parts.tail].tolist())}

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from mmlt.functional import split_head_medium_tail
+from mmlt.functional._checks import check_integer
 from mmlt.functional.class_files import ClassSplit, read_class_counts, write_split
 
 
@@ -38,6 +39,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def split_counts(path: str, tail_max: int, head_min: int | None = None) -> ClassSplit:
     """The split of the classes of a counts file."""
+    check_integer('tail_max', tail_max, 0)  # named before head_min, which may stand for it
     counts = read_class_counts(path, min_id=0)
     ids = np.array(list(counts.counts))
     values = np.array(list(counts.counts.values()))

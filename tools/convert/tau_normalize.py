@@ -12,7 +12,6 @@ sigmoid a class, no class's AP or SAP changes; see mmlt.functional.tau_normalize
 from __future__ import annotations
 
 import argparse
-import pickle
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,9 +19,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
-from mmengine.runner.checkpoint import load_checkpoint  # noqa: F401  (opens what mmengine saves)
 
-import mmlt  # noqa: F401  (lets weights-only loading read mmengine's checkpoints)
+from mmlt.checkpoint_files import read_checkpoint
 from mmlt.functional import tau_normalize
 from mmlt.functional.safe_write import new_file
 
@@ -43,18 +41,6 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--overwrite', action='store_true', help='replace an existing --out')
     return parser.parse_args(argv)
-
-
-def read_checkpoint(path: Path) -> dict:
-    """A checkpoint with its ``state_dict``, read without running what it may say."""
-    try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f'{path}: not a checkpoint that is safe to load: {reason}') from None
-    if not isinstance(checkpoint, Mapping) or not isinstance(checkpoint.get('state_dict'), Mapping):
-        raise ValueError(f'{path}: no state_dict in it; a checkpoint of mmengine is needed')
-    return dict(checkpoint)
 
 
 def with_normalized_classifier(

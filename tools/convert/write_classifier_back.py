@@ -5,7 +5,8 @@ Example:
         --out two_stage.pth --features work_dirs/features/train
 
 The result is a full detector checkpoint for ``tools/test.py``: the detector's weights and meta
-with another ``fc_cls``. What belongs to a training (optimizer, schedules, logs) is left out.
+with another ``fc_cls``, into which the scales of ``classifier='lws'`` are multiplied. What belongs
+to a training (optimizer, schedules, logs) is left out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import pickle
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,9 +21,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
-from mmengine.runner.checkpoint import load_checkpoint  # noqa: F401  (opens what mmengine saves)
 
-import mmlt  # noqa: F401  (lets weights-only loading read mmengine's checkpoints)
+from mmlt.checkpoint_files import read_checkpoint
 from mmlt.datasets.box_feature_files import META_FILE
 from mmlt.functional.safe_write import new_file
 
@@ -46,20 +45,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def read_checkpoint(path: Path) -> dict:
-    """A checkpoint with its ``state_dict``, read without running what it may say."""
-    try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f'{path}: not a checkpoint that is safe to load: {reason}') from None
-    if not isinstance(checkpoint, Mapping) or not isinstance(checkpoint.get('state_dict'), Mapping):
-        raise ValueError(f'{path}: no state_dict in it; a checkpoint of mmengine is needed')
-    return dict(checkpoint)
-
-
 def with_classifier(detector: Mapping, classifier: Mapping, names: tuple[str, str]) -> dict:
-    """State dict of ``detector`` with the linear layer of ``classifier``.
+    """State dict of ``detector`` with the linear layer of ``classifier``, its scales merged in.
 
     Args:
         detector: State dict of an AVA detector.
@@ -69,9 +56,11 @@ def with_classifier(detector: Mapping, classifier: Mapping, names: tuple[str, st
     Raises:
         ValueError: A layer is absent, or weight or bias has another shape; names file and key.
     """
+    scale = classifier.get(f'{CLASSIFIER}scale')  # of learnable weight scaling
+    inside = CLASSIFIER if scale is None else f'{CLASSIFIER}linear.'
     result = dict(detector)
     for part in ('weight', 'bias'):
-        source, target = CLASSIFIER + part, IN_DETECTOR + part
+        source, target = inside + part, IN_DETECTOR + part
         for state, key, name in ((detector, target, names[0]), (classifier, source, names[1])):
             if key not in state:
                 raise ValueError(f'{name}: no {key} in its state_dict')
@@ -81,6 +70,8 @@ def with_classifier(detector: Mapping, classifier: Mapping, names: tuple[str, st
                 f'{names[1]}: {source} has shape {tuple(new.shape)}, but {target} of {names[0]} '
                 f'has {tuple(old.shape)}'
             )
+        if scale is not None:
+            new = new * scale.reshape(-1, *[1] * (new.ndim - 1))
         if not torch.isfinite(new).all():
             raise ValueError(f'{names[1]}: {source} holds values that are not finite')
         result[target] = new.to(old.dtype)
@@ -92,6 +83,8 @@ def with_classifier(detector: Mapping, classifier: Mapping, names: tuple[str, st
 
 def check_features(folder: Path, detector: Path) -> None:
     """Raise if the features are of another checkpoint."""
+    if not (folder / META_FILE).is_file():
+        raise ValueError(f'{folder} has no {META_FILE}: --features is the folder of one split')
     found = json.loads((folder / META_FILE).read_text(encoding='utf-8')).get('checkpoint_sha256')
     expected = hashlib.sha256(detector.read_bytes()).hexdigest()
     if found != expected:

@@ -1,10 +1,12 @@
-"""Count the training boxes, or videos, of each class and write counts.json.
+"""Count the training samples of each class and write counts.json.
 
 Examples:
     python tools/data/count_classes.py ava_train_v2.2.csv \
         --label-map ava_action_list_v2.2.pbtxt --out counts.json
     python tools/data/count_classes.py train.lst --format videolt \
         --count-file count-labels-train.lst --out counts.json
+    python tools/data/count_classes.py train.txt --format clips --class-names labels.txt \
+        --out counts.json
 """
 
 from __future__ import annotations
@@ -16,13 +18,21 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.evaluation.ava_files import read_label_map
-from mmlt.functional import read_excluded_timestamps
+from mmlt.evaluation.ava_files import read_label_map, unmatched_exclusions_warning
+from mmlt.evaluation.classification import read_class_names
+from mmlt.evaluation.clip_files import count_training_clips
+from mmlt.evaluation.progress import ProgressBar
+from mmlt.functional import read_ava_csv, read_excluded_timestamps
 from mmlt.functional.class_files import ClassCounts, count_training_boxes, write_class_counts
 from mmlt.functional.videolt_files import count_training_videos, read_videolt_counts
 
 # The options that only one format has.
-FORMAT_OPTIONS = {'ava': ('label_map', 'exclude'), 'videolt': ('count_file',)}
+FORMAT_OPTIONS = {
+    'ava': ('label_map', 'exclude'),
+    'clips': ('class_names',),
+    'videolt': ('count_file',),
+}
+NEEDED = {'ava': 'label_map', 'videolt': 'count_file'}
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -35,11 +45,17 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--format',
         choices=tuple(FORMAT_OPTIONS),
         default='ava',
-        help="ava: AVA's CSV, boxes are counted; videolt: lines of 'videoid a,b', videos are "
-        'counted, ids from 0',
+        help="ava: AVA's CSV, boxes are counted; clips: mmaction2's lines of 'path label "
+        "[label ...]', clips are counted, ids from 0; videolt: lines of 'videoid a,b', "
+        'videos are counted, ids from 0',
     )
     parser.add_argument('--label-map', help='ava: label map of all its classes (pbtxt); required')
     parser.add_argument('--exclude', help='ava: keyframes to leave out (CSV of video_id,timestamp)')
+    parser.add_argument(
+        '--class-names',
+        help='clips: one name a line, from class 0; without it classes are called by their ids, '
+        'and end at the highest one found',
+    )
     parser.add_argument(
         '--count-file', help="videolt: the classes, lines of 'name index count'; required"
     )
@@ -49,19 +65,28 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     for name in (n for f, names in FORMAT_OPTIONS.items() if f != args.format for n in names):
         if getattr(args, name) is not None:
             parser.error(f'--{name.replace("_", "-")} has no effect with --format {args.format}')
-    needed = FORMAT_OPTIONS[args.format][0]
-    if getattr(args, needed) is None:
+    needed = NEEDED.get(args.format)
+    if needed is not None and getattr(args, needed) is None:
         parser.error(f'--format {args.format} needs --{needed.replace("_", "-")}')
     return args
 
 
 def count(args: argparse.Namespace) -> ClassCounts:
-    """Read the inputs and count."""
+    """Read the inputs, say what is odd about them, count."""
+    if args.format == 'clips':
+        names = read_class_names(args.class_names) if args.class_names else None
+        return count_training_clips(args.annotations, names)
     if args.format == 'videolt':
         return count_videolt(args)
     label_map = read_label_map(args.label_map)
     excluded = read_excluded_timestamps(args.exclude) if args.exclude else None
-    return count_training_boxes(args.annotations, label_map, excluded=excluded)
+    counts = count_training_boxes(args.annotations, label_map, excluded=excluded)
+    if excluded:
+        boxes = read_ava_csv(args.annotations)
+        warning = unmatched_exclusions_warning(boxes, excluded, args.exclude)
+        if warning:
+            print(f'warning: {warning}', file=sys.stderr)
+    return counts
 
 
 def count_videolt(args: argparse.Namespace) -> ClassCounts:
@@ -84,7 +109,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
     args = parse_args(argv)
     try:
-        counts = count(args)
+        with ProgressBar(1) as bar:
+            bar.step('counting')
+            counts = count(args)
         write_class_counts(args.out, counts, overwrite=args.overwrite)
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)

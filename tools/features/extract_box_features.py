@@ -34,6 +34,7 @@ from mmengine.device import get_device
 from mmengine.dist import barrier, broadcast_object_list, get_dist_info, init_dist
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner import load_checkpoint
+from mmengine.utils.dl_utils import set_multi_processing
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.data import DataLoader
@@ -49,6 +50,7 @@ from mmlt.datasets.box_feature_files import (
     start_folder,
     write_shard,
 )
+from mmlt.functional.checkpoint_errors import naming_checkpoint
 from mmlt.models.box_feature_extractor import BoxFeatureExtractor
 
 ERRORS = (OSError, ValueError, KeyError, RuntimeError)
@@ -82,7 +84,10 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def dataset_config(config: Config, split: str) -> dict:
     """The dataset of a split with the pipeline of validation and no frame jitter."""
-    dataset = copy.deepcopy(config[f'{split}_dataloader']['dataset'].to_dict())
+    loader = config.get(f'{split}_dataloader')
+    if not loader:
+        raise ValueError(f'the config has no {split}_dataloader, whose boxes are asked for')
+    dataset = copy.deepcopy(loader['dataset'].to_dict())
     if split == 'train':
         like = config.get('val_dataloader') or config.get('test_dataloader')
         if not like:
@@ -99,7 +104,8 @@ def build_detector(config: Config, checkpoint: str) -> torch.nn.Module:
     """The detector in eval mode with all of its weights loaded."""
     model = MODELS.build(config.model)
     try:
-        load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
+        with naming_checkpoint(checkpoint):
+            load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
     except RuntimeError as error:
         raise ValueError(f'{checkpoint} does not fit {config.filename}: {error}') from None
     return model.eval().to(get_device())
@@ -265,7 +271,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         init_default_scope(config.get('default_scope', 'mmaction'))
         if args.launcher != 'none':
             os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-            init_dist(args.launcher, **config.get('env_cfg', {}).get('dist_cfg', {}))
+            env = config.get('env_cfg', {})
+            # as the runner does: init_dist alone has each loader process import everything anew
+            set_multi_processing(**env.get('mp_cfg', {}), distributed=True)
+            init_dist(args.launcher, **env.get('dist_cfg', {}))
         extract = BoxFeatureExtractor(build_detector(config, args.checkpoint))
         for split in args.split:
             extract_split(config, split, extract, args)

@@ -125,9 +125,11 @@ class ClassBalancedSampler(Sampler):
             return
         names = class_names(self.dataset)
         listed = ', '.join(f'{i} ({names[i]})' if i in names else str(i) for i in empty.tolist())
+        files = [getattr(self.dataset, name, None) for name in ('ann_file', 'feature_dir')]
+        where = ''.join(f' of {file}' for file in files if file)
         raise ValueError(
-            f'{type(self.dataset).__name__}: no sample carries class {listed}; leave it out with '
-            "empty_classes='ignore', or name the classes to balance in classes"
+            f'{type(self.dataset).__name__}{where}: no sample carries class {listed}; leave it '
+            "out with empty_classes='ignore', or name the classes to balance in classes"
         )
 
 

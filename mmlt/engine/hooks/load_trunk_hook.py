@@ -11,6 +11,7 @@ from mmengine.runner import CheckpointLoader, Runner
 from torch import nn
 
 from mmlt.engine.state_names import as_patterns, check_each_covers, is_covered
+from mmlt.functional.checkpoint_errors import naming_checkpoint
 from mmlt.registry import HOOKS
 
 _NUM_LISTED = 10  # names of one kind in an error
@@ -118,7 +119,8 @@ def load_trunk(
 
 
 def _read_weights(checkpoint: str) -> dict[str, torch.Tensor]:
-    content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
+    with naming_checkpoint(checkpoint):
+        content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
     weights = content.get('state_dict', content) if isinstance(content, dict) else None
     if not weights or not all(isinstance(value, torch.Tensor) for value in weights.values()):
         raise ValueError(

@@ -14,12 +14,18 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from rich.console import Console
 
-from mmlt.evaluation.ava_evaluation import check_options, evaluate_ava, write_results
+from mmlt.evaluation.ava_evaluation import (
+    NUM_STEPS,
+    check_options,
+    evaluate_ava,
+    write_results,
+)
 from mmlt.evaluation.ava_files import (
     read_label_map,
     unknown_label_warning,
     unmatched_exclusions_warning,
 )
+from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.detections_file import write_detections
 from mmlt.evaluation.keyframe_scores import (
     drop_repeats,
@@ -27,6 +33,7 @@ from mmlt.evaluation.keyframe_scores import (
     merge_blocks,
     to_ava_boxes,
 )
+from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.run_folder import RunFolder
 from mmlt.evaluation.table import print_table
 from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
@@ -44,7 +51,9 @@ class AVALongTailMetric(BaseMetric):
     The keys are ``ava/frame_mAP``, ``ava/mSAP``, ``ava/mAUC``, ``ava/mSAP_sampled``, the first
     three again under ``ava/head/``, ``ava/medium/`` and ``ava/tail/``, and for each class
     ``ava/AP/<name>`` and likewise ``SAP``, ``SAP_std`` and ``AUC``; NaN where undefined. For
-    ``CheckpointHook(save_best='ava/mSAP')`` say ``rule='greater'``.
+    ``CheckpointHook(save_best='ava/mSAP')`` say ``rule='greater'``. All of them are scalars for
+    mmengine's visualisers; TensorBoard writes an underscore for a space or a bracket in a class
+    name, and MLflow refuses AVA's names: there say ``per_class_keys=False``.
 
     ``metrics.json`` and ``per_class.csv`` go to ``out_dir``, by default the folder of the running
     job's log file (``work_dir/timestamp``); outside of a runner nothing is written. Each evaluation
@@ -67,6 +76,7 @@ class AVALongTailMetric(BaseMetric):
         num_trials: Trials of the sampled form of SAP.
         seed: Seed of the sampled form.
         pool: 'boxes' or 'detections'.
+        per_class_keys: Whether the keys of single classes are returned too, and so logged.
         dump: Name of a ``.parquet`` file, beside metrics.json, for every detection at full
             precision; ``tools/analysis/evaluate_ava.py`` reads it.
         out_dir: Folder of the files.
@@ -94,6 +104,7 @@ class AVALongTailMetric(BaseMetric):
         num_trials: int = 15,
         seed: int = 0,
         pool: str = 'boxes',
+        per_class_keys: bool = True,
         dump: str | None = None,
         out_dir: str | None = None,
         collect_device: str = 'cpu',
@@ -128,6 +139,7 @@ class AVALongTailMetric(BaseMetric):
         check_options(self.ground_truth, self.label_map, **self.options)
         self.num_classes = num_classes
         self.custom_classes = custom_classes
+        self.per_class_keys = per_class_keys
         self.dump = dump
         self.run_folder = RunFolder('AVALongTailMetric', out_dir, also=[dump] if dump else [])
         self._num_keyframes: int | None = None
@@ -149,13 +161,8 @@ class AVALongTailMetric(BaseMetric):
         """
         self._num_keyframes = size
         self.results = [merge_blocks(self.results)]
-        if self.collect_device != 'cpu' or self.collect_dir is not None or get_world_size() == 1:
+        with self.run_folder.lend_collect_dir(self):
             return super().evaluate(get_world_size())
-        self.collect_dir = self.run_folder.make_collect_dir()
-        try:
-            return super().evaluate(get_world_size())
-        finally:
-            self.collect_dir = None
 
     def compute_metrics(self, results: list) -> dict:
         """Evaluate, log the table, write the files; runs on rank 0."""
@@ -169,13 +176,20 @@ class AVALongTailMetric(BaseMetric):
                 logging.WARNING,
             )
         class_ids = self._class_ids(block['scores'].shape[1]) if found else list(self.label_map)
-        detections = to_ava_boxes(block, class_ids)
-        metrics = evaluate_ava(detections, self.ground_truth, self.label_map, **self.options)
+        with ProgressBar(1 + NUM_STEPS) as bar:
+            bar.step('ordering detections')
+            detections = to_ava_boxes(block, class_ids)
+            metrics = evaluate_ava(
+                detections, self.ground_truth, self.label_map, **self.options, on_step=bar.step
+            )
+        warning = low_coverage_warning(metrics, 'AVALongTailMetric')
+        if warning:
+            print_log(warning, 'current', logging.WARNING)
         text = io.StringIO()
         print_table(metrics, console=Console(file=text, width=100))
         print_log('\n' + text.getvalue(), 'current')
         self._write(metrics, detections)
-        return _flatten(metrics)
+        return _flatten(metrics, self.per_class_keys)
 
     def _class_ids(self, num_columns: int) -> list[int]:
         """Class id of each score column after the unused column 0."""
@@ -219,11 +233,11 @@ def _evaluated_classes(
     return {class_id: label_map[class_id] for class_id in sorted(custom_classes)}
 
 
-def _flatten(metrics: dict) -> dict[str, float]:
+def _flatten(metrics: dict, per_class_keys: bool) -> dict[str, float]:
     """The flat dictionary of mmengine, in which an undefined value is NaN."""
     flat = {key: metrics[key] for key in ('frame_mAP', 'mSAP', 'mAUC', 'mSAP_sampled')}
     for group, summary in metrics['groups'].items():
         flat.update({f'{group}/{key}': summary[key] for key in ('frame_mAP', 'mSAP', 'mAUC')})
-    for key in ('AP', 'SAP', 'SAP_std', 'AUC'):
+    for key in ('AP', 'SAP', 'SAP_std', 'AUC') if per_class_keys else ():
         flat.update({f'{key}/{name}': row[key] for name, row in metrics['per_class'].items()})
     return {key: math.nan if value is None else value for key, value in flat.items()}

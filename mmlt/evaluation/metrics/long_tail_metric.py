@@ -14,10 +14,12 @@ from mmengine.logging import print_log
 from rich.console import Console
 
 from mmlt.evaluation.classification import (
+    NUM_STEPS,
     evaluate_classification,
     read_class_names,
     write_classification,
 )
+from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.run_folder import RunFolder
 from mmlt.evaluation.sample_scores import merge_blocks, one_per_sample, sample_block
 from mmlt.evaluation.table import print_table
@@ -60,7 +62,7 @@ class LongTailMetric(BaseMetric):
         out_dir: Folder of the files.
         collect_device: See mmengine's ``BaseMetric``.
         prefix: See mmengine's ``BaseMetric``.
-        collect_dir: See mmengine's ``BaseMetric``.
+        collect_dir: See mmengine's ``BaseMetric``; None is a new one in the folder of the files.
     """
 
     default_prefix = 'longtail'
@@ -117,7 +119,8 @@ class LongTailMetric(BaseMetric):
         """Gather one block from each rank; mmengine would cut their samples at ``size`` unseen."""
         self._num_samples = size
         self.results = [merge_blocks(self.results)]
-        return super().evaluate(get_world_size())
+        with self.run_folder.lend_collect_dir(self):
+            return super().evaluate(get_world_size())
 
     def compute_metrics(self, results: list) -> dict:
         """Evaluate, log the table, write the files; runs on rank 0."""
@@ -131,14 +134,16 @@ class LongTailMetric(BaseMetric):
                 logging.WARNING,
             )
         self._check_classes(scores.shape[1])  # rank 0 may have had no sample of its own
-        metrics = evaluate_classification(
-            scores,
-            targets,
-            self.class_names,
-            train_counts=self.train_counts,
-            split=self.split,
-            **self.limits,
-        )
+        with ProgressBar(NUM_STEPS) as bar:
+            metrics = evaluate_classification(
+                scores,
+                targets,
+                self.class_names,
+                train_counts=self.train_counts,
+                split=self.split,
+                **self.limits,
+                on_step=bar.step,
+            )
         text = io.StringIO()
         print_table(metrics, console=Console(file=text, width=100))
         print_log('\n' + text.getvalue(), 'current')

@@ -47,7 +47,7 @@ class ShuffleBiasMetric(BaseMetric):
         out_dir: Folder of the file.
         collect_device: See mmengine's ``BaseMetric``.
         prefix: See mmengine's ``BaseMetric``.
-        collect_dir: See mmengine's ``BaseMetric``.
+        collect_dir: See mmengine's ``BaseMetric``; None is a new one in the folder of the file.
     """
 
     default_prefix = 'shuffle_bias'
@@ -106,11 +106,13 @@ class ShuffleBiasMetric(BaseMetric):
 
     def evaluate(self, size: int) -> dict:
         """Evaluate the other metrics on each stream, then compare."""
-        self._values = [
-            {key: value for metric in stream for key, value in metric.evaluate(size).items()}
-            for stream in self.streams
-        ]
-        return {**self._values[0], **super().evaluate(size)}
+        self._values = [{} for _ in self.streams]
+        for values, stream in zip(self._values, self.streams):
+            for metric in stream:
+                with self.run_folder.lend_collect_dir(metric):
+                    values.update(metric.evaluate(size))
+        with self.run_folder.lend_collect_dir(self):
+            return {**self._values[0], **super().evaluate(size)}
 
     def compute_metrics(self, results: list) -> dict:
         """Compare, log the table, write the file; runs on rank 0."""

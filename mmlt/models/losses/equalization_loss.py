@@ -43,8 +43,9 @@ class EqualizationLoss(MultiLabelLoss):
     ) -> None:
         super().__init__(loss_weight=loss_weight)
         self.drop_prob = drop_prob
-        by_counts = class_counts is not None and tail_max is not None
-        if by_counts == (split_file is not None) or (split_file is not None and class_ids is None):
+        by_counts = class_counts is not None and tail_max is not None and split_file is None
+        by_split = split_file is not None and class_ids is not None
+        if not by_counts and (not by_split or class_counts is not None or tail_max is not None):
             raise ValueError(
                 'give either class_counts and tail_max, or split_file and class_ids, got '
                 f'class_counts={class_counts!r}, tail_max={tail_max!r}, '

@@ -31,9 +31,9 @@ class LongTailBBoxHead(BBoxHeadAVA):
     Args:
         background_class: Whether column 0 is the background, ignored by the loss.
         loss_cls: Config of a multi-label loss ``(logits, targets, weight) -> scalar``, such as
-            ``dict(type='mmlt.AsymmetricLoss')``. Where it names a file as ``class_counts``, it is
-            told the class ids of the columns. None: binary cross-entropy, or focal loss if
-            ``focal_gamma`` or ``focal_alpha`` is given.
+            ``dict(type='mmlt.AsymmetricLoss')``. Where it names a file as ``class_counts`` or
+            ``split_file``, it is told the class ids of the columns. None: binary cross-entropy, or
+            focal loss if ``focal_gamma`` or ``focal_alpha`` is given.
         split_file: Split of the classes, read by
             :func:`mmlt.functional.class_files.read_split`.
         trained_groups: Groups of the split to train, e.g. ``('head',)``. None: all classes.
@@ -74,22 +74,22 @@ class LongTailBBoxHead(BBoxHeadAVA):
                 + (' (column 0 is the background)' if background_class else '')
             )
         is_trained = self._read_trained_columns(split_file, trained_groups)
-        self.register_buffer('is_trained', is_trained, persistent=False)
-        self._trains_all = bool(is_trained.all())
+        self.register_buffer('is_trained', torch.tensor(is_trained), persistent=False)
+        self.num_trained = sum(is_trained)
         self.loss_cls = self._build_loss(loss_cls)
         self.zero_init_classifier = zero_init_classifier
         self._zero_classifier()
 
     def _read_trained_columns(
         self, split_file: str | None, trained_groups: Sequence[str] | None
-    ) -> Tensor:
-        """(C,) bool: which columns are trained."""
+    ) -> list[bool]:
+        """Which of the C columns are trained."""
         if isinstance(trained_groups, str):
             raise ValueError(f'trained_groups must be a list, got {trained_groups!r}')
         if split_file is None:
             if trained_groups is not None:
                 raise ValueError(f'trained_groups={trained_groups!r} needs a split_file')
-            return torch.ones(len(self.class_ids), dtype=torch.bool)
+            return [True] * len(self.class_ids)
         groups = read_split(split_file, self.class_ids, min_id=0).groups
         if trained_groups is None:
             trained_groups = tuple(groups)
@@ -104,7 +104,7 @@ class LongTailBBoxHead(BBoxHeadAVA):
             if not groups[group]:
                 raise ValueError(f'trained_groups: group {group!r} of {split_file} is empty')
             trained.update(groups[group])
-        return torch.tensor([class_id in trained for class_id in self.class_ids])
+        return [class_id in trained for class_id in self.class_ids]
 
     def _build_loss(self, loss_cls: dict | None) -> nn.Module:
         is_focal = self.focal_gamma != 0 or self.focal_alpha != 1
@@ -118,7 +118,8 @@ class LongTailBBoxHead(BBoxHeadAVA):
                 f'focal_gamma={self.focal_gamma}, focal_alpha={self.focal_alpha}: give them to '
                 "loss_cls=dict(type='mmlt.FocalLoss', ...), or no loss_cls"
             )
-        if isinstance(loss_cls.get('class_counts'), (str, os.PathLike)):
+        files = (loss_cls.get('class_counts'), loss_cls.get('split_file'))
+        if any(isinstance(file, (str, os.PathLike)) for file in files):
             loss_cls = {'class_ids': self.class_ids, **loss_cls}
         return MODELS.build(loss_cls)
 
@@ -152,19 +153,18 @@ class LongTailBBoxHead(BBoxHeadAVA):
 
     def multilabel_loss(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Mean loss over the trained boxes and columns of (N, C) logits and 0/1 targets."""
+        num_columns = len(self.class_ids)
         weight = None
-        scale = 1.0
-        if not self._trains_all:
+        if self.num_trained < num_columns:
             targets = targets * self.is_trained
-            weight = self.is_trained.to(logits).expand_as(logits)
-            # the loss divides by all C columns
-            scale = self.is_trained.numel() / int(self.is_trained.sum())
         rows = targets.sum(dim=1) > 0
+        logits, targets = logits[rows], targets[rows]
+        if self.num_trained < num_columns:
+            weight = self.is_trained.to(logits).expand_as(logits)
         # also without a row: a loss that gathers over ranks must be called on every rank
-        loss = self.loss_cls(
-            logits[rows], targets[rows], weight=None if weight is None else weight[rows]
-        )
-        return loss if scale == 1.0 else loss * scale
+        loss = self.loss_cls(logits, targets, weight=weight)
+        # the loss is the mean over all columns, untrained ones too
+        return loss if weight is None else loss * (num_columns / self.num_trained)
 
     def _accuracies(self, logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
         rows = targets.sum(dim=1) > 0

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-import mmlt
 from mmlt.datasets.samplers import ClassBalancedSampler
 
 SAMPLERS = [
@@ -26,27 +22,6 @@ SAMPLERS = [
 ]
 
 
-def _run_two_ranks(folder):
-    job_file = folder / 'job.json'
-    job = {'rendezvous': str(folder / 'rendezvous'), 'out': str(folder / 'out')}
-    job_file.write_text(json.dumps({**job, 'samplers': SAMPLERS}))
-    worker = Path(__file__).with_name('two_rank_sampler.py')
-    root = str(Path(mmlt.__file__).parents[1])
-    env = {**os.environ, 'PYTHONPATH': root, 'OMP_NUM_THREADS': '1'}
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, worker, str(rank), '2', job_file],
-            env=env,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    errors = [rank.communicate(timeout=300)[1] for rank in ranks]
-    assert [rank.returncode for rank in ranks] == [0, 0], errors
-    return [json.loads((folder / f'out.rank{rank}').read_text()) for rank in range(2)]
-
-
 class _Rows:
     """The worker's dataset."""
 
@@ -58,8 +33,10 @@ class _Rows:
 
 
 @pytest.mark.dist
-def test_two_ranks_are_one(tmp_path):
-    first, second = _run_two_ranks(tmp_path)
+def test_two_ranks_are_one(two_ranks, tmp_path):
+    (tmp_path / 'samplers.json').write_text(json.dumps(SAMPLERS))
+    two_ranks.run(Path(__file__).with_name('two_rank_sampler.py'), tmp_path)
+    first, second = (json.loads((tmp_path / f'rank{r}.json').read_text()) for r in range(2))
     # a seed of None is one seed for both ranks
     assert [a['seed'] for a in first] == [b['seed'] for b in second]
     for options, a, b in zip(SAMPLERS, first, second):

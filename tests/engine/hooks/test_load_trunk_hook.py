@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -146,6 +147,14 @@ def test_a_file_without_weights(tmp_path, content):
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match='nowhere.pth'):
         load_trunk(_net(1), str(tmp_path / 'nowhere.pth'))
+
+
+@pytest.mark.parametrize('size', [0, 300])
+def test_a_file_that_is_cut_off(tmp_path, size):
+    path = _save(tmp_path / 'whole.pth', _net(1))
+    (tmp_path / 'cut.pth').write_bytes(Path(path).read_bytes()[:size])
+    with pytest.raises(ValueError, match=r'cut\.pth: not a checkpoint that is safe'):
+        load_trunk(_net(2), str(tmp_path / 'cut.pth'))
 
 
 def test_an_unknown_start():

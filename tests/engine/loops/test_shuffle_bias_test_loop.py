@@ -245,6 +245,7 @@ def test_two_ranks_equal_one(clips, tmp_path):
         ranks = [
             subprocess.Popen(
                 [sys.executable, script, str(rank), str(world_size), f'{job}.meet', job, job],
+                cwd=tmp_path,
                 env=env,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -258,6 +259,8 @@ def test_two_ranks_equal_one(clips, tmp_path):
         assert json.loads((tmp_path / f'job2.rank{rank}.json').read_text()) == one
     assert _result(tmp_path / 'job2') == _result(tmp_path / 'job1')
     assert _result(tmp_path / 'job2')['num_samples'] == 5
+    assert not (tmp_path / '.dist_test').exists()
+    assert not list(tmp_path.rglob('.collect-*'))
 
 
 @pytest.mark.parametrize('value', [0, 1.5, True])

@@ -236,6 +236,25 @@ def test_missing_keyframes_are_reported(running_job):
     assert '2 distinct keyframes from a dataset of 3 samples' in log
 
 
+def test_a_detector_that_finds_few_keyframes_is_told(running_job):
+    _evaluate(AVALongTailMetric(**FILES))
+    log = next(running_job.glob('*.log'))
+    assert 'the detections cover' not in log.read_text()
+    _evaluate(AVALongTailMetric(**FILES), KEYFRAMES[:1])
+    told = 'the detections cover 1 of 3 annotated keyframes, 1 of 2 videos'
+    assert f'WARNING - AVALongTailMetric: {told}' in log.read_text()
+
+
+def test_keys_of_single_classes_can_be_left_out(counts_file):
+    every = _evaluate(AVALongTailMetric(**FILES, class_counts=counts_file))
+    few = _evaluate(AVALongTailMetric(**FILES, class_counts=counts_file, per_class_keys=False))
+    gone = {key for key in every if key.split('/')[1] in ('AP', 'SAP', 'SAP_std', 'AUC')}
+    assert len(gone) == 4 * 4
+    assert {key: float(few[key]).hex() for key in few} == {
+        key: float(every[key]).hex() for key in every.keys() - gone
+    }
+
+
 def test_files_of_a_running_job(running_job, counts_file):
     metric = AVALongTailMetric(**FILES, class_counts=counts_file, dump='detections.parquet')
     first = _evaluate(metric)

@@ -268,6 +268,8 @@ def test_two_ranks_equal_one(tmp_path, counts_file):
         for name in ('metrics.json', 'per_class.csv'):
             ours = (tmp_path / f'two{number}' / name).read_bytes()
             assert ours == (tmp_path / f'one{number}' / name).read_bytes(), SHARDS[number]
+        assert len(os.listdir(tmp_path / f'two{number}')) == 2
+    assert not (tmp_path / '.dist_test').exists()
 
 
 def _run_two_ranks(job_file):

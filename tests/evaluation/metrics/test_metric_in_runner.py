@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.model import BaseModel
+from mmengine.registry import VISBACKENDS
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement, InstanceData
+from mmengine.visualization.vis_backend import BaseVisBackend
 
+from mmlt.evaluation.ava_files import read_label_map
 from mmlt.functional import read_ava_csv
+from mmlt.functional.class_files import ClassCounts, write_class_counts
 
 WORLD = Path(__file__).parents[2] / 'data' / 'hand_world'
 
@@ -54,8 +59,35 @@ class Detector(BaseModel):
         return data_samples
 
 
+@VISBACKENDS.register_module()
+class StrictBackend(BaseVisBackend):
+    """Takes of scalars only what every backend of mmengine takes."""
+
+    def __init__(self, save_dir=None):
+        super().__init__(save_dir or '.')
+        self.found = {}
+
+    experiment = None
+
+    def _init_env(self):
+        pass
+
+    def add_scalar(self, name, value, step=0, **kwargs):
+        assert isinstance(value, (int, float)), (name, value)  # TensorBoard skips all else
+        assert name and name == name.strip() and '//' not in name and '\n' not in name, name
+        self.found.setdefault(name, []).append((step, value))
+
+    def add_scalars(self, scalar_dict, step=0, file_path=None, **kwargs):
+        assert 'step' not in scalar_dict  # as in mmengine's TensorboardVisBackend
+        for name, value in scalar_dict.items():
+            self.add_scalar(name, value, step)
+
+
 @pytest.fixture
 def runner(tmp_path, request):
+    names = read_label_map(WORLD / 'label_map.pbtxt')
+    counts = ClassCounts('by hand', 'boxes', names, {1: 9000, 2: 500, 5: 0, 7: 20_000})
+    write_class_counts(tmp_path / 'counts.json', counts)
     loader = {
         'dataset': Keyframes(),
         'batch_size': 1,
@@ -66,6 +98,7 @@ def runner(tmp_path, request):
         'type': 'mmlt.AVALongTailMetric',
         'ann_file': str(WORLD / 'ground_truth.csv'),
         'label_file': str(WORLD / 'label_map.pbtxt'),
+        'class_counts': str(tmp_path / 'counts.json'),
         'dump': 'detections.parquet',
     }
     return Runner(
@@ -79,6 +112,10 @@ def runner(tmp_path, request):
         val_evaluator=metric,
         default_hooks={
             'checkpoint': {'save_best': 'ava/mSAP', 'rule': 'greater', 'type': 'CheckpointHook'}
+        },
+        visualizer={
+            'type': 'Visualizer',
+            'vis_backends': [{'type': 'LocalVisBackend'}, {'type': 'StrictBackend'}],
         },
         default_scope='mmaction',
         experiment_name=request.node.name,
@@ -102,3 +139,33 @@ def test_a_job_finds_the_results_beside_its_log(runner, tmp_path):
     assert len(logged) == 2
     assert logged[0]['ava/AP/stand'] == pytest.approx(11 / 12)
     assert math.isnan(logged[0]['ava/AP/wave (a hand)'])
+
+
+def test_visualisers_get_the_groups_each_epoch(runner):
+    runner.train()
+    scalars = Path(runner.log_dir) / 'vis_data' / 'scalars.json'
+    lines = [json.loads(line) for line in scalars.open()]
+    lines = [line for line in lines if 'ava/mSAP' in line]
+    assert [line['step'] for line in lines] == [1, 2]
+    strict = runner.visualizer.get_backend('StrictBackend').found
+    # derived in tests/evaluation/test_ava_evaluation.py: SAP of lie, of stand, and of sit
+    for group, sap in (('head', 5 / 6), ('medium', 11 / 12), ('tail', 7 / 12)):
+        assert [line[f'ava/{group}/mSAP'] for line in lines] == pytest.approx([sap, sap])
+        for key in ('frame_mAP', 'mSAP', 'mAUC'):
+            values = [(line['step'], line[f'ava/{group}/{key}']) for line in lines]
+            assert strict[f'ava/{group}/{key}'] == values
+    # A class's name stands in the key as it is, with its blanks, brackets and slash.
+    assert {'ava/SAP/wave (a hand)', 'ava/SAP/lie/sleep'} <= set(lines[0]) & set(strict)
+
+
+def test_the_log_averages_losses_and_no_class(runner):
+    """A class may be called 'flossing': what is logged of it must be of this epoch alone."""
+    base = Config.fromfile(Path(__file__).parents[3] / 'configs/_base_/default_runtime.py')
+    hub, processor = runner.message_hub, runner.build_log_processor(base.log_processor)
+    for value in (0.25, 0.75):
+        hub.update_scalar('val/longtail/AP/flossing', value)
+        hub.update_scalar('val/time', value)
+        hub.update_scalar('train/loss_action_cls', value)
+    found = processor._collect_scalars([], runner, 'val')
+    assert found == {'longtail/AP/flossing': 0.75, 'time': 0.5}
+    assert processor._collect_scalars([], runner, 'train') == {'loss_action_cls': 0.5}

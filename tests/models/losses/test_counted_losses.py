@@ -114,6 +114,8 @@ def test_equalization_with_the_tail_of_a_split_file(tmp_path):
         {'tail_max': 3},
         {'split_file': 'split.json'},
         {'split_file': 'split.json', 'class_ids': [1, 2], 'class_counts': [1, 2], 'tail_max': 3},
+        {'split_file': 'split.json', 'class_ids': [1, 2], 'class_counts': [1, 2]},
+        {'split_file': 'split.json', 'class_ids': [1, 2], 'tail_max': 3},
     ],
 )
 def test_equalization_needs_one_source_of_the_tail(options):

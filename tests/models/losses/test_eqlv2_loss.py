@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -99,7 +96,7 @@ def test_saved_and_resumed_equals_uninterrupted(tmp_path):
 
 
 @pytest.mark.dist
-def test_two_ranks_gather_what_one_does(tmp_path):
+def test_two_ranks_gather_what_one_does(two_ranks, tmp_path):
     loss = EQLv2Loss(4)
     shards = []
     # the last split leaves rank 1 without a sample
@@ -107,24 +104,7 @@ def test_two_ranks_gather_what_one_does(tmp_path):
         shards.append([(logits[:split], targets[:split]), (logits[split:], targets[split:])])
         loss(logits, targets)
     torch.save(shards, tmp_path / 'shards.pth')
-    worker = Path(__file__).with_name('two_rank_eqlv2.py')
-    environment = {
-        **os.environ,
-        'PYTHONPATH': str(Path(__file__).parents[3]),
-        'OMP_NUM_THREADS': '1',
-    }
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, worker, str(rank), tmp_path],
-            cwd=tmp_path,
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    errors = [rank.communicate(timeout=300)[1] for rank in ranks]
-    assert [rank.returncode for rank in ranks] == [0, 0], errors
+    two_ranks.run(Path(__file__).with_name('two_rank_eqlv2.py'), tmp_path)
     for rank in range(2):
         state = torch.load(tmp_path / f'rank{rank}.pth', weights_only=True)
         torch.testing.assert_close(state, dict(loss.state_dict()), rtol=1e-12, atol=0)

@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -160,6 +157,14 @@ def test_counts_file_is_read_for_the_ids_of_the_columns(tmp_path):
     assert own.class_counts.tolist() == [50, 10, 20, 70, 40]
 
 
+def test_a_loss_splits_the_classes_of_the_columns(split_file):
+    loss_cls = {'type': 'mmlt.EqualizationLoss', 'split_file': split_file}
+    tail_mask = _head(loss_cls=loss_cls).loss_cls.tail_mask
+    assert tail_mask.tolist() == [False, False, True, False, True]  # classes 3 and 5
+    own = _head(loss_cls=loss_cls, class_ids=(5, 1, 2, 3, 4)).loss_cls
+    assert own.tail_mask.tolist() == [True, False, False, True, False]
+
+
 @pytest.mark.parametrize('mlp_head', [False, True])
 def test_zero_init_classifier(mlp_head):
     head = _head(zero_init_classifier=True, mlp_head=mlp_head)
@@ -192,19 +197,8 @@ def test_built_under_the_scope_of_mmdet(split_file):
 
 
 @pytest.mark.dist
-def test_two_ranks_of_which_one_has_no_trained_box(tmp_path, split_file):
-    worker = Path(__file__).with_name('two_rank_head.py')
-    env = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
-    arguments = [str(tmp_path / 'rendezvous'), split_file, str(tmp_path)]
-    ranks = [
-        subprocess.Popen([sys.executable, str(worker), str(rank), *arguments], env=env)
-        for rank in range(2)
-    ]
-    try:
-        assert [rank.wait(timeout=120) for rank in ranks] == [0, 0]
-    finally:
-        for rank in ranks:
-            rank.kill()  # one that waits for another which ended in an error
+def test_two_ranks_of_which_one_has_no_trained_box(two_ranks, tmp_path, split_file):
+    two_ranks.run(Path(__file__).with_name('two_rank_head.py'), split_file, tmp_path)
     saved = [torch.load(tmp_path / f'rank{rank}.pth', weights_only=True) for rank in (0, 1)]
     for first, second in zip(*saved):  # of a plain loss, and of one that gathers over ranks
         assert first['loss'] > 0
@@ -261,6 +255,21 @@ def test_bad_options():
         _head(multilabel=False)
     with pytest.raises(ValueError, match=r'focal_gamma=2.0, focal_alpha=1.0: give them to'):
         _head(focal_gamma=2.0, loss_cls={'type': 'mmlt.BCELoss'})
+
+
+@pytest.mark.parametrize('name', ['DistributionBalancedLoss', 'LogitAdjustedLoss', 'BCELoss'])
+def test_built_on_the_meta_device(split_file, name):
+    loss_cls = {'type': f'mmlt.{name}'}
+    if name != 'BCELoss':
+        loss_cls['class_counts'] = [9, 4, 3, 2, 1]
+    with torch.device('meta'):
+        head = _head(
+            split_file=split_file,
+            trained_groups=('head',),
+            loss_cls=loss_cls,
+            zero_init_classifier=True,
+        )
+    assert head.fc_cls.weight.is_meta
 
 
 def test_logits_in_half_precision(split_file):

@@ -1,8 +1,7 @@
-"""One rank of a head in DDP; rank 1 has no trained box: two_rank_head.py RANK FILE SPLIT OUT."""
+"""What one of two ranks does: train a head in DDP; rank 1 has no trained box."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -42,14 +41,10 @@ def _gradients(model: nn.Module) -> dict:
     return {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
 
 
-def main(rank: int, rendezvous: str, split_file: str, out: str) -> None:
-    torch.distributed.init_process_group(
-        'gloo', init_method=f'file://{rendezvous}', rank=rank, world_size=2
-    )
+def main(rank: int, split_file: str, out: str) -> None:
     losses = ({'type': 'mmlt.BCELoss'}, {'type': 'mmlt.EQLv2Loss', 'num_classes': 5})
     saved = [_train(rank, split_file, loss_cls) for loss_cls in losses]
     torch.save(saved, Path(out) / f'rank{rank}.pth')
-    torch.distributed.destroy_process_group()
 
 
 def _train(rank: int, split_file: str, loss_cls: dict) -> dict:
@@ -71,7 +66,3 @@ def _train(rank: int, split_file: str, loss_cls: dict) -> dict:
         'gradients': _gradients(model),
         'state': model.bbox_head.loss_cls.state_dict(),
     }
-
-
-if __name__ == '__main__':
-    main(int(sys.argv[1]), *sys.argv[2:])

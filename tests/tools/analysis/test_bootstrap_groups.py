@@ -51,6 +51,14 @@ def test_values_are_those_of_the_evaluation(run, tmp_path, capsys):
     assert 'head - tail' in capsys.readouterr().out
 
 
+def test_odd_inputs_are_told(run, tmp_path, capsys):
+    exclude = tmp_path / 'exclude.csv'
+    exclude.write_text('x,1\n')
+    assert run('--num-resamples', '40', '--exclude', str(exclude)) == 0
+    told = f'{exclude}: excludes nothing; none of its 1 videos is annotated'
+    assert capsys.readouterr().err == f'warning: {told}\n'
+
+
 def test_an_existing_file_is_kept(run, tmp_path, capsys):
     (tmp_path / 'bootstrap.json').write_text('mine')
     assert run('--num-resamples', '40') == 2

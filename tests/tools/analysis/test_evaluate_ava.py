@@ -154,12 +154,18 @@ def _file(tmp_path, name, text) -> str:
     return str(tmp_path / name)
 
 
+QUOTE = r"input: line 2: score is '0\nv,2,0\n' (a quote is not closed in its line): it must be a"
+
+
 @pytest.mark.parametrize(
     ('option', 'text', 'message'),
     [
         ('--label-map', 'item { id: 1 }', 'input, line 1: the item that ends here (id 1) has no'),
         ('--ground-truth', 'v,1,0,0,1,1\n', 'input'),
         ('--ground-truth', 'x,1,0,0,1,1,1,0\n', 'none of its keyframes is in'),
+        ('--ground-truth', 'v,1,0,0,1,1,3,0\nv,2,0,0,1,1,1,"0\nv,2,0\n', QUOTE),
+        ('--exclude', 'v,1\n"w,1\nv,2\n', 'input, line 2: unexpected end of data; is a quote not'),
+        ('--exclude', 'v,1\nv,2\nw,1\n', 'input: no box of a class of the label map lies on an'),
         ('--exclude', 'v;1\n', 'input, line 1: expected video_id,timestamp'),
         ('--train-counts', '{}', 'input: field classes is not a list'),
         ('--train-annotations', 't,1,0,0,1,1,3,0\n', 'input, line 1: class id 3 is not in'),
@@ -209,3 +215,12 @@ def test_as_a_command(tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == f'error: {tmp_path}/gone.pbtxt: no such file\n'
+
+
+def test_a_quote_left_open_does_not_show_the_whole_file(run, tmp_path, capsys):
+    rows = ''.join(f'v,{second},0,0,1,1,1,0\n' for second in range(1000))
+    assert run('--ground-truth', _file(tmp_path, 'input', 'v,1,0,0,1,1,1,0\n"' + rows)) == 2
+    error = capsys.readouterr().err
+    assert f'{tmp_path}/input: line 2 has 1 columns where 8 columns are due: [' in error
+    assert error.endswith(' ... (a quote is not closed in its line)\n')
+    assert len(error) < 500

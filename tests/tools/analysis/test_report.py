@@ -62,3 +62,14 @@ def test_errors_are_one_line(main, run, tmp_path, capsys):
     assert (run / 'report.html').read_text() == 'precious'
     assert main(tmp_path / 'nowhere') == 2
     assert 'nowhere: no such file' in capsys.readouterr().err
+
+
+def test_a_recognizer_gets_the_table_of_its_shuffle_bias(main, tmp_path, capsys):
+    row = {'original': 0.8, 'shuffled': 0.2, 'log_ratio': 1.386, 'log_ratio_std_error': 0.5}
+    result = {'num_shuffles': 2, 'seed': 0, 'num_samples': 4, 'metrics': {'accuracy': row},
+              'per_class': {}}  # fmt: skip
+    (tmp_path / 'shuffle_bias.json').write_text(json.dumps(result))
+    assert main(tmp_path) == 0
+    printed = capsys.readouterr().out
+    assert '2 shuffles' in printed and '1.386' in printed
+    assert 'Shuffle bias: ' in (tmp_path / 'report.html').read_text(encoding='utf-8')

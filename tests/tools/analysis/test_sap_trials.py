@@ -72,6 +72,14 @@ def test_options_reach_the_study(run, tmp_path):
     assert '<svg' in (tmp_path / 'study' / 'sap_trials.svg').read_text(encoding='utf-8')
 
 
+def test_odd_inputs_are_told(run, tmp_path, capsys):
+    exclude = tmp_path / 'exclude.csv'
+    exclude.write_text('x,1\n')
+    assert run('--exclude', exclude) == 0
+    told = f'{exclude}: excludes nothing; none of its 1 videos is annotated'
+    assert capsys.readouterr().err == f'warning: {told}\n'
+
+
 def test_existing_results_need_overwrite(run, tmp_path, capsys):
     (tmp_path / 'study').mkdir()
     (tmp_path / 'study' / 'sap_trials.png').write_text('mine')

@@ -86,7 +86,8 @@ def test_files_and_folders_are_the_same(main, write_run, tmp_path):
         (
             {name: (class_id, 0.0) for name, (class_id, _) in TEST_AP.items()},
             {},
-            'leaves the tail empty; split by training counts instead',
+            'leaves the tail empty; split by training counts instead, with split_head_medium_tail '
+            '(tools/analysis/split_by_counts.py)',
         ),
         (
             {name: (class_id, 1.0) for name, (class_id, _) in TEST_AP.items()},

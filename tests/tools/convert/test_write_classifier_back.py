@@ -70,6 +70,19 @@ def test_by_hand(run, detector, classifier, tmp_path):
     assert state['roi_head.bbox_head.fc_cls.bias'] == [7, 8, 9]
 
 
+def test_learned_scales_are_merged(run, detector, tmp_path):
+    state = {
+        'bbox_head.fc_cls.linear.weight': torch.tensor([[1.0, 2], [3, 4], [5, 6]]),
+        'bbox_head.fc_cls.linear.bias': torch.tensor([7.0, 8, 9]),
+        'bbox_head.fc_cls.scale': torch.tensor([1.0, 2, 0.5]),
+    }
+    assert run(detector, {'state_dict': state}) == 0
+    full = torch.load(tmp_path / 'new' / 'full.pth', weights_only=True)['state_dict']
+    assert list(full) == list(detector['state_dict'])
+    assert full['roi_head.bbox_head.fc_cls.weight'].tolist() == [[1, 2], [6, 8], [2.5, 3]]
+    assert full['roi_head.bbox_head.fc_cls.bias'].tolist() == [7, 16, 4.5]
+
+
 def _change(checkpoint, key, value):
     state = dict(checkpoint['state_dict'])
     del state[key]
@@ -124,6 +137,8 @@ def test_features_of_another_detector(run, detector, classifier, tmp_path, capsy
     (tmp_path / 'meta.json').write_text(json.dumps({'checkpoint_sha256': 'abc'}))
     assert run(detector, classifier, '--features', str(tmp_path)) == 2
     assert 'features of another detector' in capsys.readouterr().err
+    assert run(detector, classifier, '--features', str(tmp_path / 'new')) == 2
+    assert 'new has no meta.json: --features is the folder of one split' in capsys.readouterr().err
 
 
 def test_a_file_that_is_no_checkpoint(run, tool, detector, tmp_path, capsys):

@@ -5,6 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+
+from mmlt.evaluation import LongTailMetric
 
 ROOT = Path(__file__).parents[3]
 WORLD = ROOT / 'tests' / 'data' / 'hand_world'
@@ -42,6 +45,98 @@ def test_excluded_keyframes_are_left_out(main, tmp_path):
     arguments = ['--label-map', LABEL_MAP, '--exclude', str(exclude), '--out', str(out)]
     assert main([str(WORLD / 'train.csv'), *arguments]) == 0
     assert [entry['count'] for entry in json.loads(out.read_text())['classes']] == [1, 1, 0, 1]
+
+
+def test_a_list_that_excludes_nothing_is_told(main, tmp_path, capsys):
+    exclude = tmp_path / 'exclude.csv'
+    exclude.write_text('elsewhere,0002\n')
+    out = tmp_path / 'counts.json'
+    arguments = ['--label-map', LABEL_MAP, '--exclude', str(exclude), '--out', str(out)]
+    assert main([str(WORLD / 'train.csv'), *arguments]) == 0
+    assert capsys.readouterr().err == (
+        f'warning: {exclude}: excludes nothing; none of its 1 videos is annotated\n'
+    )
+    assert sum(entry['count'] for entry in json.loads(out.read_text())['classes']) == 5
+
+
+def test_clips(main, tmp_path, capsys):
+    # single and several labels, an empty line, the end of line of another system
+    (tmp_path / 'train.txt').write_text('a.mp4 0\nb/c.mp4 3 0\n\nd.mp4 1\r\n')
+    (tmp_path / 'labels.txt').write_text('walk\nsit down\nlie\nrun\n')
+    out = tmp_path / 'counts.json'
+    clips = [str(tmp_path / 'train.txt'), '--format', 'clips', '--out', str(out)]
+    assert main([*clips, '--class-names', str(tmp_path / 'labels.txt')]) == 0
+    assert json.loads(out.read_text()) == {
+        'source': 'clips of train.txt',
+        'unit': 'clips',
+        'classes': [
+            {'id': 0, 'name': 'walk', 'count': 2},
+            {'id': 1, 'name': 'sit down', 'count': 1},
+            {'id': 2, 'name': 'lie', 'count': 0},
+            {'id': 3, 'name': 'run', 'count': 1},
+        ],
+    }
+    assert capsys.readouterr().out == f'4 labels of clips, 4 classes: {out}\n'
+    assert main([*clips, '--overwrite']) == 0
+    named = {entry['name']: entry['count'] for entry in json.loads(out.read_text())['classes']}
+    assert named == {'0': 2, '1': 1, '2': 0, '3': 1}
+
+
+def test_the_metric_of_classifiers_reads_what_was_counted(main, tmp_path):
+    (tmp_path / 'train.txt').write_text('a 0\nb 0\nc 0\nd 1\ne 1\nf 2\n')
+    out = tmp_path / 'counts.json'
+    assert main([str(tmp_path / 'train.txt'), '--format', 'clips', '--out', str(out)]) == 0
+    metric = LongTailMetric(class_counts=str(out), head_min=2, tail_max=1)
+    for label in range(3):
+        scores = torch.nn.functional.one_hot(torch.tensor(label), 3).float()
+        metric.process({}, [{'pred_score': scores, 'gt_label': torch.tensor([label])}])
+    found = metric.evaluate(3)
+    assert [found[f'longtail/{group}/mAP'] for group in ('head', 'medium', 'tail')] == [1, 1, 1]
+    assert metric.train_counts.counts == {0: 3, 1: 2, 2: 1}
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('a.mp4 0\nb.mp4\n', "train.txt, line 2: no label behind the path: 'b.mp4'"),
+        ('a.mp4 0\nb.mp4 -1\n', "train.txt, line 2: label '-1' is not a whole number of at least"),
+        ('my clip.mp4 0\n', "train.txt, line 1: label 'clip.mp4' is not a whole number"),
+        ('a.mp4 0\nb.mp4 1 0 1\n', "train.txt, line 2: a label stands twice: '1 0 1'"),
+        ('a.mp4 2\n', 'train.txt, line 1: label 2 is not among the 2 class names, 0 to 1'),
+        ('\n', 'train.txt: an empty list of clips'),
+        ('a.mp4 0\n\udcff 1\n', "train.txt, line 2: byte b'\\xff' is not UTF-8 text"),
+    ],
+)
+def test_bad_lists_of_clips(main, tmp_path, capsys, text, message):
+    (tmp_path / 'train.txt').write_text(text, encoding='utf-8', errors='surrogateescape')
+    (tmp_path / 'labels.txt').write_text('walk\nsit\n')
+    options = ['--class-names', str(tmp_path / 'labels.txt'), '--out', str(tmp_path / 'c.json')]
+    assert main([str(tmp_path / 'train.txt'), '--format', 'clips', *options]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith('error: ') and error.count('\n') == 1
+    assert message in error
+    assert not (tmp_path / 'c.json').exists()
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (
+            ['--format', 'clips', '--label-map', 'a'],
+            '--label-map has no effect with --format clips',
+        ),
+        (['--format', 'clips', '--exclude', 'a'], '--exclude has no effect with --format clips'),
+        (
+            ['--class-names', 'a', '--label-map', 'a'],
+            '--class-names has no effect with --format av',
+        ),
+        ([], '--format ava needs --label-map'),
+    ],
+)
+def test_options_of_the_other_format(main, capsys, options, message):
+    with pytest.raises(SystemExit):
+        main(['train', '--out', 'c.json', *options])
+    assert message in capsys.readouterr().err
 
 
 def test_an_existing_file_needs_overwrite(main, tmp_path, capsys):

@@ -221,6 +221,15 @@ def test_a_checkpoint_of_another_layout(extract, tmp_path, toy_detector, capsys)
     assert extract(tmp_path / 'out', checkpoint=tmp_path / 'bad.pth') == 2
     message = capsys.readouterr().err
     assert 'bad.pth does not fit' in message and 'backbone.conv1.conv.weight' in message
+    (tmp_path / 'text.pth').write_text('hello')
+    assert extract(tmp_path / 'out', checkpoint=tmp_path / 'text.pth') == 2
+    assert 'text.pth: not a checkpoint that is safe to load' in capsys.readouterr().err
+
+
+def test_a_config_without_the_split(extract, tmp_path, capsys):
+    options = ['--split', 'val', '--cfg-options', 'val_dataloader=None']
+    assert extract(tmp_path / 'out', *options) == 2
+    assert 'the config has no val_dataloader, whose boxes are' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
 
 

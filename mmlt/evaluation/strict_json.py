@@ -1,0 +1,79 @@
+"""Reads a JSON file of ours back, and says which key has a wrong value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from mmlt.functional.class_files import GROUPS
+
+
+def read_strict_json(file: Path) -> Mapping:
+    """The object in a file.
+
+    Raises:
+        ValueError: It is not strict JSON, or no object.
+    """
+    try:
+        values = json.loads(file.read_text(encoding='utf-8'), parse_constant=_refuse_constant)
+    except ValueError as error:  # also what undecodable bytes and broken JSON raise
+        raise ValueError(f'{file}: not strict JSON: {error}') from error
+    check_object(values, f'{file}: the whole file')
+    return values
+
+
+def check_keys(values: Mapping, kinds: Mapping[str, str], where: str) -> None:
+    """Check that each key is there and its value of the right kind.
+
+    Args:
+        values: The object.
+        kinds: 'text', 'integer', 'count', 'fraction', 'number', 'ratio' (a number, 'inf' or
+            '-inf'), 'group' or 'object' of each key; with ' or null' behind where null is fine.
+        where: File and place, for the message.
+
+    Raises:
+        ValueError: A key is missing or its value wrong.
+    """
+    for key, kind in kinds.items():
+        if key not in values:
+            raise ValueError(f'{where}: key {key!r} is missing')
+        if kind == 'object':
+            check_object(values[key], f'{where}: key {key!r}')
+        else:
+            check_value(values[key], kind, f'{where}: key {key!r}')
+
+
+def check_object(value, where: str) -> None:
+    """Check that a value is a JSON object."""
+    if not isinstance(value, dict):
+        raise ValueError(f'{where} must be an object, got {value!r:.80}')
+
+
+def check_value(value, kind: str, where: str) -> None:
+    """Check one value; see :func:`check_keys`."""
+    base, _, optional = kind.partition(' or ')
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    right = {
+        'text': isinstance(value, str),
+        'integer': is_number and isinstance(value, int),
+        'count': is_number and isinstance(value, int) and value >= 0,
+        'fraction': is_number and -1e-9 <= value <= 1 + 1e-9,  # a mean may round past 1
+        'number': is_number,
+        'ratio': is_number or value in ('inf', '-inf'),
+        'group': isinstance(value, str) and value in GROUPS,
+    }[base]
+    if not right and not (optional and value is None):
+        meaning = {
+            'fraction': 'fraction in [0, 1]',
+            'group': f'one of {", ".join(GROUPS)}',
+            'ratio': "number, 'inf' or '-inf'",
+        }
+        raise ValueError(
+            f'{where} must be {meaning.get(base, base)}{" or null" if optional else ""}, '
+            f'got {value!r:.80}'
+        )
+
+
+def _refuse_constant(text: str):
+    raise ValueError(f'{text} is not JSON (an undefined value is written as null)')

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+import torch
+
+from mmlt.functional.checkpoint_errors import naming_checkpoint
+
+
+def _load(path):
+    with naming_checkpoint(path):
+        return torch.load(path, map_location='cpu', weights_only=True)
+
+
+@pytest.fixture
+def good(tmp_path):
+    path = tmp_path / 'good.pth'
+    torch.save({'state_dict': {'w': torch.arange(5000.0)}}, path)
+    return path
+
+
+class _Code:
+    def __reduce__(self):
+        return (print, ('run',))
+
+
+def test_a_good_file_is_read(good):
+    assert _load(good)['state_dict']['w'].sum() == 5000 * 4999 / 2
+
+
+@pytest.mark.parametrize('size', [0, 1, 100, 9000, -1])
+def test_a_file_that_is_cut_off(good, size):
+    good.write_bytes(good.read_bytes()[:size])
+    with pytest.raises(
+        ValueError, match=r'good\.pth: not a checkpoint that is safe .*, or cut off'
+    ):
+        _load(good)
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        b'hello',
+        b'{"a": 1}',
+        '\u00e4\u00f6'.encode(),
+        pickle.dumps(_Code()),
+        pickle.dumps(5, protocol=2),
+        b'\x80\x02',
+    ],
+)
+def test_a_file_that_is_no_checkpoint(good, content, capsys):
+    good.write_bytes(content)
+    with pytest.raises(ValueError, match=r'good\.pth: not a checkpoint that is safe') as error:
+        _load(good)
+    assert '\n' not in str(error.value)
+    assert capsys.readouterr().out == ''  # what the pickle says was not run
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'gone\.pth'):
+        _load(tmp_path / 'gone.pth')
+
+
+def test_other_errors_pass(good):
+    model = torch.nn.Linear(2, 3)
+    with pytest.raises(RuntimeError, match='loading state_dict'), naming_checkpoint(good):
+        model.load_state_dict({'weight': torch.zeros(9, 9)})

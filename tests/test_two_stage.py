@@ -1,0 +1,335 @@
+"""tools/two_stage.sh: Algorithm 1 from nothing to a report on a tiny world, stopped anywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mmengine.runner  # noqa: F401  (what is imported is what mmlt lets torch.load read)
+import psutil
+import pytest
+import torch
+
+import mmlt  # noqa: F401
+from mmlt.functional.class_files import read_split
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / 'tools' / 'two_stage.sh'
+ENV = {**os.environ, 'PYTHON': sys.executable, 'OMP_NUM_THREADS': '1', 'PYTHONWARNINGS': 'ignore'}
+STEPS = [
+    'baseline', 'baseline_train', 'baseline_val', 'split', 'stage_one', 'features', 'stage_two',
+    'write_back', 'baseline_test', 'two_stage_test', 'report',
+]  # fmt: skip
+NO_WORKERS = 'num_workers=0, persistent_workers=False'
+OFTEN = 'default_hooks = dict(checkpoint=dict(by_epoch=False, interval=3))'
+DETECTOR = f"""
+_base_ = {{base!r}}
+train_dataloader = dict(batch_size=4, {NO_WORKERS})
+val_dataloader = dict({NO_WORKERS})
+test_dataloader = dict({NO_WORKERS})
+train_cfg = dict(max_epochs=2)
+param_scheduler = dict(total_steps=2)
+{OFTEN}
+"""
+CLASSIFIER = f"""
+_base_ = {{base!r}}
+train_dataloader = dict(batch_size=50, {NO_WORKERS})
+{OFTEN}
+"""
+
+
+@pytest.fixture(scope='module')
+def world(tmp_path_factory):
+    """A working directory with a toy world of 2% of the boxes, and small configs; 24 updates."""
+    folder = tmp_path_factory.mktemp('two_stage')
+    tool = ROOT / 'tools' / 'data' / 'make_toy_world.py'
+    options = ['--out', 'data/toy', '--parts', 'ava', '--scale', '0.02', '--workers', '1']
+    subprocess.run([sys.executable, tool, *options], cwd=folder, env=ENV, check=True)
+    configs = folder / 'my configs'  # the space is meant
+    configs.mkdir()
+    for suffix, text in (('', DETECTOR), ('_stage_one', DETECTOR), ('_stage_two', CLASSIFIER)):
+        base = ROOT / 'configs' / 'toy' / f'slowonly_toy_ava{suffix}.py'
+        (configs / f'small{suffix}.py').write_text(text.format(base=str(base)))
+    return folder
+
+
+def _command(work_dir, *options, config='my configs/small.py'):
+    return [str(x) for x in (SCRIPT, config, 1, '--work-dir', work_dir, *options)]
+
+
+def _weights(path):
+    return torch.load(path, map_location='cpu', weights_only=True)['state_dict']
+
+
+def _last(work_dir):
+    return _weights(work_dir.parents[1] / (work_dir / 'last_checkpoint').read_text())
+
+
+@pytest.fixture(scope='module')
+def whole(world):
+    """The work dir of an uninterrupted run, and what it has printed."""
+    command = _command('runs/whole')
+    done = subprocess.run(command, cwd=world, env=ENV, stdout=subprocess.PIPE, text=True)
+    print(done.stdout[-5000:])
+    assert done.returncode == 0
+    return world / 'runs' / 'whole', done.stdout
+
+
+@pytest.mark.train
+@pytest.mark.dist
+def test_from_nothing_to_a_report(whole):
+    folder, printed = whole
+    assert printed.endswith(
+        '\ncheckpoint: runs/whole/two_stage.pth\nreport: runs/whole/report.html\n'
+    )
+    assert re.findall(r'^== (\w+):', printed, re.MULTILINE) == STEPS
+    assert '<html' in (folder / 'report.html').read_text(encoding='utf-8')
+    found = {
+        name: json.loads((folder / name / 'metrics.json').read_text())
+        for name in ('baseline_train', 'baseline_val', 'baseline_test', 'two_stage_test')
+    }
+    split = read_split(folder / 'split.json', range(1, 31))
+    assert split.source == 'tail: AP in baseline_train (training) < AP in baseline_val (held out)'
+    on_train, on_val = (found[f'baseline_{name}']['per_class'] for name in ('train', 'val'))
+    for name, metrics in on_train.items():
+        group = 'tail' if metrics['AP'] < on_val[name]['AP'] else 'head'
+        assert metrics['id'] in split.groups[group]
+    assert found['two_stage_test']['mSAP'] != found['baseline_test']['mSAP']
+
+
+@pytest.mark.train
+@pytest.mark.dist
+def test_the_checkpoint_is_stage_ones_trunk_and_stage_twos_classifier(whole):
+    folder = whole[0]
+    weights, stage_one = _weights(folder / 'two_stage.pth'), _last(folder / 'stage_one')
+    assert weights.keys() == stage_one.keys()
+    stage_two = _last(folder / 'stage_two')
+    classifier = {f'roi_head.{name}': stage_two[name] for name in stage_two if 'fc_cls' in name}
+    assert len(classifier) == 2
+    for name, value in weights.items():
+        assert torch.equal(value, classifier.get(name, stage_one[name])), name
+
+
+@pytest.mark.train
+@pytest.mark.dist
+def test_stage_one_trains_the_heads_columns_alone(whole):
+    files = sorted((whole[0] / 'stage_one').glob('iter_*.pth'))[-2:]
+    before, after = (_weights(file)['roi_head.bbox_head.fc_cls.weight'] for file in files)
+    spread = (after / before).std(dim=1)  # 0 where weight decay alone has been at work
+    groups = read_split(whole[0] / 'split.json', range(1, 31)).groups
+    assert spread[list(groups['tail'])].max() < 1e-6 < spread[list(groups['head'])].min()
+
+
+@pytest.mark.train
+@pytest.mark.dist
+def test_a_second_call_does_nothing(world, whole):
+    no_python = {**ENV, 'PYTHON': '/bin/false'}
+    command = _command('runs/whole')
+    printed = subprocess.run(command, cwd=world, env=no_python, check=True, capture_output=True)
+    lines = printed.stdout.decode().splitlines()
+    assert lines[: len(STEPS)] == [f'== {step}: done before' for step in STEPS]
+    assert lines[-1] == 'report: runs/whole/report.html' and not printed.stderr
+
+
+def _update_of(folder):
+    """Update at which a training has last written a checkpoint."""
+    last = folder / 'last_checkpoint'
+    found = re.search(r'iter_(\d+)\.pth', last.read_text()) if last.exists() else None
+    return int(found.group(1)) if found else 0
+
+
+def _kill_when(is_time, command, world, step):
+    """Start, and SIGKILL every process of it as soon as it is time."""
+    process = subprocess.Popen(command, cwd=world, env=ENV)
+    deadline = time.time() + 1200  # shared cores may be slow
+    while not is_time():
+        assert process.poll() is None and time.time() < deadline
+        time.sleep(0.005)
+    # torchrun puts its ranks into sessions of their own: a process group has not all of them
+    root = psutil.Process(process.pid)
+    for each in [root, *root.children(recursive=True)]:
+        try:
+            each.kill()
+        except psutil.NoSuchProcess:
+            pass
+    process.wait(timeout=60)
+    work_dir = world / command[command.index('--work-dir') + 1]
+    assert not (work_dir / 'done' / step).exists(), f'{step} was over before it could be killed'
+
+
+@pytest.mark.train
+@pytest.mark.dist
+@pytest.mark.resume
+def test_killed_in_every_stage_ends_with_the_same_weights(world, whole):
+    folder = world / 'runs' / 'killed'
+    command = _command('runs/killed', '--split', 'runs/whole/split.json')
+    update_one, update_two = random.choice(range(3, 19, 3)), random.choice(range(3, 25, 3))
+    shards = random.choice(['train/meta.json', 'train/index.json', 'val/meta.json'])
+    print(f'killing stage one at {update_one}, features at {shards}, stage two at {update_two}')
+    signs = {
+        'stage_one': lambda: _update_of(folder / 'stage_one') >= update_one,
+        'features': (folder / 'features' / shards).exists,
+        'stage_two': lambda: _update_of(folder / 'stage_two') >= update_two,
+        'baseline_test': (folder / 'done' / 'write_back').exists,  # what comes then is no training
+    }
+    for step, sign in signs.items():
+        _kill_when(sign, command, world, step)
+    for name in ('stage_one', 'stage_two'):
+        assert len(list((folder / name).glob('2*'))) == 2, f'{name} was not begun and resumed'
+    expected, found = (_weights(f / 'two_stage.pth') for f in (whole[0], folder))
+    assert expected.keys() == found.keys()
+    assert not [name for name in expected if not torch.equal(expected[name], found[name])]
+
+
+@pytest.mark.train
+def test_split_by_counts(world):
+    folder = world / 'runs' / 'counts'
+    (folder / 'done').mkdir(parents=True)
+    for step in set(STEPS) - {'split'}:
+        (folder / 'done' / step).touch()
+    for name in ('baseline', 'stage_one', 'stage_two'):
+        (folder / name).mkdir()
+        (folder / name / 'last_checkpoint').write_text('none.pth')
+    command = _command('runs/counts', '--split', 'counts', '--tail-max', 5)
+    subprocess.run(command, cwd=world, env=ENV, check=True)
+    path = world / 'data' / 'toy' / 'ava' / 'annotations' / 'train_counts.json'
+    counts = {each['id']: each['count'] for each in json.loads(path.read_text())['classes']}
+    split = read_split(folder / 'split.json', counts)
+    assert set(split.groups['tail']) == {i for i, count in counts.items() if count <= 5}
+    # a config that names no counts is told at once
+    config = world / 'my configs' / 'small.py'
+    for each in config.parent.glob('small*.py'):
+        shutil.copy(each, each.with_name(each.name.replace('small', 'bare')))
+    bare = config.with_name('bare.py')
+    bare.write_text(config.read_text() + "test_evaluator = dict(_delete_=True, type='AVAMetric')\n")
+    command = _command('runs/bare', '--split', 'counts', config='my configs/bare.py')
+    failed = subprocess.run(command, cwd=world, env=ENV, capture_output=True, text=True)
+    assert failed.returncode == 1
+    assert failed.stderr == 'two_stage.sh: my configs/bare.py: test_evaluator has no class_counts\n'
+
+
+FAKE_PYTHON = """#!/usr/bin/env bash
+echo "$*" >>calls
+while [ $# -gt 0 ]; do
+    if [ "$1" = --work-dir ]; then mkdir -p "$2" && echo "$2/last.pth" >"$2/last_checkpoint"; fi
+    shift
+done
+"""
+
+
+@pytest.fixture
+def empty(tmp_path):
+    """A folder with empty configs and an interpreter that writes down what it is asked for."""
+    for suffix in ('', '_stage_one', '_stage_two'):
+        (tmp_path / f'small{suffix}.py').touch()
+    (tmp_path / 'split file.json').touch()
+    fake = tmp_path / 'python'
+    fake.write_text(FAKE_PYTHON)
+    fake.chmod(0o755)
+
+    def run(*arguments):
+        env = {**ENV, 'PYTHON': str(fake)}
+        command = [str(x) for x in (SCRIPT, *arguments)]
+        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+
+    return run
+
+
+def test_options_go_to_every_step_of_the_detector(empty, tmp_path):
+    options = ['--seed', 7, '--split', 'split file.json', '--cfg-options', 'a.b=1', 'c=2']
+    assert empty('small.py', 2, '--work-dir', 'runs', *options).returncode == 0
+    calls = (tmp_path / 'calls').read_text().splitlines()
+    names = ['train', 'train', 'extract_box_features', 'train', 'write_classifier_back', 'test',
+             'test', 'report']  # fmt: skip
+    assert [re.search(r'/(\w+)\.py', call).group(1) for call in calls] == names
+    baseline, stage_one, features, stage_two, _, test, of_two_stage, _ = calls
+    for call in (baseline, stage_one, features, test, of_two_stage):
+        assert ' a.b=1 c=2' in call and '--nproc_per_node=2' in call
+    for call in (baseline, stage_one, stage_two):
+        assert '--resume --no-validate --seed 7' in call
+    assert 'a.b=1' not in stage_two
+    assert 'split_file=runs/split.json' in stage_one and 'split_file=runs/split.json' in features
+    assert 'small_stage_one.py runs/stage_one/last.pth --out runs/features' in features
+    assert 'small.py runs/two_stage.pth --launcher pytorch --on test' in of_two_stage
+
+
+def test_by_default_the_split_is_that_of_ap(empty, tmp_path):
+    assert empty('small.py', 1).returncode == 0
+    calls = (tmp_path / 'calls').read_text().splitlines()
+    folder = 'work_dirs/two_stage/small'
+    assert '--cfg-options' not in calls[0]
+    assert '--on train' in calls[1] and '--on val' in calls[2]
+    assert f'split_by_ap.py {folder}/baseline_train {folder}/baseline_val' in calls[3]
+
+
+@pytest.mark.parametrize(
+    'others',
+    [
+        ('small.py', 1, '--seed', 1),
+        ('small.py', 2),
+        ('small.py', 1, '--split', 'counts'),
+        ('small.py', 1, '--tail-max', 10),
+        ('small.py', 1, '--cfg-options', 'a=1'),
+    ],
+)
+def test_one_folder_is_one_experiment(empty, tmp_path, others):
+    assert empty('small.py', 1, '--work-dir', 'runs').returncode == 0
+    calls = (tmp_path / 'calls').read_text()
+    refused = empty(*others[:2], '--work-dir', 'runs', *others[2:])
+    assert refused.returncode == 2 and refused.stderr.count('\n') == 1
+    assert refused.stderr.startswith(
+        "two_stage.sh: runs holds 'small.py 1 --split ap --tail-max 999 --seed 0', not '"
+    )
+    assert 'choose another --work-dir' in refused.stderr
+    assert (tmp_path / 'calls').read_text() == calls
+    assert empty('small.py', 1, '--work-dir', 'runs').returncode == 0
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        ((), 'Usage: tools/two_stage.sh CONFIG RANKS'),
+        (('small.py',), 'Usage: tools/two_stage.sh CONFIG RANKS'),
+        (('small.py', 1, '--sead', 3), 'Usage: tools/two_stage.sh CONFIG RANKS'),
+        (('small.py', 1, '--seed'), 'Usage: tools/two_stage.sh CONFIG RANKS'),
+        (('other.py', 1), 'two_stage.sh: no config other.py'),
+        (('small.py', 'two'), "two_stage.sh: RANKS must be a whole number, at least 1, not 'two'"),
+        (('small.py', 0), "two_stage.sh: RANKS must be a whole number, at least 1, not '0'"),
+        (('small.py', 1, '--seed', 'x'), "two_stage.sh: --seed must be a whole number, not 'x'"),
+        (('small.py', 1, '--split', 'app'), 'two_stage.sh: --split: no file app'),
+        (('small.py', 1, '--work-dir', 'a b'), 'quotes and brackets: a b'),
+        (('small.py', 1, '--work-dir', 'a[1]'), 'quotes and brackets: a[1]'),
+    ],
+)
+def test_bad_arguments_are_one_line_and_leave_nothing(empty, tmp_path, arguments, message):
+    before = set(os.listdir(tmp_path))
+    refused = empty(*arguments)
+    assert refused.returncode == 2
+    assert message in refused.stderr and refused.stderr.count('\n') == 1
+    assert set(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize('stage', ['one', 'two'])
+def test_a_missing_config_of_a_stage(empty, tmp_path, stage):
+    (tmp_path / f'small_stage_{stage}.py').unlink()
+    refused = empty('small.py', 1)
+    assert refused.returncode == 2
+    assert refused.stderr == f'two_stage.sh: no config small_stage_{stage}.py\n'
+
+
+def test_a_failed_step_is_tried_again(empty, tmp_path):
+    good = (tmp_path / 'python').read_text()
+    (tmp_path / 'python').write_text('#!/bin/sh\necho no memory >&2\nexit 3\n')
+    failed = empty('small.py', 1, '--work-dir', 'runs')
+    assert failed.returncode == 3 and failed.stderr == 'no memory\n'
+    assert os.listdir(tmp_path / 'runs' / 'done') == []
+    (tmp_path / 'python').write_text(good)
+    again = empty('small.py', 1, '--work-dir', 'runs')
+    assert again.returncode == 0 and 'done before' not in again.stdout

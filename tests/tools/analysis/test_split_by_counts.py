@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from mmlt.functional.class_files import ClassCounts, read_split, write_class_counts
+
+ROOT = Path(__file__).parents[3]
+COUNTS = {0: 5, 3: 40, 7: 41, 9: 0, 12: 1000}
+
+
+@pytest.fixture
+def main():
+    path = ROOT / 'tools' / 'analysis' / 'split_by_counts.py'
+    spec = importlib.util.spec_from_file_location('split_by_counts', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return lambda *arguments: module.main([str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def counts_file(tmp_path):
+    names = {class_id: f'class {class_id}' for class_id in COUNTS}
+    path = tmp_path / 'counts.json'
+    write_class_counts(path, ClassCounts('boxes of train.csv', 'boxes', names, COUNTS))
+    return path
+
+
+def test_two_way_split_by_hand(main, counts_file, tmp_path, capsys):
+    out = tmp_path / 'split.json'
+    main(counts_file, '--tail-max', 40, '--out', out)
+    assert json.loads(out.read_text()) == {
+        'source': 'boxes of train.csv: tail <= 40',
+        'head': [7, 12],
+        'tail': [0, 3, 9],
+    }
+    assert read_split(out, COUNTS, min_id=0).groups == {'head': (7, 12), 'tail': (0, 3, 9)}
+    printed = capsys.readouterr().out
+    assert printed == f'head 2, tail 3 classes (boxes of train.csv: tail <= 40): {out}\n'
+
+
+def test_three_way_split_by_hand(main, counts_file, tmp_path, capsys):
+    out = tmp_path / 'split.json'
+    main(counts_file, '--tail-max', 39, '--head-min', 41, '--out', out)
+    assert json.loads(out.read_text()) == {
+        'source': 'boxes of train.csv: tail <= 39, head > 41',
+        'head': [12],
+        'medium': [3, 7],
+        'tail': [0, 9],
+    }
+    assert capsys.readouterr().out.startswith('head 1, medium 2, tail 2 classes')
+
+
+def test_counts_that_ship_with_mmlt(main, tmp_path, capsys):
+    main('ava_v2.2', '--tail-max', 999, '--head-min', 10_000, '--out', tmp_path / 'split.json')
+    assert 'head 8, medium 23, tail 29 classes' in capsys.readouterr().out  # Arnab et al.: 8/23/29
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--tail-max', '1000'], 'counts.json: tail <= 1000 leaves the head empty'),
+        (['--tail-max', '-1'], 'tail_max must be an integer of at least 0, got -1'),
+        (['--tail-max', '50', '--head-min', '9'], 'tail_max is 50: it must not exceed head_min, 9'),
+    ],
+)
+def test_bad_borders(main, counts_file, tmp_path, arguments, message):
+    with pytest.raises(SystemExit) as error:
+        main(counts_file, *arguments, '--out', tmp_path / 'split.json')
+    assert str(error.value).startswith('split_by_counts.py: ') and message in str(error.value)
+    assert '\n' not in str(error.value)
+    assert os.listdir(tmp_path) == ['counts.json']
+
+
+def test_empty_tail(main, tmp_path, counts_file):
+    content = json.loads(counts_file.read_text())
+    content['classes'] = [entry for entry in content['classes'] if entry['count'] > 5]
+    counts_file.write_text(json.dumps(content))
+    with pytest.raises(SystemExit, match=r'counts\.json: tail <= 39 leaves the tail empty'):
+        main(counts_file, '--tail-max', 39, '--out', tmp_path / 'split.json')
+
+
+def test_bad_counts(main, counts_file, tmp_path):
+    with pytest.raises(SystemExit, match=r'gone\.json.*counts that ship with mmlt: ava_v2\.2'):
+        main(tmp_path / 'gone.json', '--tail-max', 9, '--out', tmp_path / 'split.json')
+    counts_file.write_text('{"classes": 3}')
+    with pytest.raises(SystemExit, match=r'counts\.json: field classes is not a list: 3'):
+        main(counts_file, '--tail-max', 9, '--out', tmp_path / 'split.json')
+
+
+def test_existing_split_needs_overwrite(main, counts_file, tmp_path):
+    out = tmp_path / 'split.json'
+    out.write_text('mine')
+    with pytest.raises(SystemExit, match=r'split\.json: exists already; pass --overwrite'):
+        main(counts_file, '--tail-max', 40, '--out', out)
+    assert out.read_text() == 'mine'
+    main(counts_file, '--tail-max', 40, '--out', out, '--overwrite')
+    assert json.loads(out.read_text())['head'] == [7, 12]
