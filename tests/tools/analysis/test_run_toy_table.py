@@ -1,17 +1,3 @@
-<<<<<<< HEAD
-"""The command line of the toy tables; the trainings themselves take minutes."""
-
-from __future__ import annotations
-
-import runpy
-from pathlib import Path
-
-import pytest
-
-from mmlt.evaluation.videolt_bench import METHODS
-
-TOOL = Path(__file__).resolve().parents[3] / 'tools' / 'analysis' / 'run_toy_table.py'
-=======
 """The tool that makes the toy tables: its steps, its errors over videos, its table."""
 
 from __future__ import annotations
@@ -25,50 +11,10 @@ from types import SimpleNamespace
 import pytest
 
 ROOT = Path(__file__).parents[3]
->>>>>>> two-stage
 
 
 @pytest.fixture(scope='module')
 def tool():
-<<<<<<< HEAD
-    return runpy.run_path(str(TOOL))
-
-
-def test_the_table_decides_on_the_defaults(tool):
-    args = tool['parse_args']([])
-    assert (args.table, args.seeds, args.rows) == ('in_the_wild', [0, 1, 2], list(tool['ROWS']))
-    assert args.data == Path('data/toy/ava/annotations')
-    args = tool['parse_args'](['--table', 'videolt'])
-    assert (args.seeds, args.rows) == ([0, 1, 2, 3, 4], list(METHODS))
-    assert (args.data, args.work_dir) == (
-        Path('data/toy/features'),
-        Path('work_dirs/videolt_table'),
-    )
-
-
-def test_what_is_given_wins(tool):
-    given = [
-        '--table',
-        'videolt',
-        '--seeds',
-        '7',
-        '--rows',
-        'cbs',
-        '--data',
-        'd',
-        '--work-dir',
-        'w',
-    ]
-    args = tool['parse_args'](given)
-    assert (args.seeds, args.rows) == ([7], ['cbs'])
-    assert (args.data, args.work_dir) == (Path('d'), Path('w'))
-
-
-def test_a_row_of_the_other_table_is_an_error(tool, capsys):
-    with pytest.raises(SystemExit):
-        tool['parse_args'](['--rows', 'cbs'])
-    assert "--rows: 'cbs' is none of baseline" in capsys.readouterr().err
-=======
     path = ROOT / 'tools' / 'analysis' / 'run_toy_table.py'
     spec = importlib.util.spec_from_file_location('run_toy_table', path)
     module = importlib.util.module_from_spec(spec)
@@ -245,4 +191,3 @@ def test_bad_arguments(tool, capsys):
         with pytest.raises(SystemExit):
             tool.parse_args(bad)
         assert bad[1] in capsys.readouterr().err
->>>>>>> two-stage
