@@ -51,6 +51,10 @@ while read -r NAME HEAD METHOD CONFIG; do
     bench options "$DATA_ROOT" "$NAME" "$HEAD" "$METHOD" --counts "$WORK/train_counts.json" \
         ${GIVEN[@]+"${GIVEN[@]}"} ${WORKERS[@]+"${WORKERS[@]}"} >"$RUN/options.txt"
     mapfile -t OPTIONS <"$RUN/options.txt"
+    BASELINE=$WORK/$NAME/${HEAD}_baseline
+    if [ "$METHOD" = lmr ] && [ -f "$BASELINE/trained" ]; then # it is a second training
+        OPTIONS+=(model.init_cfg.type=Pretrained model.init_cfg.checkpoint="$(bench best "$BASELINE")")
+    fi
     if [ ! -f "$RUN/trained" ]; then
         "$PYTHON" "$TOOLS/train.py" "$CONFIG" --work-dir "$RUN" --resume --seed "$SEED" \
             --cfg-options "${OPTIONS[@]}" </dev/null

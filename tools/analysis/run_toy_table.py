@@ -217,9 +217,11 @@ class FeatureExperiment(Experiment):
         overrides = toy_overrides(Config.fromfile(config).to_dict(), data, counts, args.on)
         options = [*(f'{key}={value}' for key, value in overrides.items()), *args.cfg_options]
         if name in TOY_START:
-            start = self.folder / TOY_START[name] / f'epoch_{overrides["train_cfg.max_epochs"]}.pth'
             self.row(TOY_START[name])
-            options.append(f'load_from={start}')
+            start = self.folder / TOY_START[name] / 'last_checkpoint'
+            # not load_from, from which --resume would resume
+            options.append('model.init_cfg.type=Pretrained')
+            options.append(f'model.init_cfg.checkpoint={start.read_text().strip()}')
         arguments = ['--work-dir', work_dir, '--seed', self.seed, '--resume', '--no-validate']
         options = ['--cfg-options', *options]
         self.once(name, lambda: _tool('train.py', config, *arguments, *options))
