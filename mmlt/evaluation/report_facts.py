@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.report_parts import escape
 from mmlt.evaluation.run_metrics import Run
+from mmlt.evaluation.run_tasks import DETECTION, task_of
 from mmlt.evaluation.score_ratios import changed_scores_warning
 
 
@@ -19,7 +20,8 @@ def warnings_of(runs: Sequence[Run]) -> list[str]:
 
 def facts_list(runs: Sequence[Run]) -> str:
     """The facts as HTML; one that differs between the runs is told for each."""
-    return _list({term: [tell(run.metrics) for run in runs] for term, tell in _FACTS.items()}, runs)
+    facts = _FACTS if runs[0].task is DETECTION else _CLASSIFIER_FACTS
+    return _list({term: [tell(run.metrics) for run in runs] for term, tell in facts.items()}, runs)
 
 
 def shuffle_facts(runs: Sequence[Run]) -> str:
@@ -59,6 +61,10 @@ def _test_set(metrics: Mapping) -> str:
     )
 
 
+def _test_samples(metrics: Mapping) -> str:
+    return f'{metrics["num_samples"]:,} samples, {len(metrics["per_class"]):,} classes'
+
+
 def _sampling(metrics: Mapping) -> str:
     pool = {
         'boxes': 'the annotated boxes',
@@ -71,7 +77,8 @@ def _sampling(metrics: Mapping) -> str:
 
 
 def _training_counts(metrics: Mapping) -> str:
-    return metrics['train_counts_source'] or 'none given; classes are ordered by evaluated boxes'
+    absent = f'none given; classes are ordered by evaluated {task_of(metrics).noun}'
+    return metrics['train_counts_source'] or absent
 
 
 def _groups(metrics: Mapping) -> str:
@@ -84,6 +91,11 @@ _FACTS = {
     'Protocol': _protocol,
     'Test set': _test_set,
     'SAP': _sampling,
+    'Training counts': _training_counts,
+    'Groups': _groups,
+}
+_CLASSIFIER_FACTS = {
+    'Test set': _test_samples,
     'Training counts': _training_counts,
     'Groups': _groups,
 }

@@ -1,4 +1,4 @@
-"""The figures of a report: class frequencies, SAP beside AP, and what one run gains on another."""
+"""The figures of a report: class frequencies, scores, and what one run gains on another."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from mmlt.evaluation.report_svg import INK, ClassFigure, add_bars, add_lines, add_marks, plain_text
 from mmlt.evaluation.run_metrics import ClassRow, has_counts
+from mmlt.evaluation.run_tasks import DETECTION, Task
 
 COMPARED_COLOR = '#b4bac2'
 RUN_COLORS = ('#004488', '#bb5566', '#ddaa33', '#228833', '#66ccee', '#aa3377', '#444444')
@@ -38,27 +39,32 @@ def signed_points(value: float) -> str:
     return '0.0' if float(text) == 0 else text.replace('-', '−')
 
 
-def frequency_figure(rows: Sequence[ClassRow]) -> str:
-    """Training counts (bars, by group) and evaluated boxes (diamonds) of each class, log scale."""
+def frequency_figure(rows: Sequence[ClassRow], task: Task = DETECTION) -> str:
+    """Training counts (bars, by group) and evaluated boxes (diamonds) of each class, log scale.
+
+    The boxes are samples where the task's noun says so.
+    """
     counts = np.array([np.nan if row.num_train is None else row.num_train for row in rows])
-    boxes = np.array([row.num_boxes for row in rows], dtype=float)
-    drawn = [np.where(values > 0, values, np.nan) for values in (counts, boxes)]  # no log of 0
+    tested = np.array([row.num_tested for row in rows], dtype=float)
+    evaluated = f'evaluated {task.noun}'
+    drawn = [np.where(values > 0, values, np.nan) for values in (counts, tested)]  # no log of 0
     with _figure(rows, height=4.5) as figure:
         axes = figure.axes[0]
         axes.set_yscale('log')
         if has_counts(rows):
             figure.group_bars(axes, drawn[0], 'training', bottom=0.5)
-            add_marks(axes, drawn[1], 'evaluated boxes')
+            add_marks(axes, drawn[1], evaluated)
         else:
-            figure.group_bars(axes, drawn[1], 'evaluated boxes', bottom=0.5)
-        axes.set_ylim(0.5, 2.5 * np.nanmax([*counts, *boxes, 10]))
+            figure.group_bars(axes, drawn[1], evaluated, bottom=0.5)
+        axes.set_ylim(0.5, 2.5 * np.nanmax([*counts, *tested, 10]))
         axes.yaxis.set_major_formatter(lambda value, _: f'{value:,.0f}' if value >= 1 else '')
-        axes.set_ylabel('number of boxes')
+        axes.set_ylabel(f'number of {task.noun}')
         texts = [
-            f'{row.name}: {_count(row.num_train)} in training, {_count(row.num_boxes)} evaluated'
+            f'{row.name}: {_count(row.num_train)} in training, {_count(row.num_tested)} evaluated'
             for row in rows
         ]
-        return figure.to_svg('frequency', 'Number of boxes of each class, log scale', texts)
+        label = f'Number of {task.noun} of each class, log scale'
+        return figure.to_svg('frequency', label, texts)
 
 
 def scores_figure(rows: Sequence[ClassRow], run: int, run_name: str) -> str:
@@ -77,56 +83,74 @@ def scores_figure(rows: Sequence[ClassRow], run: int, run_name: str) -> str:
         return figure.to_svg(f'scores-{run}', f'SAP and AP of each class, {run_name}', texts)
 
 
-def gain_figure(rows: Sequence[ClassRow], run_names: Sequence[str]) -> str:
+def ap_figure(rows: Sequence[ClassRow], run: int, run_name: str) -> str:
+    """AP of each class for one run."""
+    ap = _column(rows, run, 'AP')
+    with _figure(rows, height=4.9) as figure:
+        axes = figure.axes[0]
+        figure.group_bars(axes, ap, 'AP')
+        percent_axis(axes, 'AP (%)')
+        texts = [f'{row.name}: AP {percent(value)}' for row, value in zip(rows, ap)]
+        return figure.to_svg(f'scores-{run}', f'AP of each class, {run_name}', texts)
+
+
+def gain_figure(rows: Sequence[ClassRow], run_names: Sequence[str], task: Task = DETECTION) -> str:
     """SAP of two runs (above), and the second's gain in SAP and AP (below), largest SAP gain first.
 
-    Classes without a SAP in both runs are left out; '' where none is left.
+    Of classifiers it is AP, above and below. Classes without this score in both runs are left out;
+    '' where none is left.
     """
-    rows = [row for row in rows if not np.isnan(row.gain(1, 'SAP'))]
+    score = task.gains[0]
+    rows = [row for row in rows if not np.isnan(row.gain(1, score))]
     if not rows:
         return ''
-    rows.sort(key=lambda row: -row.gain(1, 'SAP'))
-    saps = [_column(rows, run, 'SAP') for run in (0, 1)]
-    gains = [np.array([row.gain(1, key) for row in rows]) for key in ('SAP', 'AP')]
+    rows.sort(key=lambda row: -row.gain(1, score))
+    values = [_column(rows, run, score) for run in (0, 1)]
+    gains = {key: np.array([row.gain(1, key) for row in rows]) for key in task.gains}
     with _figure(rows, height=7.2, panels=2) as figure:
         above, below = figure.axes
-        add_lines(above, *saps, '#9aa3ad', 1.6)
-        for name, sap, face in zip(shorten_names(run_names), saps, ('white', INK)):
-            add_marks(above, sap, name, marker='o', face=face)
-        percent_axis(above, 'SAP (%)', chance=0.5)  # of SAP
-        figure.group_bars(below, gains[0], 'SAP gain')
-        add_marks(below, gains[1], 'AP gain')
+        add_lines(above, *values, '#9aa3ad', 1.6)
+        for name, value, face in zip(shorten_names(run_names), values, ('white', INK)):
+            add_marks(above, value, name, marker='o', face=face)
+        percent_axis(above, f'{score} (%)', chance=task.chance)
+        figure.group_bars(below, gains[score], f'{score} gain')
+        for key in task.gains[1:]:
+            add_marks(below, gains[key], f'{key} gain')
         below.axhline(0, color=INK, linewidth=0.8)
-        low, high = min(np.nanmin(gains), 0), max(np.nanmax(gains), 0)
+        every_gain = np.stack(list(gains.values()))
+        low, high = min(np.nanmin(every_gain), 0), max(np.nanmax(every_gain), 0)
         margin = 0.08 * max(high - low, 0.01)
         below.set_ylim(low - margin, high + margin)
         below.yaxis.set_major_formatter(lambda value, _: signed_points(value).replace('.0', ''))
         below.set_ylabel('gain (points)')
         texts = [
-            f'{row.name}: SAP {percent(a)} → {percent(b)} ({signed_points(s)}), '
-            f'AP {signed_points(d)}'
-            for row, a, b, s, d in zip(rows, *saps, *gains)
+            f'{row.name}: {score} {percent(a)} → {percent(b)} ({signed_points(gains[score][i])})'
+            + ''.join(f', {key} {signed_points(gains[key][i])}' for key in task.gains[1:])
+            for i, (row, a, b) in enumerate(zip(rows, *values))
         ]
         label = f'Gain of {run_names[1]} over {run_names[0]} for each class, largest first'
         return figure.to_svg('gain', label, texts)
 
 
-def all_runs_figure(rows: Sequence[ClassRow], run_names: Sequence[str]) -> str:
-    """SAP of each class in every run, one mark a run."""
-    saps = [_column(rows, run, 'SAP') for run in range(len(run_names))]
+def all_runs_figure(
+    rows: Sequence[ClassRow], run_names: Sequence[str], task: Task = DETECTION
+) -> str:
+    """SAP (of classifiers: AP) of each class in every run, one mark a run."""
+    score = task.gains[0]
+    values = [_column(rows, run, score) for run in range(len(run_names))]
     with _figure(rows, height=4.9) as figure:
         axes = figure.axes[0]
-        add_lines(axes, np.fmin.reduce(saps), np.fmax.reduce(saps), '#c9ced4', 1.2)
-        for index, (name, sap) in enumerate(zip(shorten_names(run_names), saps)):
+        add_lines(axes, np.fmin.reduce(values), np.fmax.reduce(values), '#c9ced4', 1.2)
+        for index, (name, value) in enumerate(zip(shorten_names(run_names), values)):
             color = RUN_COLORS[index % len(RUN_COLORS)]
             marker = _RUN_MARKERS[index % len(_RUN_MARKERS)]
-            add_marks(axes, sap, name, marker=marker, face=color, edge=color)
-        percent_axis(axes, 'SAP (%)', chance=0.5)  # of SAP
+            add_marks(axes, value, name, marker=marker, face=color, edge=color)
+        percent_axis(axes, f'{score} (%)', chance=task.chance)
         texts = [
-            f'{row.name}: ' + ', '.join(f'{n} {percent(s[i])}' for n, s in zip(run_names, saps))
+            f'{row.name}: ' + ', '.join(f'{n} {percent(v[i])}' for n, v in zip(run_names, values))
             for i, row in enumerate(rows)
         ]
-        return figure.to_svg('runs', f'SAP of each class in {len(run_names)} runs', texts)
+        return figure.to_svg('runs', f'{score} of each class in {len(run_names)} runs', texts)
 
 
 def shorten_names(names: Sequence[str]) -> list[str]:

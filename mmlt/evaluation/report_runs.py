@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmlt.evaluation.run_folder import METRICS_FILE
 from mmlt.evaluation.run_metrics import Run, read_run
+from mmlt.evaluation.run_tasks import CLASSIFICATION
 from mmlt.evaluation.shuffle_bias import SHUFFLE_BIAS_FILE, read_shuffle_bias
+
+_BARE = f'only a {SHUFFLE_BIAS_FILE}'
+_CLASSIFIER = f'the {METRICS_FILE} of a classifier'
+_DETECTOR = f'the {METRICS_FILE} of a detector'
 
 
 def read_runs(paths: Sequence[Path], names: Sequence[str] | None = None) -> list[Run]:
@@ -20,16 +24,10 @@ def read_runs(paths: Sequence[Path], names: Sequence[str] | None = None) -> list
 
     Raises:
         FileNotFoundError: A folder has neither file.
-        ValueError: A file is malformed, or some runs have a detector's ``metrics.json`` and others
-            nothing but shuffle bias.
+        ValueError: A file is malformed, or the runs are not all detectors, all classifiers, or all
+            with shuffle bias.
     """
-    runs = [_read(path) for path in paths]
-    bare = [run.name for run in runs if not run.metrics]
-    if bare and len(bare) < len(runs):
-        raise ValueError(
-            f'runs: {", ".join(bare)}: only a {SHUFFLE_BIAS_FILE}, while others have the '
-            f'{METRICS_FILE} of a detector; make a report of each kind'
-        )
+    runs = _of_one_kind([_read(path) for path in paths])
     if names:
         return [run._replace(name=name) for run, name in zip(runs, names)]
     return _distinguish(runs, paths)
@@ -41,16 +39,28 @@ def _read(path: Path) -> Run:
     folder = path if path.is_dir() else path.parent
     shuffle_bias = read_shuffle_bias(folder)
     file = folder / METRICS_FILE if path.is_dir() or path.name == SHUFFLE_BIAS_FILE else path
-    if shuffle_bias is not None and (not file.exists() or _is_of_a_classifier(file)):
+    if shuffle_bias is not None and not file.exists():
         return Run(folder.resolve().name, {}, shuffle_bias)
     return read_run(file)._replace(shuffle_bias=shuffle_bias)
 
 
-def _is_of_a_classifier(file: Path) -> bool:
-    try:
-        return 'task' in json.loads(file.read_text(encoding='utf-8'))
-    except (TypeError, ValueError):  # reading it as a detector's says what is wrong
-        return False
+def _of_one_kind(runs: list[Run]) -> list[Run]:
+    """The runs; where one holds shuffle bias alone, that of all, if the others are classifiers."""
+    kinds: dict[str, list[Run]] = {}
+    for run in runs:
+        kinds.setdefault(_kind(run), []).append(run)
+    if len(kinds) == 1:
+        return runs
+    if _BARE in kinds and _DETECTOR not in kinds and all(run.shuffle_bias for run in runs):
+        return [run._replace(metrics={}) for run in runs]
+    listed = '; '.join(f'{", ".join(run.name for run in own)}: {k}' for k, own in kinds.items())
+    raise ValueError(f'runs: {listed}; make a report of each kind')
+
+
+def _kind(run: Run) -> str:
+    if not run.metrics:
+        return _BARE
+    return _CLASSIFIER if run.task is CLASSIFICATION else _DETECTOR
 
 
 def _distinguish(runs: list[Run], paths: Sequence[Path]) -> list[Run]:

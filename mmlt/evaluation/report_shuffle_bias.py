@@ -96,7 +96,7 @@ def _join(runs: Sequence[Run], read, groups: Mapping[str, str | None] | None = N
             class_id=0,
             group=(groups or {}).get(name),
             num_train=None,
-            num_boxes=0,
+            num_tested=0,
             entries=tuple(rows.get(name) for rows in tables),
         )
         for name in dict.fromkeys(name for rows in tables for name in rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mmlt.evaluation.report_figures import percent, signed_points
 from mmlt.evaluation.report_parts import escape, run_name, section, tag
@@ -15,14 +15,13 @@ from mmlt.evaluation.run_metrics import (
     share_classes,
     tell_num_classes,
 )
+from mmlt.evaluation.run_tasks import DETECTION, Task
 from mmlt.functional.class_files import GROUPS
 
-_MEANS = {'mSAP': 'mSAP', 'frame_mAP': 'mAP', 'mAUC': 'mAUC'}
-_SCORES = ('SAP', 'AP', 'AUC')
-_GAINS = ('SAP', 'AP')
+_DEVIATION_HINT = '± is one standard deviation of SAP over its random draws; '
 _CLASSES_HINT = (
-    'In percent; ± is one standard deviation of SAP over its random draws; a dash stands for what '
-    'is undefined. Click on a heading to sort, again to reverse.'
+    'In percent; {deviation}a dash stands for what is undefined. Click on a heading to sort, again '
+    'to reverse.'
 )
 
 
@@ -40,20 +39,23 @@ def summary_table(runs: Sequence[Run]) -> str:
 
     A run without a class of the first has no gain on it.
     """
-    groups = [None, *present_groups(runs)]
-    columns = [(group, key) for group in groups for key in _MEANS]
-    band = f'th colspan="{len(_MEANS)}" scope="colgroup"'
-    bands = ''.join(tag(band, _group_title(runs, group), 'edge') for group in groups)
-    titles = (tag('th scope="col"', _MEANS[key], _is_first(key)) for _, key in columns)
+    task = runs[0].task
+    means = {None: task.overall, **dict.fromkeys(present_groups(runs), task.means)}
+    columns = [(group, key) for group, titles in means.items() for key in titles]
+    bands = ''.join(
+        tag(f'th colspan="{len(titles)}" scope="colgroup"', _group_title(runs, group), 'edge')
+        for group, titles in means.items()
+    )
+    titles = (tag('th scope="col"', task.overall[k], _edge(k, task.means)) for _, k in columns)
     body = []
     for index, run in enumerate(runs):
         values = [_mean(run, *column) for column in columns]
-        cells = (tag('td', percent(v), _is_first(key)) for v, (_, key) in zip(values, columns))
+        cells = (tag('td', percent(v), _edge(k, task.means)) for v, (_, k) in zip(values, columns))
         body.append(f'<tr><th scope="row">{run_name(run.name)}</th>{"".join(cells)}</tr>')
         if index and share_classes(runs[0], run):
             gains = [value - _mean(runs[0], *column) for value, column in zip(values, columns)]
             cells = (
-                tag('td', signed_points(gain), f'{_sign(gain)} {_is_first(key)}')
+                tag('td', signed_points(gain), f'{_sign(gain)} {_edge(key, task.means)}')
                 for gain, (_, key) in zip(gains, columns)
             )
             name = run_name(f'gain on {runs[0].name}')
@@ -67,23 +69,24 @@ def summary_table(runs: Sequence[Run]) -> str:
 
 def class_table(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
     """Every class with its counts and scores in every run, and the gains on the first run."""
+    task = runs[0].task
     counts, groups = has_counts(rows), any(row.group for row in rows)
     heads = [_head('class', 0, 'text', 'ascending'), _head('id', 1, 'number', 'ascending')]
     if groups:
         heads.append(_head('group', 2, 'number', 'ascending'))
     if counts:
-        heads.append(_head('training boxes', len(heads), order='descending'))
+        heads.append(_head(f'training {task.noun}', len(heads), order='descending'))
     order = 'none' if counts else 'descending'
-    heads.append(_head('evaluated boxes', len(heads), order=order))
+    heads.append(_head(f'evaluated {task.noun}', len(heads), order=order))
     bands = f'<td colspan="{len(heads)}"></td>'
     compared = [index > 0 and share_classes(runs[0], run) for index, run in enumerate(runs)]
     for run, has_gain in zip(runs, compared):
-        titles = [*_SCORES, *(f'{key} gain' for key in _GAINS if has_gain)]
+        titles = [*task.scores, *(f'{key} gain' for key in task.gains if has_gain)]
         bands += tag(f'th colspan="{len(titles)}" scope="colgroup"', run_name(run.name), 'edge')
         for title in titles:
-            heads.append(_head(title, len(heads), classes=_is_first(title)))
+            heads.append(_head(title, len(heads), classes=_edge(title, task.scores)))
     bands = f'<tr class="bands">{bands}</tr>' if len(runs) > 1 else ''
-    body = '\n'.join(_class_row(row, compared, counts, groups) for row in rows)
+    body = '\n'.join(_class_row(row, task, compared, counts, groups) for row in rows)
     return (
         f'<table class="classes" id="classes"><thead>{bands}<tr>{"".join(heads)}</tr></thead>\n'
         f'<tbody>\n{body}\n</tbody></table>'
@@ -105,25 +108,29 @@ def class_section(runs: Sequence[Run], rows: Sequence[ClassRow], groups: Sequenc
     count = f'{len(rows):,}'
     narrow += f'<output id="shown" aria-live="polite">{count} of {count} classes</output>'
     start = 'div class="table-box" tabindex="0" role="region" aria-label="All classes"'
-    hint, controls = tag('p', _CLASSES_HINT, 'hint'), tag('div', narrow, 'controls')
+    deviation = _DEVIATION_HINT if runs[0].task is DETECTION else ''
+    hint = _CLASSES_HINT.format(deviation=deviation)
+    hint, controls = tag('p', hint, 'hint'), tag('div', narrow, 'controls')
     return section('All classes', hint, controls, tag(start, class_table(runs, rows)))
 
 
-def _class_row(row: ClassRow, compared: Sequence[bool], counts: bool, groups: bool) -> str:
+def _class_row(
+    row: ClassRow, task: Task, compared: Sequence[bool], counts: bool, groups: bool
+) -> str:
     cells = [f'<th scope="row">{escape(row.name)}</th>', _cell(row.class_id, str(row.class_id))]
     if groups:
         chip = f'<span class="chip {row.group}">{row.group}</span>' if row.group else '–'
         cells.append(_cell(GROUPS.index(row.group) if row.group else math.nan, chip))
-    for value in [row.num_train, row.num_boxes] if counts else [row.num_boxes]:
+    for value in [row.num_train, row.num_tested] if counts else [row.num_tested]:
         cells.append(_cell(number_or_nan(value), '–' if value is None else f'{value:,}'))
     for run, has_gain in enumerate(compared):
-        for key in _SCORES:
+        for key in task.scores:
             value = row.value(run, key)
             text = percent(value)
             if key == 'SAP' and not math.isnan(row.value(run, 'SAP_std')):
                 text += f' <small>±{percent(row.value(run, "SAP_std"))}</small>'
-            cells.append(_cell(value, text, _is_first(key)))
-        for key in _GAINS if has_gain else ():
+            cells.append(_cell(value, text, _edge(key, task.scores)))
+        for key in task.gains if has_gain else ():
             gain = row.gain(run, key)
             cells.append(_cell(gain, signed_points(gain), _sign(gain)))
     return f'<tr data-group="{row.group or ""}">{"".join(cells)}</tr>'
@@ -157,9 +164,9 @@ def _mean(run: Run, group: str | None, key: str) -> float:
     return number_or_nan(means.get(key))
 
 
-def _is_first(key: str) -> str:
+def _edge(key: str, keys: Iterable[str]) -> str:
     """The class of a column that opens a band of columns."""
-    return 'edge' if key == _SCORES[0] or key == next(iter(_MEANS)) else ''
+    return 'edge' if key == next(iter(keys)) else ''
 
 
 def _sign(gain: float) -> str:

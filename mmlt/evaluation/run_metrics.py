@@ -9,45 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmlt.evaluation.run_folder import METRICS_FILE
+from mmlt.evaluation.run_tasks import Task, task_of
 from mmlt.evaluation.strict_json import check_keys, check_object, check_value, read_strict_json
-
-_MEANS = ('frame_mAP', 'mSAP', 'mAUC')
-_SCORES = ('AP', 'SAP', 'SAP_std', 'SAP_sampled', 'AUC')
-
-# What the value of each key must be; a fraction is null where it is undefined.
-_RUN_KEYS = {
-    'protocol': 'text',
-    'capacity': 'count or null',
-    'frame_mAP': 'fraction or null',
-    'mSAP': 'fraction or null',
-    'mAUC': 'fraction or null',
-    'mSAP_sampled': 'fraction or null',
-    'num_keyframes': 'count',
-    'num_boxes': 'count',
-    'pool': 'text',
-    'num_trials': 'count',
-    'seed': 'integer',
-    'train_counts_source': 'text or null',
-    'split_source': 'text or null',
-    'groups': 'object',
-    'per_class': 'object',
-}
-# Keys that runs of older versions lack.
-_LATER_KEYS = {
-    'num_keyframes_detected': 'count',
-    'num_videos': 'count',
-    'num_videos_detected': 'count',
-    'missing_score_ratio': 'fraction',
-    'tied_score_ratio': 'fraction',
-}
-_CLASS_KEYS = {
-    'id': 'integer',
-    'num_boxes': 'count',
-    'num_train': 'count or null',
-    **{key: 'fraction or null' for key in _SCORES},
-    'group': 'group or null',
-}
-_GROUP_KEYS = {'num_classes': 'count', **{key: 'fraction or null' for key in _MEANS}}
 
 
 class Run(NamedTuple):
@@ -60,6 +23,11 @@ class Run(NamedTuple):
     metrics: Mapping
     shuffle_bias: Mapping | None = None
 
+    @property
+    def task(self) -> Task:
+        """What kind of run it is; of one with ``metrics``."""
+        return task_of(self.metrics)
+
 
 class ClassRow(NamedTuple):
     """One class over all runs; ``entries[r]`` is None where run r does not know the class."""
@@ -68,7 +36,7 @@ class ClassRow(NamedTuple):
     class_id: int
     group: str | None
     num_train: int | None
-    num_boxes: int
+    num_tested: int  # boxes, or samples
     entries: tuple[Mapping | None, ...]
 
     def value(self, run: int, key: str) -> float:
@@ -88,6 +56,8 @@ def number_or_nan(value: float | None) -> float:
 def read_run(path: str | os.PathLike, name: str | None = None) -> Run:
     """Read a run folder (or the ``metrics.json`` in it) and check every key a report needs.
 
+    It is one of an AVA detector or of a classifier.
+
     Args:
         path: Folder that holds ``metrics.json``, or that file itself.
         name: What to call the run; None takes the folder's name.
@@ -102,19 +72,19 @@ def read_run(path: str | os.PathLike, name: str | None = None) -> Run:
     if not file.is_file():
         raise FileNotFoundError(f'{file}: no such file (a run folder holds a {METRICS_FILE})')
     metrics = read_strict_json(file)
-    if 'task' in metrics:
-        raise ValueError(
-            f"{file}: 'task' is {metrics['task']!r:.80}: the report is of AVA detectors alone"
-        )
-    later = {key: kind for key, kind in _LATER_KEYS.items() if key in metrics}
-    check_keys(metrics, {**_RUN_KEYS, **later}, str(file))
+    try:
+        task = task_of(metrics)
+    except ValueError as error:
+        raise ValueError(f'{file}: {error}') from None
+    later = {key: kind for key, kind in task.later_keys.items() if key in metrics}
+    check_keys(metrics, {**task.run_keys, **later}, str(file))
     for group, means in metrics['groups'].items():
         check_value(group, 'group', f"{file}: 'groups'")
         check_object(means, f"{file}: 'groups', {group!r}")
-        check_keys(means, _GROUP_KEYS, f"{file}: 'groups', {group!r}")
+        check_keys(means, task.group_keys, f"{file}: 'groups', {group!r}")
     for class_name, entry in metrics['per_class'].items():
         check_object(entry, f"{file}: 'per_class', {class_name!r}")
-        check_keys(entry, _CLASS_KEYS, f"{file}: 'per_class', {class_name!r}")
+        check_keys(entry, task.class_keys, f"{file}: 'per_class', {class_name!r}")
     if not metrics['per_class']:
         raise ValueError(f"{file}: key 'per_class' holds no class")
     return Run(name or file.resolve().parent.name, metrics)
@@ -127,7 +97,7 @@ def tell_num_classes(metrics: Mapping, group: str | None = None) -> str:
     else:
         total = metrics['groups'].get(group, {}).get('num_classes', 0)
     members = (entry for entry in metrics['per_class'].values() if group in (None, entry['group']))
-    key = 'AP' if metrics.get('task') == 'classification' else 'SAP'
+    key = task_of(metrics).gains[0]
     scored = sum(entry[key] is not None for entry in members)
     return f'{total:,}' if scored == total else f'{scored:,} of {total:,}'
 
@@ -140,10 +110,12 @@ def share_classes(first: Run, second: Run) -> bool:
 def join_classes(runs: Sequence[Run]) -> list[ClassRow]:
     """The union of the runs' classes, the most frequent in training first.
 
-    Where no class has a training count, the number of evaluated boxes orders them. A class takes
+    Where no class has a training count, the number of evaluated boxes (of classifiers: samples)
+    orders them. A class takes
     its counts and group from the first run that knows them.
     """
     tables = [run.metrics['per_class'] for run in runs]
+    count_key = runs[0].task.count_key
     rows = []
     for name in dict.fromkeys(name for table in tables for name in table):
         entries = tuple(table.get(name) for table in tables)
@@ -154,7 +126,7 @@ def join_classes(runs: Sequence[Run]) -> list[ClassRow]:
                 class_id=known[0]['id'],
                 group=_first_known(known, 'group'),
                 num_train=_first_known(known, 'num_train'),
-                num_boxes=known[0]['num_boxes'],
+                num_tested=known[0][count_key],
                 entries=entries,
             )
         )
@@ -162,7 +134,7 @@ def join_classes(runs: Sequence[Run]) -> list[ClassRow]:
 
 
 def has_counts(rows: Sequence[ClassRow]) -> bool:
-    """Whether any class has a training count, so that it, not the boxes, orders the classes."""
+    """Whether any class has a training count, so that it, not the test set, orders the classes."""
     return any(row.num_train is not None for row in rows)
 
 
@@ -181,7 +153,7 @@ def compare_runs(runs: Sequence[Run], rows: Sequence[ClassRow]) -> list[str]:
     for run in runs[1:]:
         if not share_classes(runs[0], run):
             notes.append(f'{run.name} has no class of {runs[0].name}: no gain is shown.')
-    for key in ('protocol', 'capacity', 'pool', 'num_keyframes', 'num_boxes'):
+    for key in runs[0].task.conditions:
         values = [run.metrics[key] for run in runs]
         if any(value != values[0] for value in values):
             listed = ', '.join(f'{run.name}: {value}' for run, value in zip(runs, values))
@@ -200,7 +172,7 @@ def compare_runs(runs: Sequence[Run], rows: Sequence[ClassRow]) -> list[str]:
 
 def _frequency_key(row: ClassRow) -> tuple:
     count = -1 if row.num_train is None else row.num_train
-    return -count, -row.num_boxes, row.class_id, row.name
+    return -count, -row.num_tested, row.class_id, row.name
 
 
 def _first_known(entries: Sequence[Mapping], key: str):

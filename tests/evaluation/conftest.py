@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import mmlt
+from mmlt.evaluation.classification import evaluate_classification, write_classification
+from mmlt.functional.class_files import ClassCounts
 
 COUNTS_FILE = Path(mmlt.__file__).parent / 'resources' / 'ava_v2.2_train_counts.json'
 
@@ -81,6 +83,36 @@ def _means(entries):
 def _mean(entries, key):
     values = [entry[key] for entry in entries if entry[key] is not None]
     return float(np.mean(values)) if values else None
+
+
+def example_classifier_metrics(seed=0, num_classes=6, with_counts=True):
+    """What a small classifier's evaluation gives: as many test samples of each class."""
+    names = [f'action {index}' for index in range(num_classes)]
+    targets = np.tile(np.eye(num_classes, dtype=bool), (2, 1))
+    scores = np.random.default_rng(seed).random(targets.shape) + 0.5 * targets
+    if not with_counts:
+        return evaluate_classification(scores, targets, names)
+    numbers = {index: 600 // (index + 1) ** 2 for index in range(num_classes)}
+    words = dict(source='a list of videos', unit='samples', names=dict(enumerate(names)))
+    counts = ClassCounts(counts=numbers, **words)
+    limits = dict(head_min=500, tail_max=100)
+    return evaluate_classification(scores, targets, names, train_counts=counts, **limits)
+
+
+@pytest.fixture
+def make_classifier_metrics():
+    return example_classifier_metrics
+
+
+@pytest.fixture
+def make_classifier_run(tmp_path):
+    """Write a run folder: ``make_classifier_run(name, metrics)``."""
+
+    def write(name, metrics):
+        write_classification(metrics, tmp_path / name)
+        return tmp_path / name
+
+    return write
 
 
 @pytest.fixture

@@ -211,6 +211,69 @@ def test_any_class_name(make_run, make_metrics, tmp_path, name):
     assert len(re.findall(r'<tr data-group', text)) == 2
 
 
+@pytest.fixture
+def classifiers(make_classifier_run, make_classifier_metrics):
+    return [
+        make_classifier_run(n, make_classifier_metrics(i)) for i, n in enumerate(('base', 'eql'))
+    ]
+
+
+def test_one_classifier(classifiers, make_classifier_metrics, tmp_path):
+    text = _text(build_report(classifiers[0], tmp_path / 'r.html'))
+    metrics = make_classifier_metrics(0)
+    assert '12 samples, 6 classes' in text and 'a list of videos' in text
+    assert 'AP of base, classes by training samples' in text
+    summary = re.search(r'<table class="summary">.*?</table>', text, re.S)[0]
+    of_a_group = ['mAP', 'R@1', 'R@5']
+    assert re.findall(r'<th scope="col"[^>]*>([^<]*)<', summary) == [
+        'mAP', 'Acc@1', 'Acc@5', 'R@1', 'R@5', *of_a_group, *of_a_group, *of_a_group,
+    ]  # fmt: skip
+    values = [metrics[key] for key in ('mAP', 'acc@1', 'acc@5', 'mean_recall@1', 'mean_recall@5')]
+    for group in ('head', 'medium', 'tail'):
+        values += [metrics['groups'][group][k] for k in ('mAP', 'mean_recall@1', 'mean_recall@5')]
+    shown = re.findall(r'<td[^>]*>([^<]*)<', summary)
+    assert shown == [f'{100 * value:.1f}' for value in values]
+    body = text[text.index('<body>') : text.index('<script>')]
+    assert not re.search('SAP|AUC|boxes|keyframes', body)
+
+
+def test_two_classifiers(classifiers, make_classifier_metrics, tmp_path):
+    text = _text(build_report(classifiers, tmp_path / 'r.html'))
+    first, second = (make_classifier_metrics(seed)['per_class'] for seed in range(2))
+    gains = {name: second[name]['AP'] - first[name]['AP'] for name in first}
+    drawing = re.search(r'<svg[^>]*aria-label="Gain of eql over base.*?</svg>', text, re.S)[0]
+    assert re.findall('<title>(.*?): AP', drawing) == sorted(gains, key=lambda name: -gains[name])
+    assert 'What eql gains on base, class by class' in text
+    assert '>gain on base<' in text
+    three = build_report([*classifiers, classifiers[0]], tmp_path / 'three.html', names='ABC')
+    assert 'AP of every run, classes by training samples' in _text(three)
+
+
+def test_two_classifiers_without_a_common_score(
+    make_classifier_run, make_classifier_metrics, tmp_path
+):
+    metrics = make_classifier_metrics(with_counts=False)
+    undefined = {name: {**row, 'AP': None} for name, row in metrics['per_class'].items()}
+    runs = [make_classifier_run('base', metrics),
+            make_classifier_run('none', {**metrics, 'per_class': undefined})]  # fmt: skip
+    text = _text(build_report(runs, tmp_path / 'r.html'))
+    assert 'No class has an AP in both runs.' in text
+    assert 'AP of none, classes by evaluated samples' in text
+    assert 'none given; classes are ordered by evaluated samples' in text
+
+
+def test_a_thousand_classes_of_two_classifiers_are_at_most_two_megabytes(
+    make_classifier_run, make_classifier_metrics, tmp_path
+):
+    metrics = make_classifier_metrics()
+    rows = list(metrics['per_class'].values())
+    metrics['per_class'] = {
+        f'a VideoLT class of some words {i}': {**rows[i % 6], 'id': i} for i in range(1004)
+    }
+    runs = [make_classifier_run(name, metrics) for name in ('base', 'eql')]
+    assert build_report(runs, tmp_path / 'r.html').stat().st_size <= MAX_BYTES
+
+
 def _browser_missing(reason):
     if os.environ.get('CI') == 'true':
         pytest.fail(f'CI needs a browser: {reason}')
@@ -382,6 +445,26 @@ def _write_shuffle_bias(folder, metrics, per_class=()):
 
 
 @pytest.mark.browser
+def test_in_a_browser_two_classifiers(browser, classifiers, make_classifier_metrics, tmp_path):
+    page = _Page(browser, build_report(classifiers, tmp_path / 'r.html'))
+    assert [drawing.size['width'] > 600 for drawing in page.find('figure svg')] == [True] * 4
+    first, second = (make_classifier_metrics(seed)['per_class'] for seed in range(2))
+    assert [row[0] for row in page.shown()] == list(first)  # by training count
+    page.click(page.titles().index('AP gain'))
+    # as precise as the page is; ties stay in the order of the training counts
+    by_gain = sorted(first, key=lambda name: round(first[name]['AP'] - second[name]['AP'], 5))
+    assert [row[0] for row in page.shown()] == by_gain
+    page.find('#group option[value=""] ~ option')[0].click()
+    assert [row[2] for row in page.shown()] == ['head']
+    assert page.browser.execute_script(
+        "const table = document.querySelector('.summary');"
+        'return table.scrollWidth <= table.parentElement.clientWidth'
+    )
+    assert browser.get_log('browser') == []
+    assert page.requests() == [page.url]
+
+
+@pytest.mark.browser
 def test_in_a_browser_three_metrics_and_shuffle_bias(browser, make_metrics, make_run, tmp_path):
     long_names = [f'slowonly_r50_8x8_{"some_more_settings_" * 3}seed_{i}' for i in range(2)]
     runs = [make_run(name, seed=i, tail_gain=0.1 * i) for i, name in enumerate(long_names)]
@@ -463,7 +546,7 @@ def test_shuffle_bias_of_recognizers(tmp_path):
 
 def test_a_detector_beside_a_recognizer_is_refused(make_run, tmp_path):
     bare = _write_shuffle_bias(tmp_path / 'clips', {'accuracy': _shuffle_row(1, 0.5, 0.7)})
-    with pytest.raises(ValueError, match='runs: clips: only a shuffle_bias.json, while others'):
+    with pytest.raises(ValueError, match='ava: the metrics.json of a detector; clips: only a'):
         build_report([make_run('ava'), bare], tmp_path / 'r.html')
 
 

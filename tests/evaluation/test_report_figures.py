@@ -7,11 +7,13 @@ import numpy as np
 
 from mmlt.evaluation.report_figures import (
     all_runs_figure,
+    ap_figure,
     frequency_figure,
     gain_figure,
     scores_figure,
 )
 from mmlt.evaluation.run_metrics import ClassRow
+from mmlt.evaluation.run_tasks import CLASSIFICATION
 
 
 def _entry(sap, ap, std=0.01):
@@ -97,6 +99,25 @@ def test_gain_of_runs_without_a_common_class_is_no_figure():
 def test_gain_of_a_run_on_itself_is_drawn():
     row = _row('a', _entry(0.5, 0.5), _entry(0.5, 0.5))
     assert 'SAP 50.0 → 50.0 (0.0), AP 0.0' in gain_figure([row], ['x', 'y'])
+
+
+def test_figures_of_classifiers():
+    rows = [
+        _row('sit', {'AP': 0.5}, {'AP': 0.25}, group='head', num_train=9),
+        _row('fly', {'AP': 0.1}, {'AP': 0.5}, group='tail', num_train=2),
+        _row('swim', {'AP': None}, {'AP': 0.5}, group='tail', num_train=1),
+    ]
+    svg = frequency_figure(rows, CLASSIFICATION)
+    assert '>evaluated samples<' in svg and '>number of samples<' in svg and 'boxes' not in svg
+    svg = ap_figure(rows, 0, 'my <run>')
+    assert _strip_texts(svg) == ['sit: AP 50.0', 'fly: AP 10.0', 'swim: AP –']
+    assert '>AP: head<' in svg and 'aria-label="AP of each class, my &lt;run&gt;"' in svg
+    svg = gain_figure(rows, ['base', 'ours'], CLASSIFICATION)
+    assert _strip_texts(svg) == ['fly: AP 10.0 → 50.0 (+40.0)', 'sit: AP 50.0 → 25.0 (−25.0)']
+    assert 'SAP' not in svg
+    svg = all_runs_figure(rows, ['base', 'ours'], CLASSIFICATION)
+    assert _strip_texts(svg)[2] == 'swim: base –, ours 50.0'
+    assert 'SAP' not in svg and '>AP (%)<' in svg
 
 
 def test_more_runs_than_marks():

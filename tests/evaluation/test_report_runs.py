@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import math
 
 import pytest
@@ -31,8 +30,33 @@ def test_a_recognizer_has_shuffle_bias_alone(tmp_path):
     write_shuffle_bias(RESULT, tmp_path)
     (run,) = read_runs([tmp_path])
     assert run.metrics == {} and run.shuffle_bias == RESULT
-    (tmp_path / 'metrics.json').write_text(json.dumps({'task': 'classification'}))
     assert read_runs([tmp_path], ['mine'])[0] == run._replace(name='mine')
+
+
+def test_a_classifier_with_and_without_shuffle_bias(
+    make_classifier_run, make_classifier_metrics, tmp_path
+):
+    plain, clips = (make_classifier_run(n, make_classifier_metrics()) for n in ('plain', 'clips'))
+    write_shuffle_bias(RESULT, clips)
+    write_shuffle_bias(RESULT, tmp_path / 'bare')
+    runs = read_runs([plain, clips])
+    assert [len(run.metrics['per_class']) for run in runs] == [6, 6]
+    assert [run.shuffle_bias for run in runs] == [None, RESULT]
+    # all that the two have in common
+    assert [run.metrics for run in read_runs([clips, tmp_path / 'bare'])] == [{}, {}]
+    with pytest.raises(ValueError, match=r'plain: the metrics\.json of a classifier; bare: only a'):
+        read_runs([plain, tmp_path / 'bare'])
+
+
+def test_a_detector_beside_a_classifier_is_refused(
+    make_run, make_classifier_run, make_classifier_metrics
+):
+    clips = make_classifier_run('clips', make_classifier_metrics())
+    message = (
+        r'runs: ava, ava2: the metrics\.json of a detector; clips: the metrics\.json of a class'
+    )
+    with pytest.raises(ValueError, match=message):
+        read_runs([make_run('ava'), clips, make_run('ava2')])
 
 
 def test_a_broken_detector_is_not_taken_for_a_recognizer(tmp_path):

@@ -6,6 +6,7 @@ import math
 import pytest
 
 from mmlt.evaluation.run_metrics import Run, compare_runs, join_classes, read_run
+from mmlt.evaluation.run_tasks import CLASSIFICATION
 
 
 def _rewrite(folder, change):
@@ -34,10 +35,37 @@ def test_reads_a_folder_and_a_file(make_run):
     assert len(read_run(folder).metrics['per_class']) == 60
 
 
-def test_results_of_a_classifier_are_refused(make_run):
-    file = _rewrite(make_run('clips'), lambda metrics: metrics.update(task='classification'))
-    with pytest.raises(ValueError, match=r"metrics\.json: 'task' is 'classification': the report"):
+def test_results_of_a_classifier(make_classifier_run, make_classifier_metrics):
+    folder = make_classifier_run('clips', make_classifier_metrics())
+    run = read_run(folder)
+    assert run.task is CLASSIFICATION and run.metrics == make_classifier_metrics()
+    rows = join_classes([run])
+    assert [(row.name, row.num_train, row.num_tested) for row in rows[:2]] == [
+        ('action 0', 600, 2),
+        ('action 1', 150, 2),
+    ]
+    _rewrite(folder, lambda metrics: metrics.update({'acc@1': 53.2}))
+    with pytest.raises(ValueError, match=r"key 'acc@1' must be fraction in \[0, 1\] or null"):
+        read_run(folder)
+    _rewrite(folder, lambda metrics: metrics.update({'acc@1': None}))
+    _rewrite(folder, lambda metrics: metrics['per_class']['action 3'].pop('recall@5'))
+    with pytest.raises(ValueError, match="'per_class', 'action 3': key 'recall@5' is missing"):
+        read_run(folder)
+
+
+def test_another_task_is_refused(make_run):
+    file = _rewrite(make_run('clips'), lambda metrics: metrics.update(task='retrieval'))
+    with pytest.raises(ValueError, match="'task' must be 'classification', or .*'retrieval'") as e:
         read_run(file)
+    assert str(file) in str(e.value)
+
+
+def test_classifiers_on_other_samples_are_noted(make_classifier_metrics):
+    metrics = make_classifier_metrics()
+    runs = [Run('a', metrics), Run('b', {**metrics, 'num_samples': 3})]
+    assert compare_runs(runs, join_classes(runs)) == [
+        'The runs were not evaluated alike: num_samples differs (a: 12, b: 3).'
+    ]
 
 
 def test_classes_are_ordered_by_training_count_then_boxes():
@@ -65,7 +93,7 @@ def test_union_of_classes_and_gain():
 
 def test_counts_and_group_come_from_the_first_run_that_knows_them():
     rows = join_classes([_run('a', x=(None, 3, 0.1)), _run('b', x=(12, 4, 0.1))])
-    assert (rows[0].num_train, rows[0].num_boxes) == (12, 3)
+    assert (rows[0].num_train, rows[0].num_tested) == (12, 3)
 
 
 def test_alike_runs_have_no_notes(make_metrics):

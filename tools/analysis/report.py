@@ -2,8 +2,9 @@
 
 Also prints the head / medium / tail table of each.
 
-A run is a folder with a metrics.json, as evaluate_ava.py and mmlt.AVALongTailMetric write it. A
-shuffle_bias.json beside it, or alone, as mmlt.ShuffleBiasMetric writes it, is reported too.
+A run is a folder with a metrics.json, as evaluate_ava.py and mmlt.AVALongTailMetric write it of
+detectors and mmlt.LongTailMetric of classifiers. A shuffle_bias.json beside it, or alone, as
+mmlt.ShuffleBiasMetric writes it, is reported too.
 Examples:
     python tools/analysis/report.py work_dirs/baseline
     python tools/analysis/report.py work_dirs/baseline work_dirs/two_stage --out comparison.html

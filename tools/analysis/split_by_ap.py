@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from mmlt.evaluation.run_metrics import Run, read_run
+from mmlt.evaluation.run_tasks import DETECTION
 from mmlt.functional import split_by_train_test_ap
 from mmlt.functional.class_files import ClassSplit, write_split
 
@@ -40,6 +41,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def split_runs(train_path: str, test_path: str) -> tuple[ClassSplit, dict[int, str]]:
     """Read and compare the two runs; returns the split and the names of its classes."""
     train, test = read_run(train_path), read_run(test_path)
+    for path, run in ((train_path, train), (test_path, test)):
+        if run.task is not DETECTION:
+            raise ValueError(f'{path}: the results of a classifier; give those of an AVA detector')
     for key in ('protocol', 'capacity'):
         if train.metrics[key] != test.metrics[key]:
             raise ValueError(

@@ -73,3 +73,17 @@ def test_a_recognizer_gets_the_table_of_its_shuffle_bias(main, tmp_path, capsys)
     printed = capsys.readouterr().out
     assert '2 shuffles' in printed and '1.386' in printed
     assert 'Shuffle bias: ' in (tmp_path / 'report.html').read_text(encoding='utf-8')
+
+
+def test_two_classifiers_are_compared(main, tmp_path, capsys):
+    row = {'id': 0, 'num_samples': 3, 'num_train': None, 'AP': 0.5, 'recall@1': 0.5,
+           'recall@5': 1.0, 'group': None}  # fmt: skip
+    means = dict.fromkeys(('mAP', 'acc@1', 'acc@5', 'mean_recall@1', 'mean_recall@5'), 0.5)
+    metrics = {'task': 'classification', **means, 'num_samples': 3, 'train_counts_source': None,
+               'split_source': None, 'groups': {}, 'per_class': {'sit': row}}  # fmt: skip
+    (tmp_path / 'metrics.json').write_text(json.dumps(metrics))
+    out = tmp_path / 'r.html'
+    assert main(tmp_path, tmp_path, '--out', out, '--names', 'A', 'B') == 0
+    printed = capsys.readouterr().out
+    assert 'B: in percent, Acc@1 50.0' in ' '.join(printed.split())
+    assert 'What B gains on A' in out.read_text(encoding='utf-8')

@@ -126,3 +126,15 @@ def test_a_missing_run_is_one_line(main, write_run, tmp_path, capsys):
     error = capsys.readouterr().err
     assert 'gone: no such file' in error
     assert error.count('\n') == 1
+
+
+def test_classifiers_are_refused(main, tmp_path, capsys):
+    row = {'id': 0, 'num_samples': 3, 'num_train': None, 'AP': 0.5, 'recall@1': 0.5,
+           'recall@5': 1.0, 'group': None}  # fmt: skip
+    means = dict.fromkeys(('mAP', 'acc@1', 'acc@5', 'mean_recall@1', 'mean_recall@5'), 0.5)
+    metrics = {'task': 'classification', **means, 'num_samples': 3, 'train_counts_source': None,
+               'split_source': None, 'groups': {}, 'per_class': {'sit': row}}  # fmt: skip
+    (tmp_path / 'metrics.json').write_text(json.dumps(metrics))
+    assert main(tmp_path, tmp_path, '--out', tmp_path / 's.json') == 2
+    assert 'the results of a classifier; give those of an AVA detector' in capsys.readouterr().err
+    assert not (tmp_path / 's.json').exists()
