@@ -81,7 +81,8 @@ def start_folder(folder: str | Path, meta: Mapping[str, Any], *, overwrite: bool
 
     Raises:
         FileExistsError: The folder holds features of another model or other frames (the differing
-            entry is named), or features without meta.json.
+            entry is named), features without meta.json or, where they would be removed, a
+            folder of other features.
     """
     folder = Path(folder)
     meta = {'format': FORMAT, **meta}
@@ -91,6 +92,9 @@ def start_folder(folder: str | Path, meta: Mapping[str, Any], *, overwrite: bool
         if not overwrite or not is_ours:
             advice = 'pass --overwrite to replace them, or choose' if is_ours else 'choose'
             raise FileExistsError(f'{folder}: {difference}; {advice} another --out')
+        other = next((p for p in folder.rglob(META_FILE) if p.parent != folder), None)
+        if other is not None:  # its features are not ours to remove
+            raise FileExistsError(f'{folder}: {other.parent} in it holds other features; move them')
         for path in (folder / FAILURES_FILE, *folder.rglob('*.npy'), folder / META_FILE):
             path.unlink(missing_ok=True)  # meta.json last: killed here, they are still known
     if not (folder / META_FILE).exists():

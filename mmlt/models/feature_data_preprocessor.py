@@ -10,6 +10,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmlt.functional._checks import check_integer
+from mmlt.models._multi_hot import multi_hot
 from mmlt.registry import MODELS
 
 
@@ -47,20 +48,8 @@ class FeatureDataPreprocessor(BaseDataPreprocessor):
 
     def _multi_hot(self, sample: BaseDataElement, device: torch.device) -> Tensor:
         label = sample.gt_label.to(device)
-        if label.is_floating_point():
-            if label.shape != (self.num_classes,):
-                raise ValueError(
-                    f'{_name(sample)}: a gt_label of floating point must be multi-hot, '
-                    f'({self.num_classes},); it has shape {tuple(label.shape)}'
-                )
-            return label.float()
-        wrong = label[(label < 0) | (label >= self.num_classes)]
-        if len(wrong):
-            raise ValueError(
-                f'{_name(sample)}: gt_label holds {int(wrong[0])}; classes run from 0 to '
-                f'{self.num_classes - 1} (num_classes of the data preprocessor)'
-            )
-        return torch.zeros(self.num_classes, device=device).index_fill_(0, label.long(), 1)
+        options = {'sample': _name(sample), 'owner': 'the data preprocessor'}
+        return multi_hot(label, self.num_classes, **options).float()
 
 
 def stack_features(inputs: Tensor | Sequence[Tensor]) -> Tensor:

@@ -96,6 +96,16 @@ def test_features_of_something_else_stay(out):
     assert json.loads((out / 'meta.json').read_text())['weights_sha256'] == 'b' * 64
 
 
+def test_a_folder_of_other_features_inside_stays(out):
+    inner = out / 'other_model'
+    start_folder(inner, META)
+    write_features(inner, A, np.ones((2, 3)), 'float32')
+    with pytest.raises(FileExistsError, match='other_model in it holds other features; move them'):
+        start_folder(out, {**META, 'feature_dim': 4}, overwrite=True)
+    assert (inner / 'a.npy').exists()
+    assert json.loads((out / 'meta.json').read_text())['feature_dim'] == 3
+
+
 def test_features_of_unknown_origin_stay_in_any_case(tmp_path):
     np.save(tmp_path / 'a.npy', np.ones((2, 3)))
     for overwrite in (False, True):

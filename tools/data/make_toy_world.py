@@ -25,9 +25,15 @@ from mmlt.datasets.toy_world import (
     make_ava_world,
     make_clip_world,
     make_feature_world,
+    make_video_world,
 )
 
-PARTS = {'ava': make_ava_world, 'clips': make_clip_world, 'features': make_feature_world}
+PARTS = {
+    'ava': make_ava_world,
+    'clips': make_clip_world,
+    'features': make_feature_world,
+    'videos': make_video_world,
+}
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

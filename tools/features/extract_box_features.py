@@ -51,6 +51,7 @@ from mmlt.datasets.box_feature_files import (
     write_shard,
 )
 from mmlt.functional.checkpoint_errors import naming_checkpoint
+from mmlt.functional.file_hash import hash_file
 from mmlt.models.box_feature_extractor import BoxFeatureExtractor
 
 ERRORS = (OSError, ValueError, KeyError, RuntimeError)
@@ -206,7 +207,7 @@ def describe(config: Config, dataset_cfg: dict, dataset: Any, model: Any, args: 
     classifier = model.roi_head.bbox_head.fc_cls
     size = args.keyframes_per_shard
     return {
-        'checkpoint_sha256': _hash_file(args.checkpoint),
+        'checkpoint_sha256': hash_file(args.checkpoint),
         'config_sha256': hashlib.sha256(settings).hexdigest(),
         'annotations_sha256': annotations.hexdigest(),
         'dtype': 'float16' if args.fp16 else 'float32',
@@ -216,14 +217,6 @@ def describe(config: Config, dataset_cfg: dict, dataset: Any, model: Any, args: 
         'keyframes_per_shard': size,
         'num_shards': -(-len(dataset) // size),
     }
-
-
-def _hash_file(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        for block in iter(lambda: file.read(1 << 20), b''):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def extract_split(

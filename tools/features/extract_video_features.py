@@ -61,6 +61,7 @@ from mmlt.datasets.video_feature_folder import (
     write_features,
 )
 from mmlt.datasets.video_frames import DECODERS, default_decoder, read_frames
+from mmlt.functional.file_hash import hash_file
 from mmlt.models.frame_feature_extractor import (
     FrameFeatureExtractor,
     recognizer_backbone,
@@ -128,18 +129,10 @@ def build_model(args: argparse.Namespace) -> tuple[torch.nn.Module, dict]:
         parts = {'backbone': args.backbone}
     text = json.dumps(parts, sort_keys=True, default=str).encode()
     meta = {
-        'weights_sha256': _hash_file(args.checkpoint or args.weights),
+        'weights_sha256': hash_file(args.checkpoint or args.weights),
         'model_sha256': hashlib.sha256(text).hexdigest(),
     }
     return model.to(get_device()), meta
-
-
-def _hash_file(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, 'rb') as file:
-        for block in iter(lambda: file.read(1 << 20), b''):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 class _Frames(torch.utils.data.Dataset):

@@ -7,5 +7,12 @@ from .ava import make_ava_world
 from .clips import make_clip_world
 from .config import ToyWorldConfig
 from .features import make_feature_world
+from .videos import make_video_world
 
-__all__ = ['ToyWorldConfig', 'make_ava_world', 'make_clip_world', 'make_feature_world']
+__all__ = [
+    'ToyWorldConfig',
+    'make_ava_world',
+    'make_clip_world',
+    'make_feature_world',
+    'make_video_world',
+]

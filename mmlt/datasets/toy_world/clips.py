@@ -144,11 +144,15 @@ def draw_clip(
 def _draw_clip(task: ClipTask) -> None:
     rng = np.random.default_rng(task.seed)
     frames = draw_clip(task.motion, task.appearance, task.config, rng)
-    size = (task.config.clips_size, task.config.clips_size)
-    code = cv2.VideoWriter_fourcc(*'mp4v')
-    writer = cv2.VideoWriter(str(task.path), code, task.config.clips_fps, size)
+    write_video(task.path, frames, task.config.clips_fps)
+
+
+def write_video(path: Path, frames: np.ndarray, fps: float) -> None:
+    """Write grey frames (T, H, W) uint8 as an mp4 file."""
+    size = frames.shape[2], frames.shape[1]
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), fps, size)
     if not writer.isOpened():
-        raise OSError(f'OpenCV could not open {task.path} for writing (codec mp4v)')
+        raise OSError(f'OpenCV could not open {path} for writing (codec mp4v)')
     try:
         for frame in frames:
             writer.write(cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR))

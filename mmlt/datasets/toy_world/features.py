@@ -44,18 +44,16 @@ def make_feature_world(
         labels = {split: plan_labels(config, split) for split in SPLITS}
         num_videos, done = sum(map(len, labels.values())), 0
         for split in SPLITS:
-            lines = []
             for index, classes in enumerate(labels[split]):
                 name = f'{split}_{index:05d}'
                 rng = np.random.default_rng([config.seed, SPLITS.index(split), 5, index])
                 sequence = draw_sequence(classes, prototypes, config, rng)
                 np.save(folder / 'features' / f'{name}.npy', sequence)
-                lines.append(f'{name} {",".join(map(str, classes))}\n')
                 done += 1
                 if progress is not None:
                     progress(done, num_videos)
-            (folder / f'{split}.lst').write_text(''.join(lines), encoding='utf-8')
-        _write_counts(folder / 'count-labels-train.lst', labels['train'], config)
+        names = [f'toy_class_{index:02d}' for index in range(config.features_classes)]
+        write_feature_lists(folder, labels, names)
         facts = {split: len(videos) for split, videos in labels.items()}
         return {'num_classes': config.features_classes, 'num_videos': facts}
 
@@ -131,8 +129,11 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def _write_counts(path: Path, videos: list[list[int]], config: ToyWorldConfig) -> None:
-    labels = np.concatenate([np.asarray(v) for v in videos])
-    counts = np.bincount(labels, minlength=config.features_classes)
-    lines = [f'toy_class_{i:02d} {i} {count}\n' for i, count in enumerate(counts.tolist())]
-    path.write_text(''.join(lines), encoding='utf-8')
+def write_feature_lists(folder: Path, labels: dict[str, list[list[int]]], names: list[str]) -> None:
+    """Write the list of each split, whose videos are SPLIT_00000 and so on, and the count file."""
+    for split, videos in labels.items():
+        lines = [f'{split}_{i:05d} {",".join(map(str, v))}\n' for i, v in enumerate(videos)]
+        (folder / f'{split}.lst').write_text(''.join(lines), encoding='utf-8')
+    counts = np.bincount(np.concatenate(labels['train']), minlength=len(names))
+    lines = [f'{name} {i} {count}\n' for i, (name, count) in enumerate(zip(names, counts))]
+    (folder / 'count-labels-train.lst').write_text(''.join(lines), encoding='utf-8')

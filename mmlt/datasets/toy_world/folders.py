@@ -24,7 +24,7 @@ Result = TypeVar('Result')
 
 def part_settings(part: str, config: ToyWorldConfig) -> dict[str, Any]:
     """The settings that decide a part's bytes: those of other parts are left out."""
-    own = f'{part}_'
+    own = 'clips_' if part == 'videos' else f'{part}_'  # videos are made of clips
     shared = ('seed', 'scale')
     special = ('clips_', 'features_')
     return {

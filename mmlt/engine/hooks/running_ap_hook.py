@@ -75,6 +75,11 @@ class RunningAPHook(Hook):
             )
         self._model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self._blending = _blending_of(self._model)
+        if getattr(self._model, 'feature_mixing', None) is not None:
+            raise ValueError(
+                f'RunningAPHook: feature_mixing of {type(self._model).__name__} mixes rows behind '
+                'the blending, so that no logits of single videos are left: take one of the two out'
+            )
         self._head = _head_of(self._model, self.head_name)
         self._handle = self._head.register_forward_hook(self._on_logits)
         self._rows = EpochRows(self._blending.num_classes)

@@ -9,6 +9,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from mmlt.functional._checks import check_integer
+from mmlt.models._multi_hot import multi_hot
 
 
 class MultiLabelBlending(nn.Module):
@@ -37,26 +38,17 @@ class MultiLabelBlending(nn.Module):
             imgs: (B, T, ...), at the place where mmaction2's preprocessor calls its blendings.
             batch_data_samples: B, with ``gt_label``.
         """
-        rows = [self._multi_hot(index, item) for index, item in enumerate(batch_data_samples)]
+        rows = [
+            multi_hot(
+                item.gt_label,
+                self.num_classes,
+                sample=f'sample {index} of the batch',
+                owner='the blending',
+            )
+            for index, item in enumerate(batch_data_samples)
+        ]
         targets = torch.stack(rows).to(imgs.device)
         mixed, soft_targets = self.do_blending(imgs, targets)
         for sample, target in zip(batch_data_samples, soft_targets):
             sample.set_gt_label(target)
         return mixed, batch_data_samples
-
-    def _multi_hot(self, index: int, sample: BaseDataElement) -> Tensor:
-        label = sample.gt_label
-        if label.is_floating_point():
-            if label.shape != (self.num_classes,):
-                raise ValueError(
-                    f'sample {index} of the batch: a gt_label of floating point must be multi-hot, '
-                    f'({self.num_classes},); it has shape {tuple(label.shape)}'
-                )
-            return label
-        wrong = label[(label < 0) | (label >= self.num_classes)]
-        if len(wrong):
-            raise ValueError(
-                f'sample {index} of the batch: gt_label holds {int(wrong[0])}; classes run from 0 '
-                f'to {self.num_classes - 1} (num_classes of the blending)'
-            )
-        return torch.zeros(self.num_classes, device=label.device).index_fill_(0, label.long(), 1)

@@ -90,7 +90,7 @@ class FrameStackBlending(MultiLabelBlending):
                     f'class_counts holds {len(values)} classes, num_classes is {num_classes}'
                 )
         self.register_buffer('class_values', values, persistent=False)
-        self._clean, self._is_read = None, False
+        self._clean, self._is_read, self._is_warned = None, False, False
 
     @property
     def needs_running_ap(self) -> bool:
@@ -131,8 +131,19 @@ class FrameStackBlending(MultiLabelBlending):
                     'only while a Runner trains; set warmup_epochs=0 outside of one'
                 )
             if epoch < self.warmup_epochs:
+                self._warn_of_short_runs()
                 return 0
         return int(num_rows * self.ratio)
+
+    def _warn_of_short_runs(self) -> None:
+        num_epochs = MessageHub.get_current_instance().get_info('max_epochs')
+        if num_epochs is not None and num_epochs <= self.warmup_epochs and not self._is_warned:
+            self._is_warned = True  # said once
+            warnings.warn(
+                f'FrameStackBlending mixes nothing in this run: warmup_epochs={self.warmup_epochs} '
+                f'is all of its epochs ({num_epochs}; a run that counts iterations is one epoch)',
+                stacklevel=2,
+            )
 
     def _keep_clean(self, imgs: Tensor, targets: Tensor, num_mixed: int) -> None:
         if self._clean is not None and not self._is_read:

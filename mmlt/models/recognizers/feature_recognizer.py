@@ -50,6 +50,11 @@ class FeatureRecognizer(BaseModel):
                 'mask_undrawn and feature_mixing do not go together: a mixed row has no class '
                 'under which it was drawn'
             )
+        if mask_undrawn and getattr(self.data_preprocessor, 'blending', None) is not None:
+            raise ValueError(
+                'mask_undrawn and the blending of data_preprocessor do not go together: a mixed '
+                'row has no class under which it was drawn'
+            )
         self.head = MODELS.build(head)
         self.mask_undrawn = mask_undrawn
         self.feature_mixing = None if feature_mixing is None else MODELS.build(feature_mixing)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+PARTS = ('ava', 'clips', 'features', 'videos')
 TOOL = Path(__file__).parents[3] / 'tools' / 'data' / 'make_toy_world.py'
 
 
@@ -20,11 +21,11 @@ def test_all_parts_then_nothing_then_a_refusal(tmp_path):
     args = ('--out', tmp_path / 'toy', '--scale', 0.02)
     first = _run(*args)
     assert first.returncode == 0, first.stderr
-    assert sorted(p.name for p in (tmp_path / 'toy').iterdir()) == ['ava', 'clips', 'features']
+    assert sorted(p.name for p in (tmp_path / 'toy').iterdir()) == list(PARTS)
     times = _times(tmp_path / 'toy')
     second = _run(*args)
     assert second.returncode == 0
-    assert second.stdout.count('already there') == 3
+    assert second.stdout.count('already there') == len(PARTS)
     refused = _run(*args, '--seed', 1)
     assert refused.returncode == 1
     assert 'seed=0 (asked: 1): pass --overwrite' in refused.stderr

@@ -80,8 +80,9 @@ class ToyPreprocessor(BaseDataPreprocessor):
 class ToyRecognizer(BaseModel):
     """Batch norm and dropout on the mean of the frames; `plain` has neither."""
 
-    def __init__(self, data_preprocessor, plain=False, head_name='head'):
+    def __init__(self, data_preprocessor, plain=False, head_name='head', feature_mixing=None):
         super().__init__(data_preprocessor)
+        self.feature_mixing = feature_mixing
         noise = [] if plain else [nn.BatchNorm1d(WIDTH), nn.Dropout(0.3)]
         self.norm, self.unused = nn.Sequential(*noise), nn.Identity()
         setattr(self, head_name, nn.Linear(WIDTH, NUM_CLASSES))
@@ -131,6 +132,7 @@ def build_runner(
     *,
     ratio=0.6,
     plain=False,
+    feature_mixing=None,
     lr=0.05,
     epochs=3,
     batch_size=4,
@@ -166,6 +168,7 @@ def build_runner(
         model={
             'type': 'ToyRecognizer',
             'plain': plain,
+            'feature_mixing': feature_mixing,
             'head_name': head_name,
             'data_preprocessor': {'type': 'ToyPreprocessor', 'blending': blending},
         },

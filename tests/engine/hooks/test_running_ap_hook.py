@@ -244,6 +244,7 @@ def test_one_of_two_ranks_killed_amid_an_epoch(tmp_path):
         ({'ap_hook': {'head': 'fc'}}, r"RunningAPHook\(head='fc'\): the model has no such module"),
         ({'ap_hook': {'head': 'norm'}}, r'Sequential gave \(4, 6\) for targets of shape \(4, 4\)'),
         ({'ap_hook': {'head': 'unused'}}, 'saw no logits of Identity for a batch of FrameStack'),
+        ({'feature_mixing': True}, 'feature_mixing of ToyRecognizer mixes rows behind'),
         ({'iter_based': True}, 'measures over epochs, this run counts iterations'),
     ],
 )

@@ -121,6 +121,22 @@ def test_warm_up_epochs_mix_nothing():
         assert blending.take_clean().num_mixed == num_mixed
 
 
+def test_a_run_of_warm_up_alone_is_said_once():
+    hub = MessageHub.get_instance(uuid.uuid4().hex)
+    hub.update_info('epoch', 0)
+    hub.update_info('max_epochs', 3)
+    blending = _blending(warmup_epochs=2, beta='constant')
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        blending(*_batch())
+    hub.update_info('max_epochs', 2)
+    with pytest.warns(UserWarning, match=r'nothing in this run: warmup_epochs=2 is all .* \(2; '):
+        blending(*_batch())
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        blending(*_batch())
+
+
 def test_gradients_flow_into_frame_features():
     features, samples = _batch()
     features.requires_grad_()

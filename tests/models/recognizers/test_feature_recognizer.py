@@ -177,6 +177,10 @@ def test_masking_and_mixing_exclude_each_other():
     mixing = dict(type='mmlt.LongTailMixedReconstruction', class_counts=[5, 50, 500])
     with pytest.raises(ValueError, match='mask_undrawn and feature_mixing do not go together'):
         _build(mask_undrawn=True, feature_mixing=mixing)
+    blending = dict(type='mmlt.FeatureMixupBlending', num_classes=3)
+    preprocessor = dict(type='mmlt.FeatureDataPreprocessor', num_classes=3, blending=blending)
+    with pytest.raises(ValueError, match='mask_undrawn and the blending of data_preprocessor do n'):
+        _build(mask_undrawn=True, data_preprocessor=preprocessor)
 
 
 @DATASETS.register_module(name='_TestRandomFeatures')

@@ -108,6 +108,11 @@ class NetVLADHead(FrameFeatureHead):
 
     def video_features(self, features: Tensor) -> Tensor:
         """Hidden units after ReLU6, (B, H), from (B, T, D)."""
+        if self.training and len(features) == 1:
+            raise ValueError(
+                'NetVLADHead: a training batch of 1 sample has no batch statistics; set '
+                'train_dataloader.drop_last=True or another batch_size'
+            )
         normalized = self.bn_in(self.check(features).flatten(0, 1)).view_as(features)
         return relu6(self.bn_hidden(self.fc_hidden(self.vlad(normalized))))
 

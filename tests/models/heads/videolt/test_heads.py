@@ -169,6 +169,13 @@ def test_features_of_another_shape(name, shape):
         head.video_features(torch.zeros(shape))
 
 
+def test_one_sample_has_no_batch_statistics():
+    head = _build('NetVLADHead').train()
+    with pytest.raises(ValueError, match='a training batch of 1 sample .*drop_last=True'):
+        head(torch.zeros(1, 3, 4))
+    assert head.eval()(torch.zeros(1, 3, 4)).shape == (1, 3)
+
+
 def test_an_unknown_form():
     with pytest.raises(ValueError, match="form must be one of 'gated', 'residual', got 'soft'"):
         _build('NetVLADHead', form='soft')
