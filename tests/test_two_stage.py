@@ -218,7 +218,11 @@ def test_split_by_counts(world):
 FAKE_PYTHON = """#!/usr/bin/env bash
 echo "$*" >>calls
 while [ $# -gt 0 ]; do
-    if [ "$1" = --work-dir ]; then mkdir -p "$2" && echo "$2/last.pth" >"$2/last_checkpoint"; fi
+    if [ "$1" = --work-dir ]; then
+        mkdir -p "$2" && touch "$2/last.pth" && echo "$2/last.pth" >"$2/last_checkpoint"
+    elif [ "$1" = --out ] && [[ $2 = *.pth ]]; then
+        touch "$2"
+    fi
     shift
 done
 """
