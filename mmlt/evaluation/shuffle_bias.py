@@ -80,13 +80,17 @@ def compare_accuracy(
         The overall row; ``{name: {id, num_videos, and the row}}`` in the order of the classes.
 
     Raises:
-        ValueError: a label has no name.
+        ValueError: a label has no name, or two have the same.
     """
     per_class = {}
     for label in np.unique(labels).tolist():
         if class_names is not None and not 0 <= label < len(class_names):
             raise ValueError(f'label {label}: {len(class_names)} classes have names')
         name = class_names[label] if class_names is not None else f'class {label}'
+        if name in per_class:
+            raise ValueError(
+                f'classes {per_class[name]["id"]} and {label} are both called {name!r}'
+            )
         own = hits[labels == label]
         per_class[name] = {'id': label, 'num_videos': len(own), **_compare_means(own)}
     return _compare_means(hits), per_class
@@ -159,14 +163,19 @@ def print_shuffle_bias(
     title = f'{result["num_shuffles"]} shuffles'
     table = Table(title=f'{escape(name)}: {title}' if name else title, title_justify='left')
     table.add_column('')
-    for title in ('original', 'shuffled', 'log ratio', 'std error'):
-        table.add_column(title, justify='right')
+    for heading in ('original', 'shuffled', 'log ratio', 'std error'):
+        table.add_column(heading, justify='right')
     overall = {name: row for name, row in result['metrics'].items() if name.count('/') <= 1}
     classes = {k: v for k, v in result['per_class'].items() if v['log_ratio'] is not None}
     ordered = sorted(classes.items(), key=lambda entry: entry[1]['log_ratio'])
     for name, row in [*overall.items(), *_ends(ordered)]:
         values = (row[key] for key in ('original', 'shuffled', 'log_ratio', 'log_ratio_std_error'))
-        table.add_row(name, *('–' if value is None else f'{value:.3f}' for value in values))
+        cells = ('–' if value is None else f'{value:.3f}' for value in values)
+        table.add_row(escape(name), *cells)
+    if len(ordered) > _MOST_CLASSES:
+        table.caption = (
+            f'{_MOST_CLASSES} of {len(ordered)} classes, the least and the largest ratios'
+        )
     (console or Console()).print(table)
 
 

@@ -67,6 +67,11 @@ def frame_average_precision(
     alike they prefer the larger 8th column (the person id); numpy's unstable argsort,
     reversed, orders equal scores of one class.
 
+    Which one a number comes from: AVA's challenge and papers that evaluate with its script,
+    'official'; mmaction2's logs and model zoo, 'mmaction2'; PySlowFast's logs, the rules of
+    'official' with capacity=None. Say which beside a number: one SlowFast run on one video has
+    .28379 ('mmaction2', and 'official' without capacity) and .28002 ('official').
+
     Shapes: C classes.
 
     Args:
@@ -123,16 +128,14 @@ def frame_average_precision(
     is_true[first_of_cells(score_keys, cells) + positions] = True
     bounds = first_of_cells(score_keys, rows.num_places * np.arange(len(ids) + 1))
     # mmaction2 never hears of a class that was not detected.
-    per_class = np.full(len(ids), np.nan if is_mmaction2 else 0.0)
-    per_class[rows.num_ground_truth == 0] = np.nan
+    undetected = np.nan if is_mmaction2 else 0.0
+    num_gt = rows.num_ground_truth
+    per_class = np.where(num_gt > 0, undetected, np.nan)
     is_detected = bounds[1:] > bounds[:-1]
-    for index in np.flatnonzero(is_detected & (rows.num_ground_truth > 0)):
+    for index in np.flatnonzero(is_detected & (num_gt > 0)):
         of_class = slice(bounds[index], bounds[index + 1])
-        per_class[index] = _interpolated_average_precision(
-            scores_of_keys(score_keys[of_class], dtype),
-            is_true[of_class],
-            rows.num_ground_truth[index],
-        )
+        scores = scores_of_keys(score_keys[of_class], dtype)
+        per_class[index] = _interpolated_average_precision(scores, is_true[of_class], num_gt[index])
     if is_mmaction2:
         first_places = cells_of_keys(score_keys[bounds[:-1][is_detected]]) % rows.num_places
         order = mmaction2_class_order(detections, keys, ids, rows.run_places, first_places)

@@ -106,12 +106,21 @@ def shuffle_clips(clips: torch.Tensor, order: np.ndarray, *, layout: str = 'NCTH
     Raises:
         ValueError: if the layout is unknown, or clips and order do not fit.
 
+    Reference:
+        Hara, Ishikawa, Kataoka 2021, section 3.2.
+
+    Differs from reference:
+        none.
+
     Example:
         >>> clips = torch.tensor([10, 11, 12]).view(1, 1, 3, 1, 1)
         >>> shuffle_clips(clips, np.array([[2, 0, 1]])).flatten().tolist()
         [12, 10, 11]
     """
     check_choice('layout', layout, LAYOUTS)
+    order = np.asarray(order)
+    if order.ndim != 2:
+        raise ValueError(f'order must have shape (W, L), got shape {order.shape}')
     num_windows, clip_len = order.shape
     _check_fit(clips, num_windows, clip_len, layout)
     index = torch.as_tensor(order, device=clips.device)

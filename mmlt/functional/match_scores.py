@@ -95,7 +95,7 @@ def match_scores(
     is_evaluated = ~np.isin(keys.ground_truth, keys.excluded)
     box_keys, boxes, targets = _pool(
         keys.ground_truth[is_evaluated],
-        ground_truth.boxes_xyxy_norm[is_evaluated],
+        ground_truth.boxes_xyxy_norm[is_evaluated].astype(np.float64, copy=False),
         class_indices(ground_truth.labels[is_evaluated], ids),
         len(ids),
     )
@@ -148,7 +148,7 @@ def _matched_boxes(
         # One box often stands in consecutive rows, one for each class: it is matched once.
         is_new = np.ones(len(rows), dtype=bool)
         is_new[1:] = (keys[1:] != keys[:-1]) | (corners[1:] != corners[:-1]).any(axis=1)
-        corners = corners[is_new]
+        corners = corners[is_new].astype(np.float64, copy=False)
         detection, box = pairs_of_same_key(keys[is_new], box_keys)
         iou = pair_iou(corners[detection], boxes[box])
         best = first_best_pairs(detection, iou)

@@ -68,7 +68,7 @@ def representation_bias_std_error(accuracies_shuffled: Sequence[float]) -> float
         The standard error; NaN for K = 1, or if all accuracies are 0.
 
     Raises:
-        ValueError: if there is no accuracy, or one is not a number in [0, 100].
+        ValueError: if it is no sequence or empty, or one is not a number in [0, 100].
 
     Reference:
         The delta method applied to Hara et al. 2021, equation 1.
@@ -80,6 +80,10 @@ def representation_bias_std_error(accuracies_shuffled: Sequence[float]) -> float
         >>> round(representation_bias_std_error([0.4, 0.5, 0.6]), 4)
         0.1155
     """
+    if np.isscalar(accuracies_shuffled) or accuracies_shuffled is None:
+        raise ValueError(
+            f'accuracies_shuffled is {accuracies_shuffled!r}: it must be a sequence of accuracies'
+        )
     accuracies = [
         _check_accuracy(f'accuracies_shuffled[{index}]', value)
         for index, value in enumerate(accuracies_shuffled)
@@ -93,7 +97,10 @@ def representation_bias_std_error(accuracies_shuffled: Sequence[float]) -> float
 
 
 def _check_accuracy(name: str, value: float) -> float:
-    accuracy = float(value)
+    try:
+        accuracy = float(value)
+    except (TypeError, ValueError):
+        accuracy = math.nan
     if not 0 <= accuracy <= 100:
         raise ValueError(f'{name} is {value!r}: it must be a fraction or a percentage in [0, 100]')
     return accuracy

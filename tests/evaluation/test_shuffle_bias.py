@@ -67,6 +67,8 @@ def test_classes_without_names():
     assert list(compare_accuracy(LABELS, HITS)[1]) == ['class 0', 'class 2']
     with pytest.raises(ValueError, match='label 2: 2 classes have names'):
         compare_accuracy(LABELS, HITS, ['walk', 'run'])
+    with pytest.raises(ValueError, match="classes 0 and 2 are both called 'walk'"):
+        compare_accuracy(LABELS, HITS, ['walk', 'run', 'walk'])
 
 
 def _result():
@@ -115,8 +117,14 @@ def test_table_of_many_classes_shows_both_ends():
     result = _result()
     result['per_class'] = {f'class {i:03d}': compare(0.9, [0.9 - i / 100]) for i in range(50)}
     text = _printed(result)
-    assert text.count('class') == 20
+    assert text.count('class 0') == 20
+    assert '20 of 50 classes, the least and the largest ratios' in text
     assert 'class 009' in text and 'class 010' not in text and 'class 040' in text
+
+
+def test_table_shows_brackets_of_a_name():
+    result = {**_result(), 'per_class': {'hold [red] cup': compare(0.9, [0.3])}}
+    assert 'hold [red] cup' in _printed(result)
 
 
 def test_file_is_read_as_it_was_written(tmp_path):

@@ -105,6 +105,19 @@ def test_pool_of_detections_by_hand():
     assert valid.tolist() == [[True, True], [False, True], [True, False]]
 
 
+def test_float32_boxes_overlap_as_their_float64_values():
+    rng = np.random.default_rng(21)
+    corners = np.concatenate([rng.random((50, 2, 2)) / 4, 0.75 + rng.random((50, 2, 2)) / 4], 2)
+    for box, other in corners.astype(np.float32):
+        truth, found = (
+            _boxes([('a', 1, (0, 0, 1, 1), 1, 0.5)])._replace(boxes_xyxy_norm=own[None])
+            for own in (box, other)
+        )
+        threshold = _iou(other.tolist(), box.tolist())  # to the last bit
+        matched = match_scores(found, truth, class_ids=[1], iou_threshold=threshold)
+        assert matched.scores.tolist() == [[0.5]]
+
+
 def test_no_second_choice_and_the_largest_overlap_wins():
     wide = (0.0, 0.0, 0.6, 1.0)
     truth = _boxes([('a', 1, LEFT, 1, 0), ('a', 1, wide, 1, 0)])

@@ -82,7 +82,7 @@ def test_std_error_is_the_spread_of_the_log_ratio():
     assert mean_error == pytest.approx(spread, rel=0.05)
 
 
-@pytest.mark.parametrize('value', [-0.1, 100.5, math.nan, math.inf])
+@pytest.mark.parametrize('value', [-0.1, 100.5, math.nan, math.inf, None, 'high', [0.5]])
 def test_what_is_not_an_accuracy(value):
     with pytest.raises(ValueError, match=r'accuracy_original is .*in \[0, 100\]'):
         representation_bias(value, 0.5)
@@ -95,3 +95,5 @@ def test_what_is_not_an_accuracy(value):
 def test_no_accuracy():
     with pytest.raises(ValueError, match='accuracies_shuffled is empty'):
         representation_bias_std_error([])
+    with pytest.raises(ValueError, match=r'accuracies_shuffled is 0\.5: it must be a sequence'):
+        representation_bias_std_error(0.5)

@@ -15,7 +15,9 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from rich.console import Console
 
+from mmlt.evaluation.classification import read_class_names
 from mmlt.evaluation.run_folder import RunFolder
+from mmlt.evaluation.sample_scores import sample_block
 from mmlt.evaluation.shuffle_bias import (
     SHUFFLE_BIAS_FILE,
     compare,
@@ -23,6 +25,7 @@ from mmlt.evaluation.shuffle_bias import (
     print_shuffle_bias,
     write_shuffle_bias,
 )
+from mmlt.functional import top_k_accuracy
 from mmlt.registry import METRICS
 
 
@@ -40,6 +43,9 @@ class ShuffleBiasMetric(BaseMetric):
     for each class, are in ``shuffle_bias.json`` in ``out_dir``, by default the folder of the
     running job. Where another metric writes into that folder, its copy of shuffle k writes into the
     folder's ``shuffled_<k>``.
+
+    A video is recognised if its class has the highest score and shares it with no other class: ties
+    as in :func:`mmlt.functional.top_k_accuracy`, so a constant scorer recognises nothing.
 
     Args:
         label_file: Names of the classes, one a line; None takes the data set's ``classes``, if it
@@ -63,7 +69,7 @@ class ShuffleBiasMetric(BaseMetric):
         super().__init__(collect_device, prefix, collect_dir)
         self.class_names = None
         if label_file is not None:
-            self.class_names = Path(label_file).read_text(encoding='utf-8').splitlines()
+            self.class_names = read_class_names(label_file)
         self.run_folder = RunFolder('ShuffleBiasMetric', out_dir, main_file=SHUFFLE_BIAS_FILE)
         self.streams: list[list[BaseMetric]] = []
         self.seed = 0
@@ -98,7 +104,7 @@ class ShuffleBiasMetric(BaseMetric):
         shuffle = shuffles.pop()
         for metric in self.streams[shuffle]:
             metric.process(data_batch, data_samples)
-        found = [_label_and_hit(sample) for sample in data_samples]
+        found = [self._label_and_hit(sample) for sample in data_samples]
         if shuffle == 0:
             self.results += [{'label': label, 'hits': []} for label, _ in found]
         for result, (_, hit) in zip(self.results[-len(found) :], found):
@@ -122,8 +128,7 @@ class ShuffleBiasMetric(BaseMetric):
         if judged:
             labels = np.array([result['label'] for result in judged])
             hits = np.array([result['hits'] for result in judged])
-            names = self.class_names or (self.dataset_meta or {}).get('classes')
-            rows['accuracy'], per_class = compare_accuracy(labels, hits, names)
+            rows['accuracy'], per_class = compare_accuracy(labels, hits, self._names())
         for key, value in original.items():
             if isinstance(value, numbers.Real):
                 rows[key] = compare(float(value), [float(values[key]) for values in shuffled])
@@ -140,19 +145,27 @@ class ShuffleBiasMetric(BaseMetric):
         self.run_folder.write(lambda folder, over: write_shuffle_bias(result, folder, over))
         return _flatten(rows)
 
+    def _names(self) -> Sequence[str] | None:
+        return self.class_names or (self.dataset_meta or {}).get('classes')
 
-def _label_and_hit(sample: dict) -> tuple[int | None, bool | None]:
-    """The class of a video and whether it was recognised; None where that has no meaning."""
-    if 'pred_score' not in sample or 'gt_label' not in sample or len(sample['gt_label']) != 1:
-        return None, None
-    scores = sample['pred_score']
-    if scores.ndim != 1:
-        raise ValueError(
-            f'pred_score has shape {tuple(scores.shape)}: average the windows of a video, by '
-            "model.cls_head.average_clips='prob'"
-        )
-    label = int(sample['gt_label'])
-    return label, int(scores.argmax()) == label
+    def _label_and_hit(self, sample: dict) -> tuple[int | None, bool | None]:
+        """The class of a video and whether it was recognised; None where that has no meaning."""
+        if 'pred_score' not in sample or 'gt_label' not in sample or len(sample['gt_label']) != 1:
+            return None, None
+        if getattr(sample['pred_score'], 'ndim', 1) != 1:
+            raise ValueError(
+                f'pred_score has shape {tuple(sample["pred_score"].shape)}: average the windows of '
+                "a video, by model.cls_head.average_clips='prob'"
+            )
+        block = sample_block(sample)
+        label, names = int(block['labels'][0]), self._names()
+        if names is not None and label >= len(names):  # now, not when all videos are through
+            raise ValueError(f'a video of class {label}: {len(names)} classes have names')
+        return label, top_k_accuracy(block['scores'], _one_hot(label, block['scores']), k=1) == 1
+
+
+def _one_hot(label: int, scores: np.ndarray) -> np.ndarray:
+    return np.arange(scores.shape[1])[None] == label
 
 
 def _flatten(rows: dict[str, dict]) -> dict[str, float]:

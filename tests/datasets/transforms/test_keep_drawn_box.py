@@ -13,6 +13,15 @@ from mmlt.registry import TRANSFORMS
 from mmaction.datasets.transforms import PackActionInputs
 from mmaction.models.task_modules.assigners.max_iou_assigner_ava import MaxIoUAssignerAVA
 from mmdet.models.task_modules.samplers import RandomSampler
+from mmengine.registry import DefaultScope
+
+
+@pytest.fixture(autouse=True)
+def _scope_of_detectors():
+    """Whatever scope a test before has left behind."""
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        yield
+
 
 BOXES = np.array([[0.1, 0.1, 0.5, 0.9], [0.2, 0.1, 0.6, 0.9], [0.5, 0.0, 0.9, 1.0]])
 LABELS = np.array([[0, 1, 1], [0, 0, 1], [0, 1, 0]], dtype=np.float32)

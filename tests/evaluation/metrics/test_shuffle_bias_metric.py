@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from mmengine.evaluator import DumpResults
 from mmengine.logging import MMLogger
 
-from mmlt.evaluation import ShuffleBiasMetric
+from mmlt.evaluation import LongTailMetric, ShuffleBiasMetric
 
 
 def _sample(shuffle, label, scores):
@@ -87,6 +88,45 @@ def test_multi_label_videos_have_no_accuracy(tmp_path):
         metric.process({}, [{**sample, 'pred_score': torch.rand(3)}])
     assert metric.evaluate(1) == {}
     assert json.loads((tmp_path / 'shuffle_bias.json').read_text())['metrics'] == {}
+
+
+@pytest.mark.parametrize('scores', [[0.5, 0.5], [-torch.inf, -torch.inf]])
+def test_a_constant_scorer_recognises_nothing(scores):
+    metric = _metric()
+    for shuffle in (0, 1):
+        metric.process({}, [_sample(shuffle, label, scores) for label in (0, 1)])
+    assert metric.evaluate(2)['shuffle_bias/accuracy/original'] == 0
+
+
+def test_accuracy_equals_that_of_the_long_tail_metric():
+    rng = torch.Generator().manual_seed(0)
+    metric = _metric(others=[LongTailMetric()])
+    scores = (torch.randint(4, (40, 3), generator=rng) / 4).tolist()  # many share the best
+    for shuffle in (0, 1):
+        samples = [_sample(shuffle, number % 3, row) for number, row in enumerate(scores)]
+        metric.process({}, samples)
+    flat = metric.evaluate(40)
+    assert 0 < flat['longtail/acc/top1'] == flat['shuffle_bias/accuracy/original'] < 1
+
+
+@pytest.mark.parametrize(
+    ('label', 'scores', 'message'),
+    [
+        (0, [0.5, math.nan], r'pred_score\[1\] is nan'),
+        (2, [0.5, 0.4], 'gt_label is 2, not a class from 0 to 1'),
+        (2, [0.5, 0.4, 0.1], 'a video of class 2: 2 classes have names'),
+    ],
+)
+def test_bad_samples_stop_the_first_batch(tmp_path, label, scores, message):
+    (tmp_path / 'labels.txt').write_text('walk\nsit\n')
+    with pytest.raises(ValueError, match=message):
+        _metric(label_file=str(tmp_path / 'labels.txt')).process({}, [_sample(0, label, scores)])
+
+
+def test_a_bad_label_file_is_refused_before_the_test(tmp_path):
+    (tmp_path / 'labels.txt').write_text('walk\nwalk\n')
+    with pytest.raises(ValueError, match=r"labels\.txt, line 2: name 'walk' repeated"):
+        _metric(label_file=str(tmp_path / 'labels.txt'))
 
 
 def test_another_loop_is_an_error():

@@ -9,9 +9,18 @@ import torch
 from mmaction.registry import MODELS
 from mmdet.registry import MODELS as MMDET_MODELS
 from mmengine.config import Config, ConfigDict
+from mmengine.registry import DefaultScope
 
 import mmlt
 from mmlt.models.roi_heads import LongTailBBoxHead
+
+
+@pytest.fixture(autouse=True)
+def _scope_of_detectors():
+    """Whatever scope a test before has left behind."""
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        yield
+
 
 ROOT = Path(mmlt.__file__).parents[1]
 NUM_CLASSES = 6  # 5 classes and the background
