@@ -10,7 +10,7 @@
 set -euo pipefail
 usage() { sed -n '2s/^# //p' "$0" >&2; exit 2; }
 refuse() { echo "two_stage.sh: $*" >&2; exit 2; }
-[ $# -ge 2 ] || usage
+[ $# -ge 2 ] && [[ $1 != -* ]] || usage
 CONFIG=$1 RANKS=$2
 shift 2
 SPLIT=ap TAIL_MAX=999 SEED=0 WORK=work_dirs/two_stage/$(basename "$CONFIG" .py) OPTIONS=()

@@ -8,7 +8,7 @@
 # May be stopped at any time and started again: finished runs are skipped, trainings resume.
 set -euo pipefail
 usage() { sed -n '2,3s/^# //p' "$0" >&2; exit 2; }
-[ $# -ge 1 ] || usage
+[ $# -ge 1 ] && [[ $1 != -* ]] || usage
 DATA_ROOT=$1
 shift
 TOOLS=$(dirname "$0")
