@@ -1,3 +1,4 @@
+#!/usr/bin/env python
 """Test a checkpoint: mmaction2's own ``tools/test.py``, with mmlt imported first.
 
 Usage: python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--dump RESULTS.pkl]

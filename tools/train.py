@@ -1,3 +1,4 @@
+#!/usr/bin/env python
 """Train a config: mmaction2's own ``tools/train.py``, with mmlt imported first.
 
 Usage: python tools/train.py CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--seed N]

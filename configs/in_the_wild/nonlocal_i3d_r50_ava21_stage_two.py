@@ -13,7 +13,7 @@ Uncertain: what the paper's .001 multiplies; its code is not public. Here the lo
     in the code of Wu et al. (2019) for AVA; a sum over classes would make a 60 times longer step.
     The paper does not say how the classifier starts; here at zero. If the training loss has not
     levelled off at the end: --cfg-options optim_wrapper.optimizer.lr=.06
-Command: python tools/train.py configs/in_the_wild/nonlocal_i3d_r50_ava21_stage_two.py
+Command: tools/train.py configs/in_the_wild/nonlocal_i3d_r50_ava21_stage_two.py
 """
 
 _base_ = [

@@ -6,7 +6,7 @@ Needs: stage one's features, see the config this one inherits from.
 GPUs: 1, or CPU cores alone; 1,000 boxes an update. One epoch, as the paper says, has far fewer
     updates than the balanced one's 9,896, and so differs from it in more than what is drawn; to
     train equally long: --cfg-options train_cfg.max_epochs=N param_scheduler.end=N
-Command: python tools/train.py configs/in_the_wild/nonlocal_i3d_r50_ava21_stage_two_original.py
+Command: tools/train.py configs/in_the_wild/nonlocal_i3d_r50_ava21_stage_two_original.py
 """
 
 _base_ = './nonlocal_i3d_r50_ava21_stage_two.py'

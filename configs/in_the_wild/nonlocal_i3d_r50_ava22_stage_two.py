@@ -5,7 +5,7 @@ Expected: no number is published on v2.2; on v2.1 mSAP 49.1, tail 53.9, head 47.
 Needs: the features of v2.2's stage one, train and val (README.md says how).
 GPUs: 1, or CPU cores alone; 1,000 boxes an update. One epoch is 60 classes x 166,357 boxes of
     "stand" = 10 million boxes, 9,982 updates.
-Command: python tools/train.py configs/in_the_wild/nonlocal_i3d_r50_ava22_stage_two.py
+Command: tools/train.py configs/in_the_wild/nonlocal_i3d_r50_ava22_stage_two.py
 """
 
 _base_ = './nonlocal_i3d_r50_ava21_stage_two.py'

@@ -3,7 +3,7 @@
 Source: "VideoLT" (Zhang et al. 2021), section 5.1, made small.
 Expected on test: see configs/videolt/README.md, which compares all methods on this data.
 Needs: its counts, which README.md in this folder tells how to make.  Time: half a minute.
-Command: python tools/train.py configs/toy/nonlinear_toy_features.py
+Command: tools/train.py configs/toy/nonlinear_toy_features.py
 """
 
 _base_ = [

@@ -4,7 +4,7 @@ Source: "Rethinking Training Data for Mitigating Representation Biases in Action
     (Hara et al. 2021), sections 3 and 4.1, made small.
 Expected on test: a log ratio near 0; see configs/shuffle_bias/README.md.
 Time: 2 to 4 minutes on one core.
-Command: python tools/train.py configs/toy/resnet3d_toy_appearance.py
+Command: tools/train.py configs/toy/resnet3d_toy_appearance.py
 """
 
 _base_ = './resnet3d_toy_motion.py'

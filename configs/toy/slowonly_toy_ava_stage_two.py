@@ -4,7 +4,7 @@ Source: "A Study on Action Detection in the Wild" (Zhang et al. 2019), section 5
 Expected: configs/in_the_wild/README.md.  One epoch: 30 classes x 3,037 boxes, 92 updates of 1,000.
 Needs: stage one's features, by default where tools/two_stage.sh puts them; others: --cfg-options
     train_dataloader.dataset.feature_dir=DIR/train, the same for val_ and test_dataloader.
-Command: python tools/train.py configs/toy/slowonly_toy_ava_stage_two.py
+Command: tools/train.py configs/toy/slowonly_toy_ava_stage_two.py
 """
 
 _base_ = [

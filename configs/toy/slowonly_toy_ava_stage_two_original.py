@@ -3,7 +3,7 @@
 Source: "A Study on Action Detection in the Wild" (Zhang et al. 2019), section 5.3, Table 5.
 Expected: configs/in_the_wild/README.md.  15 epochs of 6 updates: about as many as the balanced one's
     92, so that the two differ by what is drawn and not by how long is trained.
-Command: python tools/train.py configs/toy/slowonly_toy_ava_stage_two_original.py
+Command: tools/train.py configs/toy/slowonly_toy_ava_stage_two_original.py
 """
 
 _base_ = './slowonly_toy_ava_stage_two.py'

@@ -4,7 +4,7 @@ Source: "VideoLT" (Zhang et al. 2021), section 5.1, Tables 2 and 4, "baseline".
 Expected: overall / tail mAP .668 / .584 (ResNet-101), .660 / .554 (TSM).
 GPUs: 1.
 Option: --cfg-options model.head.type=mmlt.NetVLADHead, to any config of this folder.
-Command: python tools/train.py configs/videolt/netvlad_videolt.py
+Command: tools/train.py configs/videolt/netvlad_videolt.py
 """
 
 _base_ = [

@@ -4,7 +4,7 @@ Source: "VideoLT" (Zhang et al. 2021), section 5.1, Tables 1 and 2, "baseline".
 Expected: overall / tail mAP with ResNet-50 .499 / .376, with ResNet-101 .516 / .396, with TSM
     .565 / .436.
 GPUs: 1.
-Command: python tools/train.py configs/videolt/nonlinear_videolt.py
+Command: tools/train.py configs/videolt/nonlinear_videolt.py
 """
 
 _base_ = [

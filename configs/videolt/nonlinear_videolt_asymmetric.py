@@ -3,7 +3,7 @@
 Source: "Asymmetric Loss for Multi-Label Classification" (Ridnik et al. 2021).
 Expected: not in the paper.
 GPUs: 1.
-Command: python tools/train.py configs/videolt/nonlinear_videolt_asymmetric.py
+Command: tools/train.py configs/videolt/nonlinear_videolt_asymmetric.py
 """
 
 _base_ = './nonlinear_videolt.py'

@@ -5,7 +5,7 @@ Source: "VideoLT" (Zhang et al. 2021), Tables 1 and 2, "CBS". A video's other la
 Expected: overall / tail mAP with ResNet-50 .491 / .371, with ResNet-101 .507 / .390, with TSM
     .558 / .435.
 GPUs: 1.
-Command: python tools/train.py configs/videolt/nonlinear_videolt_cbs.py
+Command: tools/train.py configs/videolt/nonlinear_videolt_cbs.py
 """
 
 _base_ = './nonlinear_videolt.py'

@@ -3,7 +3,7 @@
 Source: "Distribution-Balanced Loss for Multi-Label Classification" (Wu et al. 2020).
 Expected: not in the paper.
 GPUs: 1.
-Command: python tools/train.py configs/videolt/nonlinear_videolt_distribution_balanced.py
+Command: tools/train.py configs/videolt/nonlinear_videolt_distribution_balanced.py
 """
 
 _base_ = './nonlinear_videolt.py'

@@ -3,7 +3,7 @@
 Source: "Mean teachers are better role models" (Tarvainen and Valpola 2017), the average alone.
 Expected: not in the paper.
 GPUs: 1.
-Command: python tools/train.py configs/videolt/nonlinear_videolt_ema.py
+Command: tools/train.py configs/videolt/nonlinear_videolt_ema.py
 """
 
 _base_ = './nonlinear_videolt.py'

@@ -4,7 +4,7 @@ Source: "VideoLT" (Zhang et al. 2021), Tables 1 and 2, "EQL"; drop probability a
     CVPR 2020.
 Expected: not in the paper, whose row is nonlinear_videolt_eql_reference.py.
 GPUs: 1.
-Command: python tools/train.py configs/videolt/nonlinear_videolt_eql.py
+Command: tools/train.py configs/videolt/nonlinear_videolt_eql.py
 """
 
 _base_ = './nonlinear_videolt.py'

@@ -6,7 +6,7 @@ Source: "VideoLT" (Zhang et al. 2021), Tables 1 and 2, "EQL". Their code takes 1
 Expected: overall / tail mAP with ResNet-50 .502 / .378, with ResNet-101 .518 / .398, with TSM
     .567 / .439.
 GPUs: 1.
-Command: python tools/train.py configs/videolt/nonlinear_videolt_eql_reference.py
+Command: tools/train.py configs/videolt/nonlinear_videolt_eql_reference.py
 """
 
 _base_ = './nonlinear_videolt.py'

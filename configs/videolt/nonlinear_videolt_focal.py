@@ -4,7 +4,7 @@ Source: "Focal Loss for Dense Object Detection" (Lin et al. 2017); gamma as in V
     FrameStack-FL.
 Expected: not in the paper.
 GPUs: 1.
-Command: python tools/train.py configs/videolt/nonlinear_videolt_focal.py
+Command: tools/train.py configs/videolt/nonlinear_videolt_focal.py
 """
 
 _base_ = './nonlinear_videolt.py'

@@ -4,7 +4,7 @@ Source: "VideoLT" (Zhang et al. 2021), section 4, Table 4, "FrameStack-BCE". Tab
     ratio.
 Expected: overall / tail mAP .521 / .406 (ResNet-101), .568 / .445 (TSM).
 GPUs: 1.
-Command: python tools/train.py configs/videolt/nonlinear_videolt_framestack_bce.py
+Command: tools/train.py configs/videolt/nonlinear_videolt_framestack_bce.py
 """
 
 _base_ = './nonlinear_videolt.py'

@@ -3,7 +3,7 @@
 Source: "VideoLT" (Zhang et al. 2021), Table 3, "beta = 0.5".
 Expected: overall / tail mAP .414 / .308 (ResNet-101) in the paper.
 GPUs: 1.
-Command: python tools/train.py configs/videolt/nonlinear_videolt_framestack_constant.py
+Command: tools/train.py configs/videolt/nonlinear_videolt_framestack_constant.py
 """
 
 _base_ = './nonlinear_videolt_framestack_fl.py'

@@ -3,7 +3,7 @@
 Source: "VideoLT" (Zhang et al. 2021), Table 3, "w/ CF".
 Expected: overall / tail mAP .520 / .405 (ResNet-101) in the paper.
 GPUs: 1.
-Command: python tools/train.py configs/videolt/nonlinear_videolt_framestack_frequency.py
+Command: tools/train.py configs/videolt/nonlinear_videolt_framestack_frequency.py
 """
 
 _base_ = './nonlinear_videolt_framestack_fl.py'

@@ -5,7 +5,7 @@ Source: "VideoLT" (Zhang et al. 2021), Tables 1 and 2, "LDAM + DRW". loss_cls.ma
 Expected: overall / tail mAP with ResNet-50 .502 / .378, with ResNet-101 .518 / .397, with TSM
     .565 / .439.
 GPUs: 1.
-Command: python tools/train.py configs/videolt/nonlinear_videolt_ldam_drw.py
+Command: tools/train.py configs/videolt/nonlinear_videolt_ldam_drw.py
 """
 
 _base_ = './nonlinear_videolt.py'

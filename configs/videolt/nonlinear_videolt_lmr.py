@@ -4,7 +4,7 @@ Source: "Use Your Head: Improving Long-Tail Video Recognition" (Perrett et al. 2
     with its balanced sampling. It trains from a plain model: --cfg-options load_from=CHECKPOINT.
 Expected: not in the paper.
 GPUs: 1.
-Command: python tools/train.py configs/videolt/nonlinear_videolt_lmr.py
+Command: tools/train.py configs/videolt/nonlinear_videolt_lmr.py
 """
 
 _base_ = './nonlinear_videolt.py'

@@ -4,7 +4,7 @@ Source: "VideoLT" (Zhang et al. 2021), its supplement. A video's other labels ar
     the loss is summed over the classes, as in the authors' code.
 Expected: not in the paper itself.
 GPUs: 1.
-Command: python tools/train.py configs/videolt/nonlinear_videolt_srs.py
+Command: tools/train.py configs/videolt/nonlinear_videolt_srs.py
 """
 
 _base_ = './nonlinear_videolt.py'
