@@ -27,7 +27,7 @@ from mmengine.runner import Runner
 from rich.console import Console
 from rich.table import Table
 
-import mmlt  # noqa: F401
+import mmlt  # noqa: F401  (its repairs come before mmaction2)
 from mmlt.registry import METRICS
 
 BACKBONE = dict(

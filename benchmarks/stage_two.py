@@ -33,7 +33,7 @@ from mmengine.logging import MMLogger
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 
-import mmlt  # noqa: F401
+import mmlt  # noqa: F401  (its repairs come before mmaction2)
 from mmlt.datasets.box_feature_reader import open_features
 
 ROOT = Path(__file__).resolve().parents[1]
