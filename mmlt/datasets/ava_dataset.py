@@ -1,38 +1,65 @@
-"""mmaction2's AVADataset with its files checked before it trusts them."""
+"""mmaction2's AVADataset: read in one pass, and its files checked before they are trusted."""
 
 from __future__ import annotations
 
 import inspect
 import logging
+import os.path as osp
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+import numpy as np
 from mmaction.datasets import AVADataset as _AVADataset
+from mmaction.evaluation import read_labelmap
+from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 
+from mmlt.datasets.ava_keyframes import (
+    AVAKeyframes,
+    group_by_keyframe,
+    listed_labels,
+    multi_hot_labels,
+)
+from mmlt.datasets.ava_media import last_media_files, media_exists
 from mmlt.datasets.proposals import read_proposals
-from mmlt.functional import read_ava_csv, read_excluded_timestamps
-from mmlt.functional._ava_csv import check_labels, num_columns
+from mmlt.fileio.data_checks import (
+    Findings,
+    check_annotations,
+    check_proposals,
+    missing_files,
+    timestamps_outside,
+    unused_columns,
+)
+from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
+from mmlt.functional._ava_csv import check_labels, line_of_row, num_columns
 from mmlt.registry import DATASETS
 
 
 @DATASETS.register_module()
 class AVADataset(_AVADataset):
-    """mmaction2's ``AVADataset``: same arguments, same samples, checked files.
+    """mmaction2's ``AVADataset``: same arguments, same samples, checked files, a faster start.
 
-    - An annotation row with a wrong number of columns, a bad number, x1 > x2 or a class id that
-      the ``num_classes`` columns do not hold is an error that names file, line and value; so is a
-      bad line of the exclusion list.
-    - Proposals are read by an unpickler that knows numpy arrays and builtins only; mmaction2 runs
-      whatever the file says.
-    - Keyframes without proposals, which become one box as large as the frame, are counted in one
-      warning.
+    Refused when the dataset is built, with file, line and value (:mod:`mmlt.fileio.data_checks`):
+
+    - rows that are no annotation (:func:`mmlt.functional.read_ava_csv`), person ids that are no
+      whole number, class ids below 1 or beyond the ``num_classes`` columns, boxes in pixels;
+    - with frames at more than one a second, timestamps outside of ``timestamp_start`` to
+      ``timestamp_end``: each clip would be one frame, repeated;
+    - proposals of which none is of an annotated keyframe, or none overlaps an annotated box;
+      they are read by an unpickler that knows numpy arrays and builtins only;
+    - on rank 0, videos or frames that are not there: one question a video, for the last frame that
+      a clip can reach, to the pipeline's own storage backend.
+
+    Said in a warning: rows that repeat another one, keyframes without proposals (they become one
+    box as large as the frame), columns of ``num_classes`` that no class uses.
 
     Args: those of mmaction2's ``AVADataset``.
 
     Differs from reference: AVA's label map for evaluation holds 60 of the 80 annotated classes, so
     a training label is checked against ``num_classes`` (with ``custom_classes`` the others are left
-    out, as in mmaction2), not against the label map.
+    out, as in mmaction2), not against the label map. mmaction2 wants timestamps as integers and no
+    byte-order mark, blank line or quote; this one reads what the evaluation reads.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -41,65 +68,138 @@ class AVADataset(_AVADataset):
         if label_file is not None and not Path(label_file).is_file():
             raise FileNotFoundError(f'label_file: {label_file} does not exist')
         proposal_file = bound.arguments.pop('proposal_file', None)  # mmaction2 unpickles it freely
+        self._proposals = (
+            None if proposal_file is None else (proposal_file, read_proposals(proposal_file))
+        )
         super().__init__(*bound.args, **bound.kwargs)
-        if proposal_file is not None:
-            self.proposal_file = proposal_file
-            self.proposals = read_proposals(proposal_file)
-            self._count_missing_proposals()
+        if self._proposals is not None:
+            self.proposal_file, self.proposals = self._proposals
 
     def load_data_list(self) -> list[dict]:
-        """Check the annotations, then read them as mmaction2 does."""
+        """Read and check the annotations: an entry for each keyframe, in the order of the file."""
         boxes = read_ava_csv(self.ann_file)
-        columns = num_columns(self.ann_file)
-        if columns != 8:
+        num_fields = num_columns(self.ann_file)
+        if num_fields != 8:
             raise ValueError(
-                f'{self.ann_file}: {columns} columns; a dataset needs 8, the last one the person id'
+                f'{self.ann_file}: {num_fields} columns; a dataset needs 8, the last one the '
+                'person id'
             )
+        _raise_and_say(check_annotations(boxes, self.ann_file))
+        self._check_person_ids(boxes)
+        rows, columns = self._trained_rows(boxes)
+        keyframes = group_by_keyframe(boxes, rows)
+        self._annotations = boxes, keyframes.first_rows
+        return self._to_samples(boxes, keyframes, columns)
+
+    def _check_person_ids(self, boxes: AVABoxes) -> None:
+        is_wrong = boxes.scores != np.floor(boxes.scores)
+        if is_wrong.any():
+            row = int(is_wrong.argmax())
+            raise ValueError(
+                f'{self.ann_file}, line {line_of_row(self.ann_file, row)}: person id '
+                f'{boxes.scores[row]:g} is not a whole number'
+            )
+
+    def _trained_rows(self, boxes: AVABoxes) -> tuple[np.ndarray, np.ndarray]:
+        """Rows whose class is trained, and the score column of each of them."""
         if self.custom_classes is None:
             message = f'does not fit num_classes={self.num_classes} (1 to {self.num_classes - 1})'
             check_labels(self.ann_file, boxes, range(1, self.num_classes), message)
-        with open(self.ann_file, 'rb') as file:
-            if file.read(3) == b'\xef\xbb\xbf':
-                raise ValueError(f'{self.ann_file}, line 1: a byte-order mark; save it without')
-        try:
-            return super().load_data_list()
-        except (IndexError, ValueError) as error:
-            self._raise_what_mmaction2_cannot_parse(error)
+            self._say_unused_columns(boxes)
+            return np.arange(len(boxes.labels)), boxes.labels
+        ids = np.array(self.custom_classes)
+        order = np.argsort(ids)
+        at = np.minimum(np.searchsorted(ids[order], boxes.labels), len(ids) - 1)
+        rows = np.flatnonzero(ids[order][at] == boxes.labels)
+        if not len(rows):
+            raise ValueError(f'{self.ann_file}: no row of custom_classes {ids[1:].tolist()}')
+        return rows, order[at[rows]]
 
-    def _raise_what_mmaction2_cannot_parse(self, cause: Exception) -> NoReturn:
-        """Name the line: mmaction2 wants whole numbers, no quotes and no blank lines."""
-        with open(self.ann_file, encoding='utf-8') as file:
-            for number, line in enumerate(file, start=1):
-                fields = line.strip().split(',')
-                plain = len(fields) == 8 and all(fields[i].isdigit() for i in (1, 6, 7))
-                if not plain:
-                    raise ValueError(
-                        f'{self.ann_file}, line {number}: {line.strip()!r}: a dataset needs 8 '
-                        'fields without quotes; timestamp, label and person id whole numbers'
-                    ) from cause
-        raise cause
+    def _say_unused_columns(self, boxes: AVABoxes) -> None:
+        highest = int(boxes.labels.max())
+        if self.label_file is not None:
+            with open(self.label_file, encoding='utf-8') as file:
+                highest = max(highest, *read_labelmap(file)[1])
+        _say(unused_columns(self.num_classes, highest, self.label_file or self.ann_file))
+
+    def _to_samples(
+        self, boxes: AVABoxes, keyframes: AVAKeyframes, columns: np.ndarray
+    ) -> list[dict]:
+        if self.multilabel:
+            labels = multi_hot_labels(keyframes, columns, self.num_classes)
+        else:  # as mmaction2: boxes of one keyframe must have as many labels as one another
+            labels = listed_labels(keyframes, columns)
+        corners = boxes.boxes_xyxy_norm[keyframes.box_rows]
+        persons = boxes.scores[keyframes.box_rows].astype(np.int64)
+        videos = boxes.video_names[boxes.video_index[keyframes.first_rows]].tolist()
+        timestamps = boxes.timestamps[keyframes.first_rows].tolist()
+        starts = keyframes.box_starts.tolist()
+        # a video's length is known when it is opened
+        seconds = self.timestamp_end - self.timestamp_start
+        shot_info = (0, seconds * self._FPS) if self.use_frames else None
+        place = 'frame_dir' if self.use_frames else 'filename'
+        prefix = self.data_prefix['img']
+        where = {name: name if prefix is None else osp.join(prefix, name) for name in set(videos)}
+        return [
+            {
+                place: where[video],
+                'video_id': video,
+                'timestamp': timestamp,
+                'img_key': f'{video},{timestamp:04d}',
+                'shot_info': shot_info,
+                'fps': self._FPS,
+                'ann': {
+                    'gt_bboxes': corners[start:stop],
+                    'gt_labels': np.asarray(labels[start:stop]),
+                    'entity_ids': persons[start:stop],
+                },
+            }
+            for video, timestamp, start, stop in zip(videos, timestamps, starts, starts[1:])
+        ]
 
     def filter_data(self) -> list[dict]:
-        """Leave out the excluded keyframes."""
+        """Leave out the excluded keyframes, and check what the others lead to."""
+        boxes, rows = self.__dict__.pop('_annotations')
         data_list = self.data_list
         if self.exclude_file is not None:
             excluded = read_excluded_timestamps(self.exclude_file)
-            data_list = [
-                info for info in data_list if (info['video_id'], info['timestamp']) not in excluded
-            ]
+            keys = [(info['video_id'], info['timestamp']) for info in data_list]
+            kept = [i for i, key in enumerate(keys) if key not in excluded]
+            data_list, rows = [data_list[i] for i in kept], rows[kept]
         if not data_list:
             raise ValueError(f'{self.ann_file}: {self.exclude_file} excludes every keyframe')
         print_log(f'{len(data_list)} out of {len(self.data_list)} frames are valid.', 'current')
-        self._keyframes = [info['img_key'] for info in data_list]
+        # at one frame a second timestamps are frame numbers; a video has its own length
+        if self.use_frames and self._FPS > 1:
+            bounds = self.timestamp_start, self.timestamp_end
+            _refuse(timestamps_outside(boxes, rows, self.ann_file, *bounds))
+        if self._proposals is not None:
+            path, proposals = self._proposals
+            annotated = {info['img_key']: info['ann']['gt_bboxes'] for info in data_list}
+            _raise_and_say(check_proposals(proposals, annotated, path=path, ann_file=self.ann_file))
+        self._check_media(data_list)
         return data_list
 
-    def _count_missing_proposals(self) -> None:
-        keys = self.__dict__.pop('_keyframes', [])
-        missing = [key for key in keys if key not in self.proposals]
-        if missing:
-            print_log(
-                f'{self.proposal_file}: no proposal for {len(missing)} of {len(keys)} keyframes '
-                f'(the first: {missing[0]!r}); each gets one box as large as the frame',
-                'current',
-                logging.WARNING,
-            )
+    def _check_media(self, data_list: Sequence[dict]) -> None:
+        """On one rank: the storage is asked once a video."""
+        exists = media_exists(self)
+        if exists is None or not is_main_process():
+            return
+        what = 'the last frame that a clip reaches' if self.use_frames else 'their file'
+        _refuse(missing_files(last_media_files(self, data_list), exists, what))
+
+
+def _raise_and_say(findings: Findings) -> None:
+    findings.raise_errors()
+    for warning in findings.warnings:
+        _say(warning)
+
+
+def _say(warning: str | None) -> None:
+    if warning and is_main_process():
+        print_log(warning, 'current', logging.WARNING)
+
+
+def _refuse(error: str | None) -> None:
+    if error:
+        raise ValueError(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import math
 import os
 import re
@@ -75,6 +76,13 @@ def check_labels(
     path, label = os.fspath(path), int(boxes.labels[unknown[0]])
     line = next(n for n, row in _rows(path) if int(row[FIELDS.index('label')]) == label)
     raise ValueError(f'{path}, line {line}: class id {label} {message}')
+
+
+def line_of_row(path: str | os.PathLike, row: int) -> int | None:
+    """The line of a CSV on which its row number `row`, from 0, starts; None if it is no CSV."""
+    if str(path).endswith('.parquet') or not os.path.isfile(path):
+        return None
+    return next(itertools.islice(_rows(os.fspath(path)), row, None))[0]
 
 
 def open_batches(path: str, num_columns: int) -> pa_csv.CSVStreamingReader:

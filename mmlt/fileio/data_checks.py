@@ -1,0 +1,287 @@
+"""Mistakes in AVA-format data that give a plausible number in silence, found before they do.
+
+Every check is a pure function of what was read. It returns its finding as a sentence, or None;
+:func:`check_annotations`, :func:`check_detections` and :func:`check_proposals` collect them as
+:class:`Findings`. Who builds a dataset or judges a file raises the errors; an evaluation that runs
+inside a training says them and goes on.
+
+Shapes: n rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mmlt.fileio.keyframe_match import boxes_meet, listed, match_videos
+from mmlt.fileio.repeated_rows import repeated_rows
+from mmlt.functional import AVABoxes
+from mmlt.functional._ava_csv import line_of_row
+from mmlt.functional._box_overlap import pair_iou
+
+# A detector's box may reach over the edge of the frame; none lies a whole frame outside of it.
+_LOWEST, _HIGHEST = -1.0, 2.0
+
+
+class Findings(NamedTuple):
+    """What was found in a file, a sentence each.
+
+    Attributes:
+        errors: What makes every number that rests on the file wrong.
+        warnings: What may be meant, and has to be said.
+    """
+
+    errors: list[str]
+    warnings: list[str]
+
+    def raise_errors(self) -> None:
+        """Raise a ValueError of all errors, if there is one."""
+        if self.errors:
+            raise ValueError('\n'.join(self.errors))
+
+
+def _findings(errors: Iterable[str | None], warnings: Iterable[str | None]) -> Findings:
+    return Findings([e for e in errors if e], [w for w in warnings if w])
+
+
+def check_annotations(boxes: AVABoxes, path: Any) -> Findings:
+    """Check annotated boxes on their own.
+
+    Args:
+        boxes: The annotations of a split.
+        path: Where they were read from.
+
+    Returns:
+        Errors: boxes in pixels, class ids below 1. Warnings: rows that repeat another one.
+    """
+    errors = [pixel_boxes(boxes, path), low_class_ids(boxes, path)]
+    return _findings(errors, [repeats_warning(boxes, path)])
+
+
+def check_detections(
+    detections: AVABoxes,
+    ground_truth: AVABoxes,
+    excluded: Iterable[tuple[str, int]] | None = None,
+    *,
+    path: Any,
+    ground_truth_path: Any,
+) -> Findings:
+    """Check detections against the annotations that they are judged by.
+
+    Args:
+        detections: Of any class and score.
+        ground_truth: The annotated boxes.
+        excluded: (video id, timestamp) of the keyframes to leave out.
+        path: Where the detections come from: a file, or words.
+        ground_truth_path: Where the annotated boxes were read from.
+
+    Returns:
+        Errors: boxes in pixels, class ids below 1, no keyframe in common, no detection that
+        overlaps an annotated box. Warnings: videos without a detection, rows that repeat another.
+    """
+    errors = [pixel_boxes(detections, path), low_class_ids(detections, path)]
+    detected, silent, hint = match_videos(detections, ground_truth, excluded)
+    if not detected:
+        errors.append(
+            f'{path}: none of its keyframes is in {ground_truth_path}; is it another split?{hint}'
+        )
+    elif not any(errors) and not boxes_meet(detections, ground_truth):
+        errors.append(
+            f'{path}: not one of its boxes overlaps an annotated box of its keyframe in '
+            f'{ground_truth_path}; are both x1, y1, x2, y2 in fractions of the same frame?'
+        )
+    warnings = [repeats_warning(detections, path)]
+    if detected and silent:
+        total = len(detected) + len(silent)
+        has = 'has' if len(detected) == 1 else 'have'
+        warnings.append(
+            f'{path}: {len(detected)} of {total} videos {has} detections on annotated keyframes: '
+            f'{listed(silent)} {"has" if len(silent) == 1 else "have"} none{hint}'
+        )
+    return _findings(errors, warnings)
+
+
+def check_proposals(
+    proposals: Mapping[str, np.ndarray],
+    boxes_of_keyframe: Mapping[str, np.ndarray],
+    *,
+    path: Any,
+    ann_file: Any,
+) -> Findings:
+    """Check proposals against the annotated boxes of the same keyframes.
+
+    Args:
+        proposals: Keyframe ``'video,0902'`` -> (m, 4) or (m, 5) boxes, as
+            :func:`mmlt.datasets.proposals.read_proposals` gives them.
+        boxes_of_keyframe: Keyframe -> (k, 4) annotated boxes.
+        path: The proposal file.
+        ann_file: The annotations.
+
+    Returns:
+        Errors: no keyframe has a proposal, no proposal overlaps an annotated box. Warnings:
+        keyframes without a proposal.
+    """
+    keys = list(boxes_of_keyframe)
+    missing = [key for key in keys if key not in proposals]
+    if keys and len(missing) == len(keys):
+        shown = repr(next(iter(proposals))) if proposals else 'nothing'
+        return Findings(
+            [
+                f'{path}: no keyframe of {ann_file} has a proposal: the file holds {shown}, '
+                f'the annotations {keys[0]!r}'
+            ],
+            [],
+        )
+    found = (key for key in keys if key in proposals)
+    if keys and not any(_overlap(proposals[key][:, :4], boxes_of_keyframe[key]) for key in found):
+        return Findings(
+            [
+                f'{path}: not one of its boxes overlaps an annotated box of its keyframe in '
+                f'{ann_file}; are both x1, y1, x2, y2 in fractions of the same frame?'
+            ],
+            [],
+        )
+    warning = (
+        f'{path}: no proposal for {len(missing)} of {len(keys)} keyframes (the first: '
+        f'{missing[0]!r}); each gets one box as large as the frame'
+        if missing
+        else None
+    )
+    return _findings([], [warning])
+
+
+def _overlap(boxes: np.ndarray, other_boxes: np.ndarray) -> bool:
+    i, j = np.indices((len(boxes), len(other_boxes))).reshape(2, -1)
+    return bool((pair_iou(boxes[i], other_boxes[j]) > 0).any())
+
+
+def row_name(boxes: AVABoxes, row: int, path: Any) -> str:
+    """``file, line 3: clip,902,0.1,0.2,0.5,0.9,12``; without the line where there is no CSV."""
+    corners = ','.join(f'{value:g}' for value in boxes.boxes_xyxy_norm[row].tolist())
+    video = boxes.video_names[boxes.video_index[row]]
+    line = line_of_row(path, row)
+    where = path if line is None else f'{path}, line {line}'
+    return f'{where}: {video},{boxes.timestamps[row]},{corners},{boxes.labels[row]}'
+
+
+def pixel_boxes(boxes: AVABoxes, path: Any) -> str | None:
+    """Say that boxes lie outside of the frame by its whole size: pixels, not fractions.
+
+    A box a little outside, as a detector gives it, is fine.
+    """
+    corners = boxes.boxes_xyxy_norm
+    if not len(corners) or (corners.max() <= _HIGHEST and corners.min() >= _LOWEST):
+        return None
+    outside = ((corners > _HIGHEST) | (corners < _LOWEST)).any(axis=1)
+    return (
+        f'{row_name(boxes, int(outside.argmax()), path)}: a box far outside of the frame, one of '
+        f'{int(outside.sum()):,} of {len(corners):,} rows; in pixels? x1, y1, x2 and y2 are '
+        "fractions of the frame's width and height"
+    )
+
+
+def low_class_ids(boxes: AVABoxes, path: Any) -> str | None:
+    """Say that class ids lie below 1: AVA's start at 1, a model's columns at 0."""
+    is_low = boxes.labels < 1
+    if not is_low.any():
+        return None
+    row = int(is_low.argmax())
+    return (
+        f'{row_name(boxes, row, path)}: class id {boxes.labels[row]} in {int(is_low.sum()):,} of '
+        f'{len(is_low):,} rows; ids start at 1, as in the label map: add 1 to ids that start at 0'
+    )
+
+
+def repeats_warning(boxes: AVABoxes, path: Any) -> str | None:
+    """Count the rows whose video, timestamp, box and label stand in an earlier row too."""
+    repeats = repeated_rows(boxes)
+    if not len(repeats):
+        return None
+    return (
+        f'{path}: {len(repeats):,} of {len(boxes.labels):,} rows repeat the keyframe, box and '
+        f'label of an earlier row; each counts again. The first: '
+        f'{row_name(boxes, int(repeats[0]), path)}'
+    )
+
+
+def timestamps_outside(
+    boxes: AVABoxes, rows: np.ndarray, path: Any, timestamp_start: int, timestamp_end: int
+) -> str | None:
+    """Say that timestamps lie outside of the range that chooses the frames of a clip.
+
+    Args:
+        boxes: The annotations.
+        rows: (m,) indices of the rows that are used.
+        path: Where they were read from.
+        timestamp_start: Second of the first frame.
+        timestamp_end: Second up to which there are frames.
+    """
+    used = boxes.timestamps[rows]
+    is_out = (used < timestamp_start) | (used > timestamp_end)
+    if not is_out.any():
+        return None
+    return (
+        f'{row_name(boxes, int(rows[is_out.argmax()]), path)}: the timestamp is outside of '
+        f'timestamp_start={timestamp_start} to timestamp_end={timestamp_end}, from which the '
+        f'frames of a clip are counted; the annotations run from {used.min()} to {used.max()}: '
+        'set both to the seconds of the first and the last frame on disk'
+    )
+
+
+def missing_files(paths: Mapping[str, str], exists: Callable[[str], bool], what: str) -> str | None:
+    """Say in one line which videos lack a file; one question a video.
+
+    Args:
+        paths: Video id -> the file that must be there.
+        exists: Whether a file is there.
+        what: What the file is, for the message.
+    """
+    lacking = {video: path for video, path in paths.items() if not exists(path)}
+    if not lacking:
+        return None
+    first = next(iter(lacking.values()))
+    return (
+        f'{len(lacking)} of {len(paths)} videos lack {what}: {listed(list(lacking))}; the first '
+        f'is {first}: are data_prefix and filename_tmpl right, and the videos there to their end?'
+    )
+
+
+def empty_groups(
+    groups: Mapping[str, Sequence[int]], counts: Iterable[int], head_min: int, tail_max: int
+) -> str | None:
+    """Say which of head, medium and tail have no class, and which thresholds made them so.
+
+    Args:
+        groups: Group -> its class ids.
+        counts: Training counts of the evaluated classes.
+        head_min: A class with more training boxes is in the head.
+        tail_max: A class with at most so many is in the tail.
+    """
+    empty = [group for group, members in groups.items() if not len(members)]
+    if not empty:
+        return None
+    counts = list(counts)
+    return (
+        f'no class is in {" and ".join(empty)}: head has more than {head_min:,} training boxes, '
+        f'tail at most {tail_max:,}, and the classes have {min(counts):,} to {max(counts):,}; set '
+        'head_min and tail_max (--head-min, --tail-max) to what these data hold'
+    )
+
+
+def unused_columns(num_classes: int, highest: int, path: Any) -> str | None:
+    """Say that score columns belong to no class, as when ``num_classes`` was left at AVA's 81.
+
+    Args:
+        num_classes: Score columns, column 0 (unused) included.
+        highest: The highest class id that the annotations or the label map hold.
+        path: The label map, or the annotations.
+    """
+    if num_classes <= highest + 1:
+        return None
+    return (
+        f'{path}: the highest class id is {highest}, so num_classes={num_classes} leaves '
+        f'{num_classes - 1 - highest} columns without a class; num_classes={highest + 1} (ids and '
+        "mmaction2's unused column 0) is meant, in the dataset, the head and the metric?"
+    )
