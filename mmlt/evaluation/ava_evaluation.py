@@ -14,7 +14,7 @@ from mmlt.evaluation.class_groups import (
     number_or_none,
     summarise_group,
 )
-from mmlt.evaluation.coverage import count_keyframes
+from mmlt.evaluation.coverage import count_keyframes, detected_classes
 from mmlt.evaluation.run_folder import write_run_files
 from mmlt.evaluation.score_ratios import score_ratios
 from mmlt.functional import (
@@ -75,7 +75,10 @@ def evaluate_ava(
     Returns:
         The content of ``metrics.json``: plain Python values, fractions in [0, 1], None where a
         value is undefined (a class without ground truth). Means are over the defined values.
-        See :func:`mmlt.evaluation.score_ratios.score_ratios` for three of them and
+        ``undetected_classes`` are those with boxes and without a detection on any evaluated
+        keyframe: 'mmaction2' leaves them out of ``frame_mAP``, which is the mean of
+        ``num_classes_averaged`` classes; ``frame_mAP_undetected_as_zero`` counts them as 0.
+        See :func:`mmlt.evaluation.score_ratios.score_ratios` for three keys and
         :func:`mmlt.evaluation.coverage.count_keyframes` for four.
 
     Raises:
@@ -111,12 +114,18 @@ def evaluate_ava(
     begin('counting')
     groups = group_classes(class_ids, train_counts, split, head_min, tail_max)
     per_class = _per_class(label_map, num_boxes, train_counts, groups, columns)
+    is_detected = detected_classes(detections, ground_truth, class_ids, excluded)
+    undetected = [label_map[class_ids[i]] for i in np.flatnonzero((num_boxes > 0) & ~is_detected)]
     num_persons = _count_persons(ground_truth, excluded)
     is_by_count = train_counts is not None and split is None
     return {
         'protocol': protocol,
         'capacity': capacity if protocol == 'official' else None,
         'frame_mAP': number_or_none(frame_ap.mean),
+        'frame_mAP_undetected_as_zero': _mean_with_zeros(per_class, undetected),
+        'num_classes_with_boxes': int((num_boxes > 0).sum()),
+        'num_classes_averaged': int((~np.isnan(frame_ap.per_class)).sum()),
+        'undetected_classes': undetected,
         'mSAP': mean_of(per_class.values(), 'SAP'),
         'mAUC': mean_of(per_class.values(), 'AUC'),
         'mSAP_sampled': mean_of(per_class.values(), 'SAP_sampled'),
@@ -130,8 +139,24 @@ def evaluate_ava(
         'head_min': head_min if is_by_count else None,
         'tail_max': tail_max if is_by_count else None,
         **score_ratios(matched.scores[:num_persons]),
-        'groups': {group: summarise_group(per_class, group, _MEANS) for group in groups},
+        'groups': {group: _summarise_group(per_class, group, undetected) for group in groups},
         'per_class': per_class,
+    }
+
+
+def _mean_with_zeros(per_class: Mapping[str, Mapping], undetected: Sequence[str]) -> float | None:
+    """Mean frame-AP with 0 for the classes that were never detected, whatever the protocol."""
+    rows = [{'AP': 0.0} if name in undetected else row for name, row in per_class.items()]
+    return mean_of(rows, 'AP')
+
+
+def _summarise_group(
+    per_class: Mapping[str, dict], group: str, undetected: Sequence[str]
+) -> dict[str, float | int | None]:
+    members = {name: row for name, row in per_class.items() if row['group'] == group}
+    return {
+        **summarise_group(per_class, group, _MEANS),
+        'frame_mAP_undetected_as_zero': _mean_with_zeros(members, undetected),
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from mmlt.fileio.data_checks import empty_groups
 from mmlt.functional import split_head_medium_tail
 from mmlt.functional.class_files import GROUPS, ClassCounts, ClassSplit
 
@@ -30,6 +31,27 @@ def group_classes(
     counts = np.array([train_counts.counts[class_id] for class_id in class_ids])
     parts = split_head_medium_tail(counts, head_min=head_min, tail_max=tail_max)
     return {group: [class_ids[i] for i in part] for group, part in zip(GROUPS, parts)}
+
+
+def empty_groups_warning(
+    class_ids: Iterable[int],
+    *,
+    train_counts: ClassCounts | None,
+    split: ClassSplit | None,
+    head_min: int,
+    tail_max: int,
+    **_: object,
+) -> str | None:
+    """Say which groups the thresholds leave without a class; None where a split names them.
+
+    Takes the options of an evaluation; see :func:`mmlt.fileio.data_checks.empty_groups`.
+    """
+    if split is not None or train_counts is None:
+        return None
+    class_ids = sorted(class_ids)
+    groups = group_classes(class_ids, train_counts, None, head_min, tail_max)
+    counts = [train_counts.counts[class_id] for class_id in class_ids]
+    return empty_groups(groups, counts, head_min, tail_max)
 
 
 def summarise_group(per_class: Mapping[str, dict], group: str, means: Mapping[str, str]) -> dict:

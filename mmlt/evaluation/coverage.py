@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mmlt.functional import AVABoxes
+from mmlt.functional._keyframes import class_indices, keyframe_keys
 
 _MIN_COVERED = 0.5
 
@@ -51,6 +52,67 @@ def count_keyframes(
         'num_videos': len({video for video, _ in annotated}),
         'num_videos_detected': len({video for video, _ in detected}),
     }
+
+
+def detected_classes(
+    detections: AVABoxes,
+    ground_truth: AVABoxes,
+    class_ids: Sequence[int],
+    excluded: Iterable[tuple[str, int]] = (),
+) -> np.ndarray:
+    """Which classes have a detection on a keyframe that frame-AP visits.
+
+    It visits the keyframes that have an annotated box of any of the classes and are not excluded.
+
+    Args:
+        detections: The detections, of any class and score.
+        ground_truth: The annotated boxes.
+        class_ids: C class ids.
+        excluded: (video id, timestamp) of the keyframes to leave out.
+
+    Returns:
+        (C,) bool.
+    """
+    ids = np.asarray(class_ids)
+    keys = keyframe_keys(detections, ground_truth, excluded)
+    visited = np.setdiff1d(keys.ground_truth[np.isin(ground_truth.labels, ids)], keys.excluded)
+    is_on_one = keys.of_detections(np.isin(keys.detection_runs, visited))
+    classes = class_indices(detections.labels, ids)[is_on_one]
+    return np.bincount(classes[classes >= 0], minlength=len(ids)) > 0
+
+
+def undetected_sentence(metrics: Mapping) -> str | None:
+    """Say what frame-mAP is the mean of, where classes were never detected.
+
+    mmaction2's protocol leaves them out, so that a run that never detects its hardest classes has
+    a higher frame-mAP than one that does.
+
+    Args:
+        metrics: The content of ``metrics.json``; one without the key, as older versions wrote it,
+            gives None.
+
+    Returns:
+        The sentence, or None where every class with boxes was detected.
+    """
+    names = metrics.get('undetected_classes')
+    if not names:
+        return None
+    listed = ', '.join(names[:10]) + (f' and {len(names) - 10} more' if len(names) > 10 else '')
+    start = (
+        f'{len(names)} of the {metrics["num_classes_with_boxes"]} classes with boxes '
+        f'{"was" if len(names) == 1 else "were"} never detected ({listed})'
+    )
+    if metrics['protocol'] == 'official':
+        return f'{start}; the official protocol counts their frame-AP as 0'
+    return (
+        f'frame-mAP {_percent(metrics["frame_mAP"])} is the mean of '
+        f'{metrics["num_classes_averaged"]} classes: {start} and left out, as mmaction2 does; '
+        f'with these as 0 it is {_percent(metrics["frame_mAP_undetected_as_zero"])}'
+    )
+
+
+def _percent(fraction: float | None) -> str:
+    return 'undefined' if fraction is None else f'{100 * fraction:.1f}'
 
 
 def low_coverage_warning(metrics: Mapping, name: Any) -> str | None:

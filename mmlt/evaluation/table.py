@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mmlt.evaluation.coverage import undetected_sentence
 from mmlt.evaluation.run_metrics import tell_num_classes
 from mmlt.functional.class_files import GROUPS
 
@@ -18,7 +19,8 @@ _CLASSIFICATION = {'mAP': 'mAP', 'mean_recall@1': 'recall@1', 'mean_recall@5': '
 def print_table(metrics: Mapping, console: Console | None = None, name: str | None = None) -> None:
     """Print the means over all classes, and over head, medium and tail where the run has them.
 
-    '7 of 29' classes: the other 22 have no annotated box, so that the means are over 7.
+    '7 of 29' classes: the other 22 have no annotated box, so that the means are over 7. Where
+    classes were never detected, a column shows frame-mAP with these as 0, and a sentence says so.
 
     Args:
         metrics: The content of ``metrics.json``.
@@ -32,6 +34,8 @@ def print_table(metrics: Mapping, console: Console | None = None, name: str | No
     else:
         columns = _DETECTION
         title = f'in percent, {metrics["protocol"]} protocol'
+        if metrics.get('undetected_classes'):
+            columns = {**columns, 'frame_mAP_undetected_as_zero': 'frame-mAP, undetected as 0'}
     if name:
         title = f'{escape(name)}: {title}'
     table = Table(title=title, title_justify='left')
@@ -43,7 +47,11 @@ def print_table(metrics: Mapping, console: Console | None = None, name: str | No
         means = metrics['groups'].get(group)
         if means and means['num_classes']:
             _add_row(table, group, tell_num_classes(metrics, group), means, columns)
-    (console or Console()).print(table)
+    console = console or Console()
+    console.print(table)
+    sentence = undetected_sentence(metrics)
+    if sentence:
+        console.print(sentence, markup=False, highlight=False)
 
 
 def _add_row(

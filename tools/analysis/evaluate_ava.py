@@ -14,8 +14,11 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from mmlt.command_line import HelpFormatter
 
 from mmlt.evaluation.ava_evaluation import NUM_STEPS, evaluate_ava, write_results
 from mmlt.evaluation.ava_files import (
@@ -23,14 +26,16 @@ from mmlt.evaluation.ava_files import (
     unknown_label_warning,
     unmatched_exclusions_warning,
 )
-from mmlt.evaluation.coverage import keyframes_of, low_coverage_warning
+from mmlt.evaluation.class_groups import empty_groups_warning
+from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.report import build_report
 from mmlt.evaluation.run_folder import METRICS_FILE, PER_CLASS_FILE
 from mmlt.evaluation.score_ratios import changed_scores_warning
 from mmlt.evaluation.table import print_table
-from mmlt.functional import read_ava_csv, read_excluded_timestamps
+from mmlt.fileio.data_checks import check_annotations, check_detections
+from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
 from mmlt.functional.class_files import count_training_boxes, read_class_counts, read_split
 
 REPORT_FILE = 'report.html'
@@ -39,13 +44,12 @@ HEAD_MIN, TAIL_MAX = 10_000, 999
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument(
         'detections',
         help='.parquet (dump= of mmlt.AVALongTailMetric) or .csv; a CSV that was thresholded or '
-        'rounded on the way keeps its frame-AP, but not its sampled AP',
+        'rounded on the way has no sampled AP to speak of, and a frame-AP only of the classes '
+        'that kept detections',
     )
     parser.add_argument('--ground-truth', required=True, help='annotations of the split (CSV)')
     parser.add_argument('--label-map', required=True, help='the classes to evaluate (pbtxt)')
@@ -60,7 +64,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--tail-max', type=int, help=f'tail: at most so many training boxes, default: {TAIL_MAX}'
     )
-    parser.add_argument('--protocol', choices=('mmaction2', 'official'), default='mmaction2')
+    parser.add_argument(
+        '--protocol',
+        choices=('mmaction2', 'official'),
+        default='mmaction2',
+        help="frame-AP as mmaction2 logs it, or as ActivityNet's script, the one of AVA's challenge "
+        'and of most papers, computes it: a class that was never detected counts as 0 there and '
+        'is left out of the mean here',
+    )
     parser.add_argument(
         '--capacity',
         type=_capacity,
@@ -69,7 +80,13 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--num-trials', type=int, default=15, help='trials of the sampled form')
     parser.add_argument('--seed', type=int, default=0, help='seed of the sampled form')
-    parser.add_argument('--pool', choices=('boxes', 'detections'), default='boxes')
+    parser.add_argument(
+        '--pool',
+        choices=('boxes', 'detections'),
+        default='boxes',
+        help='what sampled AP and ROC-AUC rank: the annotated boxes, or these and every detection '
+        'that matched none',
+    )
     parser.add_argument('--out', required=True, help='folder to write to')
     parser.add_argument('--overwrite', action='store_true', help='replace existing files')
     args = parser.parse_args(argv)
@@ -84,58 +101,92 @@ def _capacity(text: str) -> int | None:
     return None if text == 'all' else int(text)
 
 
-def evaluate(args: argparse.Namespace, bar: ProgressBar) -> dict:
-    """Read the inputs, say what is odd about them, evaluate."""
+class Inputs(NamedTuple):
+    """What was read, and what is odd about it."""
+
+    label_map: dict[int, str]
+    detections: AVABoxes
+    ground_truth: AVABoxes
+    excluded: frozenset[tuple[str, int]] | None
+    options: dict
+    warnings: list[str]
+
+
+def read_inputs(args: argparse.Namespace, bar: ProgressBar) -> Inputs:
+    """Read every file, and raise what makes any number of theirs wrong."""
     label_map = read_label_map(args.label_map)
     bar.step('reading detections')
     detections = read_detections(args.detections)
     bar.step('reading ground truth')
     ground_truth = read_ava_csv(args.ground_truth)
     excluded = read_excluded_timestamps(args.exclude) if args.exclude else None
-    _warn(unknown_label_warning(detections, label_map, args.detections))
-    _warn(unknown_label_warning(ground_truth, label_map, args.ground_truth))
-    _warn(unmatched_exclusions_warning(ground_truth, excluded, args.exclude))
-    if not keyframes_of(detections) & keyframes_of(ground_truth):
-        raise ValueError(
-            f'{args.detections}: none of its keyframes is in {args.ground_truth}; is it another '
-            'split?'
-        )
-    train_counts = None
+    bar.step('checking both')
+    annotated = check_annotations(ground_truth, args.ground_truth)
+    annotated.raise_errors()
+    paths = dict(path=args.detections, ground_truth_path=args.ground_truth)
+    detected = check_detections(detections, ground_truth, excluded, **paths)
+    detected.raise_errors()
     bar.step('reading training counts')
+    train_counts = None
     if args.train_annotations:
         train_counts = count_training_boxes(args.train_annotations, label_map)
     elif args.train_counts:
         train_counts = read_class_counts(args.train_counts, label_map)
+    groups = dict(
+        train_counts=train_counts,
+        split=read_split(args.split, label_map) if args.split else None,
+        head_min=HEAD_MIN if args.head_min is None else args.head_min,
+        tail_max=TAIL_MAX if args.tail_max is None else args.tail_max,
+    )
+    warnings = [
+        unknown_label_warning(detections, label_map, args.detections),
+        unknown_label_warning(ground_truth, label_map, args.ground_truth),
+        unmatched_exclusions_warning(ground_truth, excluded, args.exclude),
+        *annotated.warnings,
+        *detected.warnings,
+        empty_groups_warning(label_map, **groups),
+    ]
+    return Inputs(
+        label_map, detections, ground_truth, excluded, groups, list(filter(None, warnings))
+    )
+
+
+def evaluate(args: argparse.Namespace, bar: ProgressBar) -> dict:
+    """Read the inputs, say what is odd about them, evaluate."""
+    inputs = read_inputs(args, bar)
+    for warning in inputs.warnings:
+        _warn(warning)
     try:
         metrics = evaluate_ava(
-            detections,
-            ground_truth,
-            label_map,
-            excluded=excluded,
+            inputs.detections,
+            inputs.ground_truth,
+            inputs.label_map,
+            excluded=inputs.excluded,
             protocol=args.protocol,
             capacity=args.capacity,
-            train_counts=train_counts,
-            split=read_split(args.split, label_map) if args.split else None,
-            head_min=HEAD_MIN if args.head_min is None else args.head_min,
-            tail_max=TAIL_MAX if args.tail_max is None else args.tail_max,
             num_trials=args.num_trials,
             seed=args.seed,
             pool=args.pool,
             on_step=bar.step,
+            **inputs.options,
         )
     except ValueError as error:
         if not str(error).startswith('ground_truth: '):
             raise
         files = ', '.join(filter(None, [args.ground_truth, args.label_map, args.exclude]))
         raise ValueError(f'{files}: {str(error).partition(": ")[2]}') from None
-    _warn(low_coverage_warning(metrics, args.detections))
-    _warn(changed_scores_warning(metrics, args.detections))
+    said = [
+        low_coverage_warning(metrics, args.detections),
+        changed_scores_warning(metrics, args.detections),
+    ]
+    for warning in filter(None, said):
+        _warn(warning)
+    metrics['warnings'] = [*inputs.warnings, *filter(None, said)]
     return metrics
 
 
-def _warn(warning: str | None) -> None:
-    if warning:
-        print(f'warning: {warning}', file=sys.stderr)
+def _warn(warning: str) -> None:
+    print(f'warning: {warning}', file=sys.stderr)
 
 
 def _write_report(out_dir: Path, overwrite: bool) -> Path | str:
@@ -155,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in (METRICS_FILE, PER_CLASS_FILE, REPORT_FILE):
             if (out_dir / name).exists() and not args.overwrite:
                 raise FileExistsError(f'{out_dir / name}: exists already; pass --overwrite')
-        with ProgressBar(3 + NUM_STEPS + 1) as bar:
+        with ProgressBar(4 + NUM_STEPS + 1) as bar:
             metrics = evaluate(args, bar)
             bar.step('writing')
             write_results(metrics, out_dir, overwrite=args.overwrite)

@@ -25,6 +25,7 @@ from mmlt.evaluation.ava_files import (
     unknown_label_warning,
     unmatched_exclusions_warning,
 )
+from mmlt.evaluation.class_groups import empty_groups_warning
 from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.detections_file import write_detections
 from mmlt.evaluation.keyframe_scores import (
@@ -35,7 +36,9 @@ from mmlt.evaluation.keyframe_scores import (
 )
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.run_folder import RunFolder
+from mmlt.evaluation.score_ratios import changed_scores_warning
 from mmlt.evaluation.table import print_table
+from mmlt.fileio.data_checks import check_annotations, check_detections
 from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
 from mmlt.functional.class_files import read_class_counts, read_split
 from mmlt.registry import METRICS
@@ -49,11 +52,15 @@ class AVALongTailMetric(BaseMetric):
     AVA detectors as they are, so it can stand in any AVA config in the place of ``AVAMetric``.
 
     The keys are ``ava/frame_mAP``, ``ava/mSAP``, ``ava/mAUC``, ``ava/mSAP_sampled``, the first
-    three again under ``ava/head/``, ``ava/medium/`` and ``ava/tail/``, and for each class
-    ``ava/AP/<name>`` and likewise ``SAP``, ``SAP_std`` and ``AUC``; NaN where undefined. For
-    ``CheckpointHook(save_best='ava/mSAP')`` say ``rule='greater'``. All of them are scalars for
-    mmengine's visualisers; TensorBoard writes an underscore for a space or a bracket in a class
-    name, and MLflow refuses AVA's names: there say ``per_class_keys=False``.
+    three again under ``ava/head/``, ``ava/medium/`` and ``ava/tail/``; NaN where undefined.
+    Beside frame_mAP stand ``frame_mAP_undetected_as_zero`` and ``num_undetected_classes``. With
+    ``per_class_keys`` there are for each class ``ava/AP/<name>`` and likewise ``SAP``, ``SAP_std``
+    and ``AUC`` (TensorBoard writes an underscore for a space or a bracket in a class name, MLflow
+    refuses AVA's names). For ``CheckpointHook(save_best='ava/mSAP')`` say ``rule='greater'``.
+
+    Mistakes in the annotations are errors at once; what is odd about the detections
+    (:mod:`mmlt.fileio.data_checks`) is logged, and kept in metrics.json, for an evaluation that
+    runs inside a training must not end it.
 
     ``metrics.json`` and ``per_class.csv`` go to ``out_dir``, by default the folder of the running
     job's log file (``work_dir/timestamp``); outside of a runner nothing is written. Each evaluation
@@ -104,7 +111,7 @@ class AVALongTailMetric(BaseMetric):
         num_trials: int = 15,
         seed: int = 0,
         pool: str = 'boxes',
-        per_class_keys: bool = True,
+        per_class_keys: bool = False,
         dump: str | None = None,
         out_dir: str | None = None,
         collect_device: str = 'cpu',
@@ -117,13 +124,14 @@ class AVALongTailMetric(BaseMetric):
         # Everything is read here: a bad file must stop the job before the training, not after it.
         self.label_map = _evaluated_classes(read_label_map(label_file), custom_classes, label_file)
         self.ground_truth = read_ava_csv(ann_file)
-        warning = unknown_label_warning(self.ground_truth, self.label_map, ann_file)
-        if warning and custom_classes is None and is_main_process():
-            print_log(warning, 'current', logging.WARNING)
+        self.ann_file = ann_file
+        findings = check_annotations(self.ground_truth, ann_file)
+        findings.raise_errors()
         excluded = read_excluded_timestamps(exclude_file) if exclude_file else None
-        warning = unmatched_exclusions_warning(self.ground_truth, excluded, exclude_file)
-        if warning and is_main_process():
-            print_log(warning, 'current', logging.WARNING)
+        _warn(*findings.warnings)
+        if custom_classes is None:
+            _warn(unknown_label_warning(self.ground_truth, self.label_map, ann_file))
+        _warn(unmatched_exclusions_warning(self.ground_truth, excluded, exclude_file))
         self.options = dict(
             excluded=excluded,
             train_counts=read_class_counts(class_counts, self.label_map) if class_counts else None,
@@ -137,6 +145,7 @@ class AVALongTailMetric(BaseMetric):
             pool=pool,
         )
         check_options(self.ground_truth, self.label_map, **self.options)
+        _warn(empty_groups_warning(self.label_map, **self.options))
         self.num_classes = num_classes
         self.custom_classes = custom_classes
         self.per_class_keys = per_class_keys
@@ -182,14 +191,28 @@ class AVALongTailMetric(BaseMetric):
             metrics = evaluate_ava(
                 detections, self.ground_truth, self.label_map, **self.options, on_step=bar.step
             )
-        warning = low_coverage_warning(metrics, 'AVALongTailMetric')
-        if warning:
-            print_log(warning, 'current', logging.WARNING)
+        metrics['warnings'] = self._check(block, class_ids, metrics)
+        _warn(*metrics['warnings'])
         text = io.StringIO()
         print_table(metrics, console=Console(file=text, width=100))
         print_log('\n' + text.getvalue(), 'current')
         self._write(metrics, detections)
         return _flatten(metrics, self.per_class_keys)
+
+    def _check(self, block: dict, class_ids: Sequence[int], metrics: dict) -> list[str]:
+        """What is odd about the detections; other ranks wait, so that nothing here is raised."""
+        name = 'AVALongTailMetric'
+        # every class has the same boxes: one of them is enough
+        one_class = to_ava_boxes({**block, 'scores': block['scores'][:, :2]}, class_ids[:1])
+        findings = check_detections(
+            one_class,
+            self.ground_truth,
+            self.options['excluded'],
+            path=name,
+            ground_truth_path=self.ann_file,
+        )
+        said = [low_coverage_warning(metrics, name), changed_scores_warning(metrics, name)]
+        return [*findings.errors, *findings.warnings, *filter(None, said)]
 
     def _class_ids(self, num_columns: int) -> list[int]:
         """Class id of each score column after the unused column 0."""
@@ -220,6 +243,12 @@ class AVALongTailMetric(BaseMetric):
             write_detections(folder / self.dump, detections, overwrite=True)
 
 
+def _warn(*warnings: str | None) -> None:
+    for warning in filter(None, warnings):
+        if is_main_process():
+            print_log(warning, 'current', logging.WARNING)
+
+
 def _evaluated_classes(
     label_map: dict[int, str], custom_classes: Sequence[int] | None, label_file: str
 ) -> dict[int, str]:
@@ -236,6 +265,8 @@ def _evaluated_classes(
 def _flatten(metrics: dict, per_class_keys: bool) -> dict[str, float]:
     """The flat dictionary of mmengine, in which an undefined value is NaN."""
     flat = {key: metrics[key] for key in ('frame_mAP', 'mSAP', 'mAUC', 'mSAP_sampled')}
+    flat['frame_mAP_undetected_as_zero'] = metrics['frame_mAP_undetected_as_zero']
+    flat['num_undetected_classes'] = len(metrics['undetected_classes'])
     for group, summary in metrics['groups'].items():
         flat.update({f'{group}/{key}': summary[key] for key in ('frame_mAP', 'mSAP', 'mAUC')})
     for key in ('AP', 'SAP', 'SAP_std', 'AUC') if per_class_keys else ():
