@@ -33,8 +33,8 @@ from mmlt.evaluation.keyframe_scores import (
     merge_blocks,
     to_ava_boxes,
 )
+from mmlt.evaluation.metrics.run_folder import RunFolder
 from mmlt.evaluation.progress import ProgressBar
-from mmlt.evaluation.run_folder import RunFolder
 from mmlt.evaluation.table import print_table
 from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
 from mmlt.functional.class_files import read_class_counts, read_split
