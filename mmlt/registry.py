@@ -29,7 +29,7 @@ MODELS = _root.Registry('model', scope='mmlt', parent=_root.MODELS, locations=['
 HOOKS = _root.Registry('hook', scope='mmlt', parent=_root.HOOKS, locations=['mmlt.engine'])
 LOOPS = _root.Registry('loop', scope='mmlt', parent=_root.LOOPS, locations=['mmlt.engine'])
 METRICS = _root.Registry(
-    'metric', scope='mmlt', parent=_root.METRICS, locations=['mmlt.evaluation']
+    'metric', scope='mmlt', parent=_root.METRICS, locations=['mmlt.evaluation.metrics']
 )
 
 __all__ = ['DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'LOOPS', 'METRICS', 'MODELS', 'TRANSFORMS']

@@ -1,8 +1,14 @@
-"""The arrow of dependence: functional <- the four shell packages <- configs and tools."""
+"""The arrow of dependence: functional <- fileio <- the four shell packages <- configs and tools.
+
+Functional, fileio and all of evaluation but its metrics work without OpenMMLab.
+"""
 
 from __future__ import annotations
 
 import ast
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +18,13 @@ import mmlt
 PACKAGE = Path(mmlt.__file__).parent
 SHELLS = ('datasets', 'models', 'engine', 'evaluation')
 OPENMMLAB = ('mmengine', 'mmcv', 'mmdet', 'mmaction')
+# below the shells: what each room may import of mmlt
+BELOW = {'functional': ('functional',), 'fileio': ('functional', 'fileio')}
+WITHOUT_OPENMMLAB = f"""
+import sys
+for name in {OPENMMLAB}:
+    sys.modules[name] = None  # whoever imports it gets an ImportError
+"""
 
 
 def _imported_modules(path):
@@ -35,11 +48,13 @@ def _ids(path):
     return str(path.relative_to(PACKAGE))
 
 
-@pytest.mark.parametrize('path', _files('functional'), ids=_ids)
-def test_functional_is_pure(path):
+@pytest.mark.parametrize('path', [p for room in BELOW for p in _files(room)], ids=_ids)
+def test_what_lies_below_the_shells_is_pure(path):
+    allowed = BELOW[path.relative_to(PACKAGE).parts[0]]
     for name in _imported_modules(path):
-        assert name.split('.')[0] not in OPENMMLAB, name
-        assert not name.startswith('mmlt') or name.startswith('mmlt.functional'), name
+        parts = name.split('.')
+        assert parts[0] not in OPENMMLAB, name
+        assert parts[0] != 'mmlt' or parts[1:2] and parts[1] in allowed, name
 
 
 @pytest.mark.parametrize('path', [p for s in SHELLS for p in _files(s)], ids=_ids)
@@ -51,6 +66,59 @@ def test_shell_packages_meet_only_through_the_registry(path):
             assert parts[1] == own, f'{name} imported from mmlt/{own}'
 
 
+@pytest.mark.parametrize('path', _files('evaluation'), ids=_ids)
+def test_only_metrics_need_openmmlab_to_judge_a_model(path):
+    if path.parent.name == 'metrics':
+        return
+    for name in _imported_modules(path):
+        assert name.split('.')[0] not in OPENMMLAB, name
+        assert not name.startswith(('mmlt.registry', 'mmlt.evaluation.metrics')), name
+
+
 def test_the_check_sees_imports_of_the_own_package():
     probe = PACKAGE / 'functional' / '__init__.py'
     assert any(name.startswith('mmlt.functional.') for name in _imported_modules(probe))
+
+
+def test_no_column_type_is_asked_for_numpys():
+    """Before pyarrow 26 ``to_pandas_dtype`` needs pandas, which nothing here depends on."""
+    for path in PACKAGE.rglob('*.py'):
+        tree = ast.parse(path.read_text(encoding='utf-8'))
+        names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert 'to_pandas_dtype' not in names, path
+
+
+def _run(code, *arguments):
+    command = [sys.executable, '-c', code, *map(str, arguments)]
+    done = subprocess.run(command, cwd=PACKAGE.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_functional_works_without_openmmlab():
+    code = """
+from mmlt import functional as F
+print(F.average_precision([[.9], [.1]], [[1], [0]]).tolist())
+"""
+    assert _run(WITHOUT_OPENMMLAB + code) == '[1.0]\n'
+
+
+def test_evaluate_ava_works_without_openmmlab_and_pandas(tmp_path):
+    world, root = Path(__file__).parent / 'data' / 'hand_world', PACKAGE.parent
+    code = """
+import runpy
+sys.modules['pandas'] = None
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+    tool, detections = root / 'tools' / 'analysis' / 'evaluate_ava.py', world / 'detections.csv'
+    truth = ('--ground-truth', world / 'ground_truth.csv')
+    names = ('--label-map', world / 'label_map.pbtxt')
+    groups = ('--train-annotations', world / 'train.csv', '--head-min', 2, '--tail-max', 0)
+    code = WITHOUT_OPENMMLAB + code
+    out = _run(code, tool, detections, *truth, *names, *groups, '--out', tmp_path / 'run')
+    assert out.endswith(f'report: {tmp_path / "run" / "report.html"}\n')
+    metrics = json.loads((tmp_path / 'run' / 'metrics.json').read_text(encoding='utf-8'))
+    # derived in tests/evaluation/test_ava_evaluation.py
+    assert metrics['mSAP'] == pytest.approx(7 / 9, abs=1e-12)
+    assert metrics['groups']['medium']['mSAP'] == pytest.approx(17 / 24, abs=1e-12)

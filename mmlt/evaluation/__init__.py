@@ -1,5 +1,4 @@
-"""Judging a model: metrics for a running job, and their results as files and reports."""
+"""Judging a model: metrics for a running job, and their results as files and reports.
 
-from mmlt.evaluation.metrics import AVALongTailMetric, LongTailMetric, ShuffleBiasMetric
-
-__all__ = ['AVALongTailMetric', 'LongTailMetric', 'ShuffleBiasMetric']
+Imports nothing, so that all but ``metrics`` works without OpenMMLab.
+"""

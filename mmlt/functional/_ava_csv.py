@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FIELDS = ('video_id', 'timestamp', 'x1', 'y1', 'x2', 'y2', 'label', 'score')
 
+_DTYPES = {pa.int32(): np.int32, pa.float64(): np.float64}  # of the columns that are numbers
 _INT32_MAX = 2**31 - 1
 # Python's float() takes 1_000 and digits of other scripts; the fast reader does not.
 _NUMBER_CHARACTERS = re.compile(r'[\s0-9a-zA-Z.+-]+')
@@ -102,10 +103,12 @@ def open_batches(path: str, num_columns: int) -> pa_csv.CSVStreamingReader:
 
 def as_numpy(column: pa.Array) -> np.ndarray:
     """View a column of numbers without nulls."""
-    # Array.to_numpy imports pandas where there is one: 0.3 s and 60 MB.
+    # Array.to_numpy imports pandas where there is one: 0.3 s and 60 MB. DataType.to_pandas_dtype
+    # needs pandas before pyarrow 26.
+    dtype = _DTYPES[column.type]
     if not len(column):
-        return np.empty(0, column.type.to_pandas_dtype())
-    values = np.frombuffer(column.buffers()[1], column.type.to_pandas_dtype())
+        return np.empty(0, dtype)
+    values = np.frombuffer(column.buffers()[1], dtype)
     return values[column.offset : column.offset + len(column)]
 
 

@@ -110,15 +110,16 @@ def reconstruct_features(features: Tensor, contributions: Tensor, few_shot: Tens
             f'{tuple(features.shape)}, {tuple(contributions.shape)}, {tuple(few_shot.shape)}'
         )
     num_channels = features.shape[1]
+    dtype = features.dtype
+    # In float32 at least: half precision holds no 1e5, and older torch lacks its layer norm and
+    # matrix product on the CPU.
+    features = features.to(torch.promote_types(dtype, torch.float32))
     normalized = layer_norm(features, (num_channels,))
-    # float32 at least: half precision holds no 1e5
-    similarities = (normalized @ normalized.T / num_channels).to(
-        torch.promote_types(features.dtype, torch.float32)
-    )
+    similarities = normalized @ normalized.T / num_channels
     itself = torch.eye(num_rows, dtype=torch.bool, device=features.device)
-    weights = (similarities - _EXCLUDED * (itself | few_shot)).softmax(1).to(features.dtype)
+    weights = (similarities - _EXCLUDED * (itself | few_shot)).softmax(1)
     share = contributions.to(features.dtype)[:, None]
-    return share * (weights @ features) + (1 - share) * features
+    return (share * (weights @ features) + (1 - share) * features).to(dtype)
 
 
 def long_tail_mixed_reconstruction(

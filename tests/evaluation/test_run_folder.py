@@ -6,7 +6,8 @@ import os
 import pytest
 from mmengine.logging import MMLogger
 
-from mmlt.evaluation.run_folder import RunFolder, write_run_files
+from mmlt.evaluation.metrics.run_folder import RunFolder
+from mmlt.evaluation.run_folder import write_run_files
 
 METRICS = {'mAP': 0.1, 'per_class': {'a, b': {'id': 0, 'AP': 1 / 3}, 'c': {'id': 1, 'AP': None}}}
 

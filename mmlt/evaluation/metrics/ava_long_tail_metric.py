@@ -34,8 +34,8 @@ from mmlt.evaluation.keyframe_scores import (
     merge_blocks,
     to_ava_boxes,
 )
+from mmlt.evaluation.metrics.run_folder import RunFolder
 from mmlt.evaluation.progress import ProgressBar
-from mmlt.evaluation.run_folder import RunFolder
 from mmlt.evaluation.score_ratios import changed_scores_warning
 from mmlt.evaluation.table import print_table
 from mmlt.fileio.data_checks import check_annotations, check_detections

@@ -19,8 +19,8 @@ from mmlt.evaluation.classification import (
     read_class_names,
     write_classification,
 )
+from mmlt.evaluation.metrics.run_folder import RunFolder
 from mmlt.evaluation.progress import ProgressBar
-from mmlt.evaluation.run_folder import RunFolder
 from mmlt.evaluation.sample_scores import merge_blocks, one_per_sample, sample_block
 from mmlt.evaluation.table import print_table
 from mmlt.functional import split_head_medium_tail
@@ -50,7 +50,7 @@ class LongTailMetric(BaseMetric):
     that ``PackActionInputs(meta_keys=...)`` packs. If they do not tell all samples of the dataset
     apart, the shards must be those of mmengine's ``DefaultSampler``.
 
-    The files go to the run's folder, see :class:`mmlt.evaluation.run_folder.RunFolder`.
+    The files go to the run's folder, see :class:`mmlt.evaluation.metrics.run_folder.RunFolder`.
 
     Args:
         label_file: One class name a line.

@@ -18,7 +18,7 @@ from mmengine.registry import METRICS, DefaultScope
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 
-from mmlt.evaluation import LongTailMetric
+from mmlt.evaluation.metrics import LongTailMetric
 
 NAMES = ['walk', 'run', 'fly']
 # The numbers are derived in tests/evaluation/test_classification.py.

@@ -11,7 +11,7 @@ import torch
 from mmengine.evaluator import DumpResults
 from mmengine.logging import MMLogger
 
-from mmlt.evaluation import LongTailMetric, ShuffleBiasMetric
+from mmlt.evaluation.metrics import LongTailMetric, ShuffleBiasMetric
 
 
 def _sample(shuffle, label, scores):

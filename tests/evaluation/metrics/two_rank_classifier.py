@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from mmlt.evaluation import LongTailMetric
+from mmlt.evaluation.metrics import LongTailMetric
 
 
 def main(rank: int, world_size: int, job_file: str) -> None:

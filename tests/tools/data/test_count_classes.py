@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmlt.evaluation import LongTailMetric
+from mmlt.evaluation.metrics import LongTailMetric
 
 ROOT = Path(__file__).parents[3]
 WORLD = ROOT / 'tests' / 'data' / 'hand_world'
