@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Train a config: mmaction2's own ``tools/train.py``, with mmlt imported first.
+r"""Train a config: mmaction2's own ``tools/train.py``, with mmlt imported first.
 
 Usage: python tools/train.py CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--seed N]
        [--launcher none|pytorch|slurm|mpi] [--cfg-options KEY=VALUE ...]
@@ -22,6 +22,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
+from mmlt.command_line import run_main
 
 
 def main():
@@ -44,4 +45,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    run_main(main)

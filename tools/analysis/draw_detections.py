@@ -1,4 +1,4 @@
-"""Draw detections (orange, with scores) and ground truth (green) on the frames of one video.
+r"""Draw detections (orange, with scores) and ground truth (green) on the frames of one video.
 
 The boxes of a keyframe stay for its second. Examples:
     python tools/analysis/draw_detections.py detections.parquet --label-map MAP.pbtxt \
@@ -19,6 +19,7 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.ava_files import read_label_map
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.draw import Person, draw_keyframe, group_persons
@@ -37,9 +38,7 @@ Persons = dict[int, list[Person]]
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('detections', help='.csv or .parquet')
     parser.add_argument('--label-map', required=True, help='AVA label map (.pbtxt)')
     source = parser.add_mutually_exclusive_group(required=True)

@@ -25,6 +25,7 @@ import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
+from mmlt.command_line import HelpFormatter
 from mmlt.datasets.samplers import ClassBalancedSampler
 from mmlt.datasets.samplers.sample_labels import class_names
 from mmlt.functional import ClassMembers, class_counts_of_draws, expected_draws
@@ -56,9 +57,7 @@ class Sampling(NamedTuple):
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('config', nargs='?', help='its train_dataloader is sampled')
     parser.add_argument(
         '--counts', help='instead of CONFIG: counts.json or ava_v2.2; boxes have one label then'

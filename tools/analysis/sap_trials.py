@@ -1,4 +1,4 @@
-"""Study sampled AP and its variance against the number of trials (5 to 40), class by class.
+r"""Study sampled AP and its variance against the number of trials (5 to 40), class by class.
 
 Writes sap_trials.json and the picture sap_trials.png.
 
@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.ava_files import (
     read_label_map,
     unknown_label_warning,
@@ -32,9 +33,7 @@ from mmlt.functional.safe_write import new_file
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument(
         'detections',
         metavar='RUN_OR_DETECTIONS',

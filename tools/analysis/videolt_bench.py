@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.videolt_bench import (
     HEADS,
     METHODS,
@@ -32,9 +33,7 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parts = parser.add_subparsers(dest='part', required=True)
     plan = parts.add_parser('plan', help='print FEATURES HEAD METHOD CONFIG of every run')
     plan.add_argument('data_root', type=Path)

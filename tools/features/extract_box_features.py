@@ -1,4 +1,4 @@
-"""Write the RoI features of every annotated and proposed box: what a detector's classifier sees.
+r"""Write the RoI features of every annotated and proposed box: what a detector's classifier sees.
 
 Example:
     python tools/features/extract_box_features.py configs/toy/slowonly_toy_ava.py DETECTOR.pth \
@@ -40,6 +40,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.data import DataLoader
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
+from mmlt.command_line import HelpFormatter
 from mmlt.datasets.box_feature_files import (
     KINDS,
     ROW_DTYPE,
@@ -59,9 +60,7 @@ ERRORS = (OSError, ValueError, KeyError, RuntimeError)
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('config', help='config of the detector')
     parser.add_argument('checkpoint', help='its weights')
     parser.add_argument('--out', type=Path, required=True, help='folder; each split gets one in it')

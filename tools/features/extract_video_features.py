@@ -1,4 +1,4 @@
-"""Write frame features of videos, {videoid}.npy of (T, D): what mmlt.VideoLTDataset reads.
+r"""Write frame features of videos, {videoid}.npy of (T, D): what mmlt.VideoLTDataset reads.
 
 Examples:
     python tools/features/extract_video_features.py VIDEO_DIR --out data/videolt/resnet50 \
@@ -50,6 +50,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.data import DataLoader
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
+from mmlt.command_line import HelpFormatter
 from mmlt.datasets.video_feature_folder import (
     Failure,
     Video,
@@ -74,9 +75,7 @@ FRAME_OPTIONS = ('fps', 'num_frames', 'short_side', 'crop_size', 'decoder')
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('videos', type=Path, help='folder of the videos')
     parser.add_argument('--out', type=Path, required=True, help='folder of the features')
     parser.add_argument('--config', help='config of mmaction2 with a Recognizer2D (TSN, TSM, ...)')
