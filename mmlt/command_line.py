@@ -12,11 +12,13 @@ import os
 import sys
 import time
 import traceback
+import types
 from collections.abc import Callable
 from typing import Any
 
 #: What the user can mend: told in one line. The traceback of anything else is shown.
 USER_ERRORS = (OSError, ValueError)
+_ERROR_FILE = 'TORCHELASTIC_ERROR_FILE'  # where torch's launcher looks for a rank's error
 
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
@@ -46,6 +48,27 @@ def _shown(default: Any) -> str:
     return str(default)
 
 
+def describe(
+    parse_args: Callable, description: str, add_arguments: Callable | None = None
+) -> None:
+    """Have a ``parse_args`` of mmaction2's tools show our description and defaults.
+
+    Args:
+        parse_args: The function; it makes an ``argparse.ArgumentParser``.
+        description: What the help says in place of its own.
+        add_arguments: Called with the parser, to add others to its options.
+    """
+
+    class Parser(argparse.ArgumentParser):
+        def __init__(self, **_: Any) -> None:
+            super().__init__(description=description, formatter_class=HelpFormatter)
+            if add_arguments is not None:
+                add_arguments(self)
+
+    names = {**vars(argparse), 'ArgumentParser': Parser}
+    parse_args.__globals__['argparse'] = types.SimpleNamespace(**names)
+
+
 def innermost_cause(error: BaseException) -> BaseException:
     """The error that mmengine's registries have wrapped, once a level, into others of its type."""
     while True:
@@ -71,39 +94,47 @@ def one_line(error: BaseException) -> str:
 def run_main(main: Callable[[], Any]) -> None:
     """Run what may be one of several ranks; an error ends it with a last line ``error: CAUSE``.
 
-    The launcher of torch keeps the error of each rank, and tells that of the first. Elsewhere each
-    rank tells its own. What the user can mend is told without its traceback, which is then in the
-    log of the run.
+    What the user can mend is told without its traceback, which is then in the log of the run.
     """
     try:
         main()
     except Exception as error:
-        error_file = os.environ.get('TORCHELASTIC_ERROR_FILE')
-        if error_file:
-            _record(error, error_file)
-        else:
-            _tell(error)
-        sys.exit(2 if isinstance(error, USER_ERRORS) else 1)
+        is_users = isinstance(error, USER_ERRORS)
+        if _ERROR_FILE not in os.environ:
+            _keep_traceback(_log_file() if is_users else None)
+        tell_error(error)
+        sys.exit(2 if is_users else 1)
+
+
+def tell_error(error: Exception) -> None:
+    """Print ``error: CAUSE``; a rank that torch's launcher has started leaves that to the launcher.
+
+    It tells the error of the rank that failed first, and tells it last.
+    """
+    path = os.environ.get(_ERROR_FILE)
+    if path:
+        _record(error, path)
+        return
+    rank = os.environ.get('RANK', os.environ.get('SLURM_PROCID'))
+    of_rank = f' (rank {rank})' if rank is not None else ''
+    print(f'error: {one_line(error)}{of_rank}', file=sys.stderr, flush=True)
 
 
 def _record(error: Exception, path: str) -> None:
-    """Leave the error where torch's launcher looks for it, in the layout of its ErrorHandler."""
+    """Write the error in the layout of torch's ErrorHandler."""
     info = {'py_callstack': traceback.format_exc(), 'timestamp': str(int(time.time()))}
     with open(path, 'w', encoding='utf-8') as file:
         json.dump({'message': {'message': one_line(error), 'extraInfo': info}}, file)
 
 
-def _tell(error: Exception) -> None:
-    log = _log_file() if isinstance(error, USER_ERRORS) else None
+def _keep_traceback(log: str | None) -> None:
+    """Put the traceback into a log, or where there is none onto standard error."""
     if log is None:
         traceback.print_exc()
-    else:
-        with open(log, 'a', encoding='utf-8') as file:
-            file.write(traceback.format_exc())
-        print(f'the traceback is in {log}', file=sys.stderr)
-    rank = os.environ.get('RANK', os.environ.get('SLURM_PROCID'))
-    of_rank = f' (rank {rank})' if rank is not None else ''
-    print(f'error: {one_line(error)}{of_rank}', file=sys.stderr, flush=True)
+        return
+    with open(log, 'a', encoding='utf-8') as file:
+        file.write(traceback.format_exc())
+    print(f'the traceback is in {log}', file=sys.stderr)
 
 
 def _log_file() -> str | None:

@@ -11,10 +11,12 @@ traceback in a file, and else below its traceback.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 
 from torch.distributed import run
+from torch.distributed.elastic.multiprocessing import errors
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError, ProcessFailure
 
 USER_ERROR = 2  # exit code of a rank that mmlt.command_line has ended for such an error
@@ -54,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] in (['-h'], ['--help']):
         print(f'{__doc__}')
+    logging.getLogger(f'{errors.__name__}.error_handler').setLevel(logging.CRITICAL)  # we tell it
     try:
         run.main(argv)
     except ChildFailedError as error:

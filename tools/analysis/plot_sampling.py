@@ -65,7 +65,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--mode', choices=SAMPLING_MODES, help="default: that of CONFIG's sampler")
     parser.add_argument('--repeat-threshold', type=float, help="for 'repeat_factor'")
     parser.add_argument('--num-draws', type=int, default=100_000, help='at most, to be counted')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=int, default=0, help='of the draws')
     parser.add_argument('--out', type=Path, required=True, help='picture: .png, .svg or .pdf')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing picture')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='change CONFIG')

@@ -43,11 +43,19 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--ground-truth', required=True, help='annotations of the split (CSV)')
     parser.add_argument('--label-map', required=True, help='the classes to evaluate (pbtxt)')
     parser.add_argument('--exclude', help='keyframes to leave out (CSV of video_id,timestamp)')
-    parser.add_argument('--pool', choices=('boxes', 'detections'), default='boxes')
-    parser.add_argument('--min-trials', type=int, default=5, help='default: %(default)s')
-    parser.add_argument('--max-trials', type=int, default=40, help='default: %(default)s')
+    parser.add_argument(
+        '--pool',
+        choices=('boxes', 'detections'),
+        default='boxes',
+        help='what the negatives are drawn from: the annotated boxes, or these and the '
+        'detections that match none',
+    )
+    parser.add_argument('--min-trials', type=int, default=5, help='least number of trials')
+    parser.add_argument('--max-trials', type=int, default=40, help='greatest number of trials')
     parser.add_argument('--seed', type=int, default=0, help='seed of the trials')
-    parser.add_argument('--format', choices=('png', 'svg', 'pdf'), default='png')
+    parser.add_argument(
+        '--format', choices=('png', 'svg', 'pdf'), default='png', help='of the picture'
+    )
     parser.add_argument('--out', required=True, help='folder to write to')
     parser.add_argument('--overwrite', action='store_true', help='replace existing files')
     return parser.parse_args(argv)
