@@ -25,5 +25,5 @@ else
         --master_addr="${MASTER_ADDR:-127.0.0.1}" --master_port="${PORT:-29500}")
 fi
 TOOLS=$(dirname "$0")
-PYTHONPATH="$TOOLS/..:${PYTHONPATH:-}" exec "${PYTHON:-python}" -m torch.distributed.run \
+PYTHONPATH="$TOOLS/..:${PYTHONPATH:-}" exec "${PYTHON:-python}" "$TOOLS/launch.py" \
     "${WHERE[@]}" --nproc_per_node="$RANKS" "$TOOLS/test.py" "${ARGS[@]}"

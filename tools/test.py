@@ -1,14 +1,17 @@
 #!/usr/bin/env python
-"""Test a checkpoint: mmaction2's own ``tools/test.py``, with mmlt imported first.
+r"""Test a checkpoint: mmaction2's own ``tools/test.py``, with mmlt imported first.
 
-Usage: python tools/test.py CONFIG CHECKPOINT [--work-dir DIR] [--dump RESULTS.pkl]
-       [--launcher none|pytorch|slurm|mpi] [--on train|val|test] [--cfg-options KEY=VALUE ...]
+Examples:
+    python tools/test.py configs/toy/slowonly_toy_ava.py work_dirs/baseline/epoch_20.pth \
+        --cfg-options test_evaluator.out_dir=work_dirs/baseline/test
+    python tools/test.py CONFIG CHECKPOINT --on val
 
-``--on train`` and ``--on val`` test on the files of those splits instead of the test split's.
+Several ranks: tools/dist_test.sh, tools/slurm_test.sh.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import runpy
 import sys
@@ -17,49 +20,55 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import mmaction
+from mmengine.config import Config
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
+from mmlt.command_line import describe, run_main
+from mmlt.evaluation.other_split import SPLITS, test_overrides
 
 
-def apply_split(arguments: list[str]) -> list[str]:
-    """Replace ``--on SPLIT`` by the config options that it stands for."""
-    if '--on' not in arguments:
-        return arguments
-    place = arguments.index('--on')
-    if place == 0 or place + 1 >= len(arguments):
-        sys.exit('usage: test.py CONFIG CHECKPOINT --on train|val|test')
-    split, rest = arguments[place + 1], arguments[:place] + arguments[place + 2 :]
-    from mmengine.config import Config
+def add_on(parser: argparse.ArgumentParser) -> None:
+    """Add ``--on SPLIT``."""
+    parser.add_argument(
+        '--on',
+        choices=SPLITS,
+        default='test',
+        help="the split to test on: its files take the place of the test split's",
+    )
 
-    from mmlt.evaluation.other_split import test_overrides
 
+def options_on_split(args: argparse.Namespace) -> dict:
+    """The config options that ``--on`` stands for, then those given by hand, which win."""
     try:
-        overrides = test_overrides(Config.fromfile(rest[0]), split)
-    except (OSError, ValueError) as error:
-        sys.exit(f'{rest[0]}: {error}')
-    options = [f'{key}={value}' for key, value in overrides.items()]
-    if not options:
-        return rest
-    if '--cfg-options' not in rest:
-        return [*rest, '--cfg-options', *options]
-    place = rest.index('--cfg-options') + 1  # options given by hand come later, and win
-    return rest[:place] + options + rest[place:]
+        options = test_overrides(Config.fromfile(args.config), args.on)
+    except ValueError as error:
+        raise ValueError(f'{args.config}: {error}') from None
+    if args.dump:  # mmaction2 makes a list of the evaluator and that of the dump
+        name = 'test_evaluator.'
+        options = {key.replace(name, f'{name}0.'): value for key, value in options.items()}
+    return {**options, **(args.cfg_options or {})}
 
 
-def main():
-    sys.argv[1:] = apply_split(sys.argv[1:])
-    stock = runpy.run_path(str(Path(mmaction.__file__).parent / '.mim' / 'tools' / 'test.py'))
-    args = stock['parse_args']()
+def check_files(args: argparse.Namespace) -> None:
+    """End with one line, whatever the number of ranks, where a file is absent."""
     missing = [] if Path(args.config).is_file() else [f'{args.config}: no such config']
     if '://' not in args.checkpoint and not Path(args.checkpoint).is_file():
         missing.append(f'{args.checkpoint}: no such checkpoint')
     if missing:
-        # one line, whatever the number of ranks
         if os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0':
             print(f'error: {"; ".join(missing)}', file=sys.stderr)
         sys.exit(2)
+
+
+def main():
+    stock = runpy.run_path(str(Path(mmaction.__file__).parent / '.mim' / 'tools' / 'test.py'))
+    describe(stock['parse_args'], __doc__, add_on)
+    args = stock['parse_args']()
+    check_files(args)
+    args.cfg_options = options_on_split(args)
+    stock['main'].__globals__['parse_args'] = lambda: args
     stock['main']()
 
 
 if __name__ == '__main__':
-    main()
+    run_main(main)

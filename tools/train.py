@@ -1,8 +1,11 @@
 #!/usr/bin/env python
-"""Train a config: mmaction2's own ``tools/train.py``, with mmlt imported first.
+r"""Train a config: mmaction2's own ``tools/train.py``, with mmlt imported first.
 
-Usage: python tools/train.py CONFIG [--work-dir DIR] [--resume [CKPT]] [--amp] [--seed N]
-       [--launcher none|pytorch|slurm|mpi] [--cfg-options KEY=VALUE ...]
+Examples:
+    python tools/train.py configs/toy/slowonly_toy_ava.py --seed 0 --work-dir work_dirs/baseline
+    python tools/train.py CONFIG --resume --cfg-options train_dataloader.batch_size=4
+
+Several ranks: tools/dist_train.sh, tools/slurm_train.sh.
 
 Differs from mmaction2's: ``--seed`` also counts where the config sets ``randomness``.
 """
@@ -22,10 +25,12 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
+from mmlt.command_line import describe, run_main
 
 
 def main():
     stock = runpy.run_path(str(Path(mmaction.__file__).parent / '.mim' / 'tools' / 'train.py'))
+    describe(stock['parse_args'], __doc__)
     args = stock['parse_args']()
     if not Path(args.config).is_file():
         # one line, whatever the number of ranks
@@ -44,4 +49,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    run_main(main)

@@ -1,8 +1,9 @@
-"""A progress bar that work of a second never shows."""
+"""Progress of work: a bar that work of a second never shows, and a count of like tasks."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 from rich.console import Console
@@ -13,10 +14,13 @@ from rich.progress import (
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 
 #: Work that is done sooner shows nothing, in seconds.
 SHOW_AFTER_SEC = 2.0
+#: Where there is no terminal a line tells a count about so often, in seconds.
+LINE_EVERY_SEC = 10.0
 
 
 class ProgressBar:
@@ -84,3 +88,59 @@ class ProgressBar:
             if self._is_open:
                 self._progress.start()
                 self._is_shown = True
+
+
+class CountedProgress:
+    """How many of a number of like tasks are done: a bar on a terminal, elsewhere a line at times.
+
+    Both go to standard error. Call it with (tasks done, tasks in all); the first call is told at
+    once, later ones every ten seconds.
+
+    Args:
+        description: What is done.
+        console: Where to tell it; None is standard error.
+        clock: Seconds that pass, as ``time.monotonic`` tells them.
+
+    Example:
+        >>> with CountedProgress('drawing') as progress:
+        ...     for done in range(1, 4):
+        ...         progress(done, 3)
+    """
+
+    def __init__(
+        self,
+        description: str,
+        console: Console | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        console = console or Console(stderr=True)
+        self._progress = Progress(
+            TextColumn('{task.description}', markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_interactive,
+        )
+        self._task = self._progress.add_task(description, total=None)
+        self._description, self._console = description, console
+        self._clock, self._next_line = clock, -float('inf')
+
+    def __enter__(self) -> CountedProgress:
+        """Show the bar, where there is one."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Take the bar away."""
+        self._progress.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Say how far the work has come."""
+        self._progress.update(self._task, completed=done, total=total)
+        if self._console.is_interactive or self._clock() < self._next_line:
+            return
+        self._next_line = self._clock() + LINE_EVERY_SEC
+        text = f'{self._description}: {done} of {total}'
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -5,7 +5,12 @@ import io
 import pytest
 from rich.console import Console
 
-from mmlt.evaluation.progress import SHOW_AFTER_SEC, ProgressBar
+from mmlt.evaluation.progress import (
+    LINE_EVERY_SEC,
+    SHOW_AFTER_SEC,
+    CountedProgress,
+    ProgressBar,
+)
 
 
 class FakeClock:
@@ -130,3 +135,26 @@ def test_standard_error_by_default(capsys):
     with bar:
         bar.step('reading')
     assert capsys.readouterr() == ('', '')
+
+
+def test_a_count_without_a_terminal_is_a_line_every_ten_seconds(clock):
+    assert LINE_EVERY_SEC == 10
+    console = Console(file=io.StringIO(), force_terminal=False, width=20)
+    with CountedProgress('drawing [video]', console, clock=lambda: clock.now) as progress:
+        progress(1, 300)
+        for done in range(2, 26):
+            clock.move(1)
+            progress(done, 300)
+    assert console.file.getvalue().splitlines() == [
+        f'drawing [video]: {done} of 300' for done in (1, 11, 21)
+    ]
+
+
+def test_a_count_on_a_terminal_is_a_bar_that_goes(clock):
+    console = _terminal()
+    with CountedProgress('drawing', console, clock=lambda: clock.now) as progress:
+        progress(7, 300)
+        progress._progress.refresh()
+        assert '7/300' in console.file.getvalue()
+        assert '7 of 300' not in console.file.getvalue()
+    assert console.file.getvalue().endswith('\x1b[2K')

@@ -1,63 +1,106 @@
-"""``tools/test.py --on SPLIT``: the options that mmaction2's tool is given."""
+"""``tools/test.py --on SPLIT``: the options with which mmaction2's tool then tests."""
 
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
+from mmengine.config import Config
 
 ROOT = Path(__file__).parents[2]
 ANNOTATIONS = 'data/toy/ava/annotations'
 TOY = str(ROOT / 'configs' / 'toy' / 'slowonly_toy_ava.py')
-ON_VAL = [
-    f'test_dataloader.dataset.ann_file={ANNOTATIONS}/val.csv',
-    f'test_dataloader.dataset.exclude_file={ANNOTATIONS}/val_excluded_timestamps.csv',
-    f'test_dataloader.dataset.proposal_file={ANNOTATIONS}/val_proposals.pkl',
-    f'test_evaluator.ann_file={ANNOTATIONS}/val.csv',
-    f'test_evaluator.exclude_file={ANNOTATIONS}/val_excluded_timestamps.csv',
-]
+ON_VAL = {
+    'test_dataloader.dataset.ann_file': f'{ANNOTATIONS}/val.csv',
+    'test_dataloader.dataset.exclude_file': f'{ANNOTATIONS}/val_excluded_timestamps.csv',
+    'test_dataloader.dataset.proposal_file': f'{ANNOTATIONS}/val_proposals.pkl',
+    'test_evaluator.ann_file': f'{ANNOTATIONS}/val.csv',
+    'test_evaluator.exclude_file': f'{ANNOTATIONS}/val_excluded_timestamps.csv',
+}
 
 
 @pytest.fixture(scope='module')
-def apply_split():
+def tool():
     spec = importlib.util.spec_from_file_location('mmlt_tools_test', ROOT / 'tools' / 'test.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.apply_split
+    return module
 
 
-def test_without_it_nothing_changes(apply_split):
-    arguments = [TOY, 'a.pth', '--cfg-options', 'a=1']
-    assert apply_split(arguments) == arguments
-    assert apply_split([]) == []
+@pytest.fixture
+def tested(tool, tmp_path, monkeypatch):
+    """Call with arguments of the tool: the config of the Runner that it would build."""
+    checkpoint = tmp_path / 'a.pth'
+    checkpoint.touch()
+    found = []
+
+    class Runner:
+        @classmethod
+        def from_cfg(cls, config):
+            found.append(config)
+            return cls()
+
+        def test(self):
+            pass
+
+    monkeypatch.setattr('mmengine.runner.Runner', Runner)
+
+    def run(*arguments, config=TOY):
+        monkeypatch.setattr(sys, 'argv', ['test.py', config, str(checkpoint), *arguments])
+        tool.main()
+        return found.pop()
+
+    return run
 
 
-def test_on_val_by_hand(apply_split):
-    found = apply_split([TOY, 'a.pth', '--on', 'val', '--launcher', 'pytorch'])
-    assert found == [TOY, 'a.pth', '--launcher', 'pytorch', '--cfg-options', *ON_VAL]
+def _value(config, key):
+    for part in key.split('.'):
+        config = config[int(part)] if part.isdigit() else config[part]
+    return config
 
 
-def test_on_test_is_the_config_as_it_is(apply_split):
-    assert apply_split([TOY, 'a.pth', '--on', 'test']) == [TOY, 'a.pth']
+@pytest.mark.parametrize('arguments', [(), ('--on', 'test')])
+def test_without_it_the_config_is_as_it_is(tested, arguments):
+    config, stock = tested(*arguments), Config.fromfile(TOY)
+    assert config.test_dataloader == stock.test_dataloader
+    assert config.test_evaluator == stock.test_evaluator
 
 
-def test_options_given_by_hand_come_last(apply_split):
+@pytest.mark.parametrize('arguments', [('--on', 'val'), ('--on=val', '--launcher', 'none')])
+def test_on_val_by_hand(tested, arguments):
+    config, stock = tested(*arguments), Config.fromfile(TOY)
+    assert {key: _value(config, key) for key in ON_VAL} == ON_VAL
+    stock.merge_from_dict(ON_VAL)
+    assert config.test_dataloader == stock.test_dataloader
+    assert config.test_evaluator == stock.test_evaluator
+
+
+def test_options_given_by_hand_win(tested):
     given = ['test_evaluator.ann_file=mine.csv', 'test_evaluator.out_dir=out']
-    found = apply_split([TOY, 'a.pth', '--on', 'val', '--cfg-options', *given, '--dump', 'r.pkl'])
-    assert found == [TOY, 'a.pth', '--cfg-options', *ON_VAL, *given, '--dump', 'r.pkl']
+    config = tested('--on', 'val', '--cfg-options', *given)
+    assert config.test_evaluator.ann_file == 'mine.csv'
+    assert config.test_evaluator.out_dir == 'out'
+    key = 'test_dataloader.dataset.ann_file'
+    assert _value(config, key) == ON_VAL[key]
 
 
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        ([TOY, 'a.pth', '--on'], r'usage: test\.py CONFIG CHECKPOINT --on train\|val\|test'),
-        (['--on', 'val', TOY, 'a.pth'], r'usage: test\.py CONFIG CHECKPOINT --on'),
-        ([TOY, 'a.pth', '--on', 'all'], r"slowonly_toy_ava\.py: .* one of .*, got 'all'"),
-        (['gone.py', 'a.pth', '--on', 'val'], r'^gone\.py: .*gone\.py'),
-    ],
-)
-def test_errors_are_one_line(apply_split, arguments, message):
-    with pytest.raises(SystemExit, match=message) as error:
-        apply_split(arguments)
-    assert '\n' not in str(error.value)
+def test_beside_a_dump_whose_evaluator_is_a_second_one(tested):
+    config = tested('--on', 'val', '--dump', 'r.pkl')
+    assert [each['type'] for each in config.test_evaluator][1] == 'DumpResults'
+    assert config.test_evaluator[0].ann_file == ON_VAL['test_evaluator.ann_file']
+
+
+def test_a_split_that_is_none(tested, capsys):
+    with pytest.raises(SystemExit) as stop:
+        tested('--on', 'all')
+    assert stop.value.code == 2
+    assert "--on: invalid choice: 'all'" in capsys.readouterr().err
+
+
+def test_a_config_without_the_split(tested, tmp_path):
+    config = tmp_path / 'no_val.py'
+    config.write_text(f'_base_ = {TOY!r}\nval_dataloader = None\n')
+    with pytest.raises(ValueError, match=r'no_val\.py: the config has no val_dataloader, which'):
+        tested('--on', 'val', config=str(config))

@@ -1,4 +1,4 @@
-"""Draw detections (orange, with scores) and ground truth (green) on the frames of one video.
+r"""Draw detections (orange, with scores) and ground truth (green) on the frames of one video.
 
 The boxes of a keyframe stay for its second. Examples:
     python tools/analysis/draw_detections.py detections.parquet --label-map MAP.pbtxt \
@@ -19,6 +19,7 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.ava_files import read_label_map
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.draw import Person, draw_keyframe, group_persons
@@ -37,9 +38,7 @@ Persons = dict[int, list[Person]]
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('detections', help='.csv or .parquet')
     parser.add_argument('--label-map', required=True, help='AVA label map (.pbtxt)')
     source = parser.add_mutually_exclusive_group(required=True)
@@ -51,12 +50,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--fps', type=float, help="default: the video's own; 30 for --frames")
     parser.add_argument('--start-index', type=int, default=1, help='number of the first frame')
-    parser.add_argument('--min-score', type=float, default=0.3, help='default: %(default)s')
-    parser.add_argument('--top', type=int, default=3, help='labels a box, default: %(default)s')
+    parser.add_argument('--min-score', type=float, default=0.3, help='least score drawn')
+    parser.add_argument('--top', type=int, default=3, help='labels a box')
     parser.add_argument('--ground-truth', help='annotations (.csv)')
     parser.add_argument('--scale', type=int, help='enlarge frames; default: until text fits')
     parser.add_argument('--out', required=True, help='an .mp4, or a folder for images')
-    parser.add_argument('--overwrite', action='store_true')
+    parser.add_argument('--overwrite', action='store_true', help='replace an existing --out')
     args = parser.parse_args(argv)
     for name, low in (('fps', 1e-6), ('top', 1), ('scale', 1)):
         value = getattr(args, name)

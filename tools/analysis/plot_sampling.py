@@ -25,6 +25,7 @@ import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
+from mmlt.command_line import HelpFormatter
 from mmlt.datasets.samplers import ClassBalancedSampler
 from mmlt.datasets.samplers.sample_labels import class_names
 from mmlt.functional import ClassMembers, class_counts_of_draws, expected_draws
@@ -56,9 +57,7 @@ class Sampling(NamedTuple):
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('config', nargs='?', help='its train_dataloader is sampled')
     parser.add_argument(
         '--counts', help='instead of CONFIG: counts.json or ava_v2.2; boxes have one label then'
@@ -66,7 +65,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--mode', choices=SAMPLING_MODES, help="default: that of CONFIG's sampler")
     parser.add_argument('--repeat-threshold', type=float, help="for 'repeat_factor'")
     parser.add_argument('--num-draws', type=int, default=100_000, help='at most, to be counted')
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=int, default=0, help='of the draws')
     parser.add_argument('--out', type=Path, required=True, help='picture: .png, .svg or .pdf')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing picture')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='change CONFIG')

@@ -30,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
+from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.ava_files import read_label_map
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.seed_table import (
@@ -97,10 +98,8 @@ ROWS = {
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument('--table', choices=list(TABLES), default='in_the_wild')
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser.add_argument('--table', choices=list(TABLES), default='in_the_wild', help='folder in configs')
     parser.add_argument('--work-dir', type=Path, help='default: work_dirs/toy_table, videolt_table')
     parser.add_argument('--data', type=Path, help='default: in data/toy')
     parser.add_argument('--seeds', type=int, nargs='+', help='default: 3 or, of videolt, 5')

@@ -1,4 +1,4 @@
-"""Study sampled AP and its variance against the number of trials (5 to 40), class by class.
+r"""Study sampled AP and its variance against the number of trials (5 to 40), class by class.
 
 Writes sap_trials.json and the picture sap_trials.png.
 
@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.ava_files import (
     read_label_map,
     unknown_label_warning,
@@ -32,9 +33,7 @@ from mmlt.functional.safe_write import new_file
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument(
         'detections',
         metavar='RUN_OR_DETECTIONS',
@@ -44,11 +43,19 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--ground-truth', required=True, help='annotations of the split (CSV)')
     parser.add_argument('--label-map', required=True, help='the classes to evaluate (pbtxt)')
     parser.add_argument('--exclude', help='keyframes to leave out (CSV of video_id,timestamp)')
-    parser.add_argument('--pool', choices=('boxes', 'detections'), default='boxes')
-    parser.add_argument('--min-trials', type=int, default=5, help='default: %(default)s')
-    parser.add_argument('--max-trials', type=int, default=40, help='default: %(default)s')
+    parser.add_argument(
+        '--pool',
+        choices=('boxes', 'detections'),
+        default='boxes',
+        help='what the negatives are drawn from: the annotated boxes, or these and the '
+        'detections that match none',
+    )
+    parser.add_argument('--min-trials', type=int, default=5, help='least number of trials')
+    parser.add_argument('--max-trials', type=int, default=40, help='greatest number of trials')
     parser.add_argument('--seed', type=int, default=0, help='seed of the trials')
-    parser.add_argument('--format', choices=('png', 'svg', 'pdf'), default='png')
+    parser.add_argument(
+        '--format', choices=('png', 'svg', 'pdf'), default='png', help='of the picture'
+    )
     parser.add_argument('--out', required=True, help='folder to write to')
     parser.add_argument('--overwrite', action='store_true', help='replace existing files')
     return parser.parse_args(argv)

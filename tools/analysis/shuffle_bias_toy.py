@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
+from mmlt.command_line import HelpFormatter
 from mmlt.functional import representation_bias
 from mmlt.functional.safe_write import new_file
 
@@ -45,12 +46,19 @@ PAPER_FINE_GRAINED = {
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser.add_argument(
+        '--work-dir',
+        type=Path,
+        default=Path('work_dirs/shuffle_bias_toy'),
+        help='folder of all runs',
     )
-    parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/shuffle_bias_toy'))
-    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2])
-    parser.add_argument('--num-shuffles', type=int, default=5)
+    parser.add_argument(
+        '--seeds', type=int, nargs='+', default=[0, 1, 2], help='one network a set and seed'
+    )
+    parser.add_argument(
+        '--num-shuffles', type=int, default=5, help='orders of the frames in a test'
+    )
     parser.add_argument('--plot', type=Path, help='picture to write (needs matplotlib)')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing picture')
     parser.add_argument('--cfg-options', nargs='+', default=[], help='of the training and the test')

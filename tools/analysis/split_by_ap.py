@@ -1,4 +1,4 @@
-"""Split the classes into head and tail by one model's AP on training and on held-out data.
+r"""Split the classes into head and tail by one model's AP on training and on held-out data.
 
 A class is in the tail where the model is better on the held-out data: it has too few training
 samples to have been learned. The split file goes to --split of evaluate_ava.py.
@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
+from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.run_metrics import Run, read_run
 from mmlt.evaluation.run_tasks import DETECTION
 from mmlt.functional import split_by_train_test_ap
@@ -27,9 +28,7 @@ from mmlt.functional.class_files import ClassSplit, write_split
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     run = 'a metrics.json of evaluate_ava.py or mmlt.AVALongTailMetric, or its folder'
     parser.add_argument('train', metavar='TRAIN_METRICS', help=f'on the training data: {run}')
     parser.add_argument('test', metavar='TEST_METRICS', help='the same model on held-out data')

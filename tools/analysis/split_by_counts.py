@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
+from mmlt.command_line import HelpFormatter
 from mmlt.functional import split_head_medium_tail
 from mmlt.functional._checks import check_integer
 from mmlt.functional.class_files import ClassSplit, read_class_counts, write_split
@@ -26,9 +27,7 @@ from mmlt.functional.class_files import ClassSplit, read_class_counts, write_spl
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('counts', metavar='COUNTS', help='counts.json, or a built-in name')
     parser.add_argument('--tail-max', type=int, required=True, help='most samples of a tail class')
     parser.add_argument('--head-min', type=int, help='a head class has more; a three-way split')

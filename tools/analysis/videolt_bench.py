@@ -15,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.videolt_bench import (
     HEADS,
     METHODS,
@@ -32,33 +33,39 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parts = parser.add_subparsers(dest='part', required=True)
-    plan = parts.add_parser('plan', help='print FEATURES HEAD METHOD CONFIG of every run')
-    plan.add_argument('data_root', type=Path)
+
+    def add_part(name: str, text: str) -> argparse.ArgumentParser:
+        return parts.add_parser(name, help=text, description=text, formatter_class=HelpFormatter)
+
+    root = dict(type=Path, help="folder of the lists and features, in VideoLT's layout")
+    heads = dict(choices=list(HEADS))
+    methods = dict(choices=list(METHODS))
+    plan = add_part('plan', 'print FEATURES HEAD METHOD CONFIG of every run')
+    plan.add_argument('data_root', **root)
     plan.add_argument('--features', nargs='+', help='default: all that are found')
-    plan.add_argument('--heads', nargs='+', choices=list(HEADS), default=list(HEADS))
-    plan.add_argument('--methods', nargs='+', choices=list(METHODS), default=list(METHODS))
-    options = parts.add_parser('options', help='print what a run sets, one option a line')
-    options.add_argument('data_root', type=Path)
-    options.add_argument('features')
-    options.add_argument('head', choices=list(HEADS))
-    options.add_argument('method', choices=list(METHODS))
+    plan.add_argument('--heads', nargs='+', default=list(HEADS), help='of the model', **heads)
+    plan.add_argument('--methods', nargs='+', default=list(METHODS), help='rows', **methods)
+    options = add_part('options', 'print what a run sets, one option a line')
+    options.add_argument('data_root', **root)
+    options.add_argument('features', help='name of their folder in features')
+    options.add_argument('head', help='of the model', **heads)
+    options.add_argument('method', help='row of the table', **methods)
     options.add_argument('--counts', type=Path, required=True, help='counts.json to write')
-    options.add_argument('--head-min', type=int, help='head: more training videos; VideoLT: 500')
-    options.add_argument('--tail-max', type=int, help='tail: at most so many; VideoLT: 100')
+    for part in (plan, options):
+        part.add_argument('--head-min', type=_not_negative, help=HEAD_HELP)
+        part.add_argument('--tail-max', type=_not_negative, help=TAIL_HELP)
     options.add_argument('--epochs', type=int, help='default: 100')
     options.add_argument('--workers', type=int, help='of each loader; default: 8')
-    best = parts.add_parser('best', help='print the checkpoint that is best on val')
-    best.add_argument('run', type=Path)
-    counts = parts.add_parser('counts', help='write the counts.json that the configs name')
-    counts.add_argument('data_root', type=Path)
-    counts.add_argument('--out', type=Path, required=True)
+    best = add_part('best', 'print the checkpoint that is best on val')
+    best.add_argument('run', type=Path, help='folder of a finished training')
+    counts = add_part('counts', 'write the counts.json that the configs name')
+    counts.add_argument('data_root', **root)
+    counts.add_argument('--out', type=Path, required=True, help='counts.json to write')
     counts.add_argument('--overwrite', action='store_true', help='replace an existing file')
-    table = parts.add_parser('table', help="print all finished runs beside the paper's numbers")
-    table.add_argument('work_dir', type=Path)
+    table = add_part('table', "print all finished runs beside the paper's numbers")
+    table.add_argument('work_dir', type=Path, help='--work-dir of tools/videolt_bench.sh')
     return parser.parse_args(argv)
 
 

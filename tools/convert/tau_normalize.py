@@ -1,4 +1,4 @@
-"""Even out the norms of a detector's classifier: w / |w|^tau (tau-normalisation).
+r"""Even out the norms of a detector's classifier: w / |w|^tau (tau-normalisation).
 
 Example:
     python tools/convert/tau_normalize.py work_dirs/baseline/epoch_20.pth --tau 0.5 \
@@ -21,15 +21,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 
 from mmlt.checkpoint_files import read_checkpoint
+from mmlt.command_line import HelpFormatter
 from mmlt.functional import tau_normalize
 from mmlt.functional.safe_write import new_file
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('checkpoint', type=Path, help='checkpoint of a trained model')
     parser.add_argument('--tau', type=float, required=True, help='0 changes nothing, 1: norms of 1')
     parser.add_argument('--out', type=Path, required=True, help='checkpoint to write')

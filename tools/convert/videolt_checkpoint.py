@@ -1,4 +1,4 @@
-"""Make a checkpoint for mmlt's heads of one that VideoLT's code wrote.
+r"""Make a checkpoint for mmlt's heads of one that VideoLT's code wrote.
 
 Example:
     python tools/convert/videolt_checkpoint.py R101_nonlinear_framestack.pth.tar \
@@ -23,15 +23,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 
 import mmlt  # noqa: F401  (lets weights-only loading read numbers of numpy)
+from mmlt.command_line import HelpFormatter
 from mmlt.functional.safe_write import new_file
 from mmlt.models.heads.videolt import convert_videolt_checkpoint
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('checkpoint', type=Path, help="checkpoint of VideoLT's code")
     parser.add_argument('--out', type=Path, required=True, help='checkpoint to write')
     parser.add_argument('--prefix', default='head.', help='in front of keys (default: %(default)s)')

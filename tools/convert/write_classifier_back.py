@@ -1,4 +1,4 @@
-"""Put a classifier trained on cached RoI features into the detector they came from.
+r"""Put a classifier trained on cached RoI features into the detector they came from.
 
 Example:
     python tools/convert/write_classifier_back.py DETECTOR.pth work_dirs/stage2/epoch_1.pth \
@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 
 from mmlt.checkpoint_files import read_checkpoint
+from mmlt.command_line import HelpFormatter
 from mmlt.datasets.box_feature_files import META_FILE
 from mmlt.functional.safe_write import new_file
 
@@ -32,9 +33,7 @@ IN_DETECTOR = 'roi_head.bbox_head.fc_cls.'
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('detector', type=Path, help='checkpoint the features were extracted with')
     parser.add_argument('classifier', type=Path, help='checkpoint of mmlt.BoxFeatureClassifier')
     parser.add_argument('--out', type=Path, required=True, help='checkpoint to write')

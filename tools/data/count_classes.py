@@ -1,4 +1,4 @@
-"""Count the training samples of each class and write counts.json.
+r"""Count the training samples of each class and write counts.json.
 
 Examples:
     python tools/data/count_classes.py ava_train_v2.2.csv \
@@ -18,6 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.ava_files import read_label_map, unmatched_exclusions_warning
 from mmlt.evaluation.classification import read_class_names
 from mmlt.evaluation.clip_files import count_training_clips
@@ -37,9 +38,7 @@ NEEDED = {'ava': 'label_map', 'videolt': 'count_file'}
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('annotations', help='training annotations')
     parser.add_argument(
         '--format',

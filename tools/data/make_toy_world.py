@@ -1,7 +1,8 @@
 """Write the toy world: a small, seeded world of drawn actors in the formats of the real sets.
 
-Example:
+Examples:
     python tools/data/make_toy_world.py --out data/toy --workers 2
+    python tools/data/make_toy_world.py --out data/toy --parts ava
 
 A part that is already there with the same settings is left alone, so that a second call costs
 nothing.
@@ -16,10 +17,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from mmlt.command_line import HelpFormatter
 from mmlt.datasets.toy_world import (
     ToyWorldConfig,
     make_ava_world,
@@ -27,6 +27,7 @@ from mmlt.datasets.toy_world import (
     make_feature_world,
     make_video_world,
 )
+from mmlt.evaluation.progress import CountedProgress
 
 PARTS = {
     'ava': make_ava_world,
@@ -54,12 +55,14 @@ def parse_setting(text: str) -> tuple[str, Any]:
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument(
         '--out', type=Path, required=True, help='folder of the world, one folder a part'
     )
-    parser.add_argument('--parts', nargs='+', choices=PARTS, default=list(PARTS))
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--parts', nargs='+', choices=PARTS, default=list(PARTS), help='what to draw'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='decides every byte')
     parser.add_argument('--scale', type=float, default=1.0, help='share of the boxes, in (0, 1]')
     parser.add_argument('--workers', type=int, default=2, help='processes that draw')
     parser.add_argument('--overwrite', action='store_true', help='replace an earlier toy world')
@@ -77,31 +80,17 @@ def parse_args() -> argparse.Namespace:
 def main() -> int:
     args = parse_args()
     settings = {'seed': args.seed, 'scale': args.scale, **dict(args.set)}
-    columns = (
-        TextColumn('{task.description}'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
     try:
         config = ToyWorldConfig(**settings)
         for part in args.parts:
             out = args.out / part
-            with Progress(*columns, transient=True) as progress:
-                task = progress.add_task(f'toy world, {part}', total=None)
-                written = PARTS[part](
-                    out,
-                    config,
-                    workers=args.workers,
-                    overwrite=args.overwrite,
-                    progress=lambda done, total, task=task, bar=progress: bar.update(
-                        task, completed=done, total=total
-                    ),
-                )
+            how = dict(workers=args.workers, overwrite=args.overwrite)
+            with CountedProgress(f'toy world, {part}') as progress:
+                written = PARTS[part](out, config, progress=progress, **how)
             print(f'{out}: {"written" if written else "already there"}')
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
-        return 1
+        return 2
     return 0
 
 

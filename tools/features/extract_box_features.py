@@ -1,4 +1,4 @@
-"""Write the RoI features of every annotated and proposed box: what a detector's classifier sees.
+r"""Write the RoI features of every annotated and proposed box: what a detector's classifier sees.
 
 Example:
     python tools/features/extract_box_features.py configs/toy/slowonly_toy_ava.py DETECTOR.pth \
@@ -9,8 +9,8 @@ trunk once, in eval mode, by the pipeline of validation (training keyframes too:
 no frame jitter). May be killed and started again, on any number of ranks: whole shards stay.
 Features of the same detector and data that are finished are left as they are. Several ranks:
 
-    torchrun --standalone --nproc_per_node 2 tools/features/extract_box_features.py \
-        CONFIG CHECKPOINT --out DIR --launcher pytorch
+    python tools/launch.py --standalone --nproc_per_node 2 \
+        tools/features/extract_box_features.py CONFIG CHECKPOINT --out DIR --launcher pytorch
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.data import DataLoader
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
+from mmlt.command_line import HelpFormatter, tell_error
 from mmlt.datasets.box_feature_files import (
     KINDS,
     ROW_DTYPE,
@@ -59,22 +60,36 @@ ERRORS = (OSError, ValueError, KeyError, RuntimeError)
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('config', help='config of the detector')
     parser.add_argument('checkpoint', help='its weights')
     parser.add_argument('--out', type=Path, required=True, help='folder; each split gets one in it')
     parser.add_argument(
-        '--split', nargs='+', choices=('train', 'val', 'test'), default=['train', 'val']
+        '--split',
+        nargs='+',
+        choices=('train', 'val', 'test'),
+        default=['train', 'val'],
+        help='whose dataloaders of CONFIG name the boxes',
     )
     parser.add_argument('--fp16', action='store_true', help='store half precision')
     parser.add_argument('--batch-size', type=int, default=8, help='keyframes a pass')
     parser.add_argument('--num-workers', type=int, default=2, help='loader processes of a rank')
-    parser.add_argument('--keyframes-per-shard', type=int, default=256)
+    parser.add_argument('--keyframes-per-shard', type=int, default=256, help='in a file')
     parser.add_argument('--overwrite', action='store_true', help='replace features of other things')
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+    parser.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch', 'slurm', 'mpi'),
+        default='none',
+        help='what has started the ranks',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='change CONFIG',
+    )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     for name in ('batch_size', 'keyframes_per_shard'):
@@ -273,7 +288,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             extract_split(config, split, extract, args)
     except ERRORS as error:
         if str(error):  # empty: rank 0 tells it
-            print(f'error: {error}', file=sys.stderr, flush=True)
+            tell_error(error)
         return 2
     return 0
 

@@ -1,4 +1,4 @@
-"""Write frame features of videos, {videoid}.npy of (T, D): what mmlt.VideoLTDataset reads.
+r"""Write frame features of videos, {videoid}.npy of (T, D): what mmlt.VideoLTDataset reads.
 
 Examples:
     python tools/features/extract_video_features.py VIDEO_DIR --out data/videolt/resnet50 \
@@ -13,8 +13,8 @@ folder without its suffix.
 
 May be killed and started again, on any number of ranks: whole files stay. Several ranks:
 
-    torchrun --standalone --nproc_per_node 2 tools/features/extract_video_features.py ... \
-        --launcher pytorch
+    python tools/launch.py --standalone --nproc_per_node 2 \
+        tools/features/extract_video_features.py VIDEO_DIR --out DIR ... --launcher pytorch
 
 A video that cannot be read is reported, listed in OUT/failures.csv, skipped, and tried again by the
 next run. Exit code: 0 all videos are done, 2 nothing or not all was tried, 3 some failed.
@@ -50,6 +50,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.data import DataLoader
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
+from mmlt.command_line import HelpFormatter, tell_error
 from mmlt.datasets.video_feature_folder import (
     Failure,
     Video,
@@ -74,9 +75,7 @@ FRAME_OPTIONS = ('fps', 'num_frames', 'short_side', 'crop_size', 'decoder')
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('videos', type=Path, help='folder of the videos')
     parser.add_argument('--out', type=Path, required=True, help='folder of the features')
     parser.add_argument('--config', help='config of mmaction2 with a Recognizer2D (TSN, TSM, ...)')
@@ -88,13 +87,30 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--num-frames', type=int, default=150, help='most frames of a video')
     parser.add_argument('--short-side', type=int, default=256, help='pixels')
     parser.add_argument('--crop-size', type=int, default=224, help='pixels')
-    parser.add_argument('--decoder', choices=DECODERS, default=default_decoder())
+    parser.add_argument(
+        '--decoder',
+        choices=DECODERS,
+        default=default_decoder(),
+        help='package that reads the videos',
+    )
     parser.add_argument('--fp16', action='store_true', help='store half precision')
     parser.add_argument('--batch-size', type=int, default=64, help='frames a pass')
     parser.add_argument('--num-workers', type=int, default=2, help='reading processes of a rank')
     parser.add_argument('--overwrite', action='store_true', help='replace features of other things')
-    parser.add_argument('--launcher', choices=('none', 'pytorch', 'slurm', 'mpi'), default='none')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={})
+    parser.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch', 'slurm', 'mpi'),
+        default='none',
+        help='what has started the ranks',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='change CONFIG',
+    )
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     given = [
@@ -238,7 +254,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return extract_folder(FrameFeatureExtractor(model, args.batch_size), meta, args)
     except ERRORS as error:
         if str(error):  # empty: rank 0 tells it
-            print(f'error: {error}', file=sys.stderr, flush=True)
+            tell_error(error)
         return 2
 
 

@@ -22,12 +22,14 @@ def test_all_parts_then_nothing_then_a_refusal(tmp_path):
     first = _run(*args)
     assert first.returncode == 0, first.stderr
     assert sorted(p.name for p in (tmp_path / 'toy').iterdir()) == list(PARTS)
+    told = [line.rpartition(': ')[0] for line in first.stderr.splitlines()]
+    assert told == [f'toy world, {part}' for part in PARTS]  # each has begun to tell its count
     times = _times(tmp_path / 'toy')
     second = _run(*args)
     assert second.returncode == 0
     assert second.stdout.count('already there') == len(PARTS)
     refused = _run(*args, '--seed', 1)
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert 'seed=0 (asked: 1): pass --overwrite' in refused.stderr
     assert _times(tmp_path / 'toy') == times
 
@@ -52,7 +54,7 @@ def test_one_part_with_settings_of_its_own(tmp_path):
 )
 def test_bad_arguments_are_named(tmp_path, args, message):
     done = _run('--out', tmp_path / 'toy', *args)
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert message in done.stderr
     assert not (tmp_path / 'toy').exists()
 
@@ -60,7 +62,7 @@ def test_bad_arguments_are_named(tmp_path, args, message):
 def test_a_file_in_the_way_is_one_clear_line(tmp_path):
     (tmp_path / 'file').write_text('mine')
     done = _run('--out', tmp_path / 'file' / 'toy', '--parts', 'features', '--scale', 0.02)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith('error: ')
     assert str(tmp_path / 'file') in done.stderr
     assert done.stderr.count('\n') == 1
