@@ -32,7 +32,7 @@ from mmlt.fileio.data_checks import (
     unused_columns,
 )
 from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
-from mmlt.functional._ava_csv import check_labels, line_of_row, num_columns
+from mmlt.functional._ava_csv import check_labels, person_ids
 from mmlt.registry import DATASETS
 
 
@@ -78,27 +78,12 @@ class AVADataset(_AVADataset):
     def load_data_list(self) -> list[dict]:
         """Read and check the annotations: an entry for each keyframe, in the order of the file."""
         boxes = read_ava_csv(self.ann_file)
-        num_fields = num_columns(self.ann_file)
-        if num_fields != 8:
-            raise ValueError(
-                f'{self.ann_file}: {num_fields} columns; a dataset needs 8, the last one the '
-                'person id'
-            )
+        persons = person_ids(self.ann_file, boxes)
         _raise_and_say(check_annotations(boxes, self.ann_file))
-        self._check_person_ids(boxes)
         rows, columns = self._trained_rows(boxes)
         keyframes = group_by_keyframe(boxes, rows)
         self._annotations = boxes, keyframes.first_rows
-        return self._to_samples(boxes, keyframes, columns)
-
-    def _check_person_ids(self, boxes: AVABoxes) -> None:
-        is_wrong = boxes.scores != np.floor(boxes.scores)
-        if is_wrong.any():
-            row = int(is_wrong.argmax())
-            raise ValueError(
-                f'{self.ann_file}, line {line_of_row(self.ann_file, row)}: person id '
-                f'{boxes.scores[row]:g} is not a whole number'
-            )
+        return self._to_samples(boxes, persons, keyframes, columns)
 
     def _trained_rows(self, boxes: AVABoxes) -> tuple[np.ndarray, np.ndarray]:
         """Rows whose class is trained, and the score column of each of them."""
@@ -123,14 +108,14 @@ class AVADataset(_AVADataset):
         _say(unused_columns(self.num_classes, highest, self.label_file or self.ann_file))
 
     def _to_samples(
-        self, boxes: AVABoxes, keyframes: AVAKeyframes, columns: np.ndarray
+        self, boxes: AVABoxes, persons: np.ndarray, keyframes: AVAKeyframes, columns: np.ndarray
     ) -> list[dict]:
         if self.multilabel:
             labels = multi_hot_labels(keyframes, columns, self.num_classes)
         else:  # as mmaction2: boxes of one keyframe must have as many labels as one another
             labels = listed_labels(keyframes, columns)
         corners = boxes.boxes_xyxy_norm[keyframes.box_rows]
-        persons = boxes.scores[keyframes.box_rows].astype(np.int64)
+        persons = persons[keyframes.box_rows]
         videos = boxes.video_names[boxes.video_index[keyframes.first_rows]].tolist()
         timestamps = boxes.timestamps[keyframes.first_rows].tolist()
         starts = keyframes.box_starts.tolist()

@@ -26,6 +26,8 @@ from typing import Any
 
 import numpy as np
 
+from mmlt.functional._json_files import read_json_object
+from mmlt.functional._npy_files import map_npy, read_npy
 from mmlt.functional.safe_write import new_file
 
 FORMAT = 'mmlt box features, version 1'
@@ -94,7 +96,7 @@ def _difference(folder: Path, meta: dict, keyframes: np.ndarray) -> str | None:
     if not (folder / META_FILE).exists():
         names = [path.name for path in folder.glob('[!.]*')]  # a killed run leaves .*.tmp
         return f'holds {min(names)} but no {META_FILE}' if names else None
-    found = read_json(folder / META_FILE)
+    found = read_json_object(folder / META_FILE)
     for key, value in meta.items():
         if found.get(key) != value:
             return (
@@ -129,7 +131,7 @@ def write_shard(
 def finish_folder(folder: str | Path) -> dict:
     """Check that every shard is there and write index.json; returns its content."""
     folder = Path(folder)
-    meta = read_json(folder / META_FILE)
+    meta = read_json_object(folder / META_FILE)
     missing = missing_shards(folder, meta['num_shards'])
     if missing:
         raise ValueError(f'{folder / shard_name(missing[0])} is missing; {AGAIN}')
@@ -151,26 +153,17 @@ def is_finished(folder: str | Path) -> bool:
     folder = Path(folder)
     if not (folder / INDEX_FILE).exists():
         return False
-    return not missing_shards(folder, read_json(folder / META_FILE)['num_shards'])
+    return not missing_shards(folder, read_json_object(folder / META_FILE)['num_shards'])
 
 
 def load_array(path: Path, mmap_mode: str | None = None) -> np.ndarray:
+    """Read (or map, mode 'r') an array; an error says how to make the file again."""
     try:
-        return np.load(path, mmap_mode=mmap_mode, allow_pickle=False)
+        return read_npy(path) if mmap_mode is None else map_npy(path)
     except FileNotFoundError:
         raise FileNotFoundError(f'{path} is missing; {AGAIN}') from None
-    except (ValueError, EOFError) as error:
-        raise ValueError(f'{path} is truncated or no .npy file ({error}); {AGAIN}') from None
-
-
-def read_json(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
     except ValueError as error:
-        raise ValueError(f'{path}: not JSON: {error}') from None
-    if not isinstance(content, dict):
-        raise ValueError(f'{path}: not a JSON object')
-    return content
+        raise ValueError(f'{error}; {AGAIN}') from None
 
 
 def _write_json(path: Path, content: dict) -> None:

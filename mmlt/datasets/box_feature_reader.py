@@ -13,12 +13,24 @@ from mmlt.datasets.box_feature_files import (
     FORMAT,
     INDEX_FILE,
     KEYFRAMES_FILE,
+    KINDS,
     META_FILE,
     ROW_DTYPE,
     load_array,
-    read_json,
     shard_name,
 )
+from mmlt.functional._json_files import read_json_object
+
+_DTYPES = ('float32', 'float16')
+_MAX_SIZE = 2**31 - 1
+#: Sizes in meta.json and the least that each can be.
+_SIZES = {
+    'feature_dim': 1,
+    'num_classes': 1,
+    'num_keyframes': 0,
+    'keyframes_per_shard': 1,
+    'num_shards': 0,
+}
 
 
 class BoxFeatures(NamedTuple):
@@ -67,17 +79,10 @@ def open_features(folder: str | Path) -> BoxFeatures:
                 f'{folder / name} does not exist: this is not the folder of one split, or its '
                 'extraction was not finished (start tools/features/extract_box_features.py again)'
             )
-    meta, index = read_json(folder / META_FILE), read_json(folder / INDEX_FILE)
-    if meta.get('format') != FORMAT:
-        raise ValueError(f'{folder / META_FILE}: format is {meta.get("format")!r}, not {FORMAT!r}')
+    meta, index = _read_meta(folder / META_FILE), read_json_object(folder / INDEX_FILE)
     keyframes = load_array(folder / KEYFRAMES_FILE)
-    if [shard['name'] for shard in index['shards']] != [
-        shard_name(number) for number in range(meta['num_shards'])
-    ]:
-        raise ValueError(
-            f'{folder / INDEX_FILE} does not list the {meta["num_shards"]} shards of {META_FILE}; '
-            f'{AGAIN}'
-        )
+    _check_keyframes(folder / KEYFRAMES_FILE, keyframes, meta)
+    _check_index(folder / INDEX_FILE, index, meta)
     rows, labels, shards = [], [], []
     for number, shard in enumerate(index['shards']):
         parts = _open_shard(folder, meta, shard, number)
@@ -87,6 +92,53 @@ def open_features(folder: str | Path) -> BoxFeatures:
     return BoxFeatures(
         meta, keyframes, np.concatenate(rows), np.concatenate(labels), shards, starts
     )
+
+
+def _read_meta(path: Path) -> dict:
+    meta = read_json_object(path)
+    if meta.get('format') != FORMAT:
+        raise ValueError(f'{path}: format is {meta.get("format")!r:.80}, not {FORMAT!r}')
+    for key, minimum in _SIZES.items():
+        value = meta.get(key)
+        if type(value) is not int or not minimum <= value <= _MAX_SIZE:
+            raise ValueError(f'{path}: {key} is {value!r:.80}, not a whole number >= {minimum}')
+    if meta.get('dtype') not in _DTYPES:
+        raise ValueError(
+            f'{path}: dtype is {meta.get("dtype")!r:.80}, none of {", ".join(_DTYPES)}'
+        )
+    num_shards = -(-meta['num_keyframes'] // meta['keyframes_per_shard'])
+    if meta['num_shards'] != num_shards:
+        raise ValueError(
+            f'{path}: num_shards is {meta["num_shards"]}; {meta["num_keyframes"]} keyframes make '
+            f'{num_shards}'
+        )
+    return meta
+
+
+def _check_keyframes(path: Path, keyframes: np.ndarray, meta: dict) -> None:
+    names, shape = keyframes.dtype.names, (meta['num_keyframes'],)
+    kinds = [keyframes.dtype[name].kind for name in names or ()]
+    if names != ('video_id', 'timestamp') or kinds != ['U', 'i'] or keyframes.shape != shape:
+        raise ValueError(
+            f'{path}: shape {keyframes.shape}, dtype {keyframes.dtype}; {META_FILE} says {shape}, '
+            f'of video_id and timestamp; {AGAIN}'
+        )
+
+
+def _check_index(path: Path, index: dict, meta: dict) -> None:
+    shards = index.get('shards')
+    names = [
+        shard.get('name')
+        if isinstance(shard, dict) and type(shard.get('num_rows')) is int
+        else None
+        for shard in (shards if isinstance(shards, list) else ())
+    ]
+    if len(names) != meta['num_shards'] or names != [
+        shard_name(number) for number in range(len(names))
+    ]:
+        raise ValueError(
+            f'{path} does not list the {meta["num_shards"]} shards of {META_FILE}; {AGAIN}'
+        )
 
 
 def _open_shard(folder: Path, meta: dict, shard: dict, number: int) -> tuple:
@@ -99,6 +151,7 @@ def _open_shard(folder: Path, meta: dict, shard: dict, number: int) -> tuple:
     mapped = load_array(inside / 'features.npy', mmap_mode='r')
     dtype = np.dtype(meta['dtype'])
     _check_array(inside / 'features.npy', mapped, (num_rows, meta['feature_dim']), dtype)
+    _check_values(inside, rows, labels)
     first = number * meta['keyframes_per_shard']
     last = min(first + meta['keyframes_per_shard'], meta['num_keyframes'])
     keyframes = rows['keyframe']
@@ -110,6 +163,21 @@ def _open_shard(folder: Path, meta: dict, shard: dict, number: int) -> tuple:
             f'in ascending order; {AGAIN}'
         )
     return rows, labels, _map_tensor(inside / 'features.npy', mapped)
+
+
+def _check_values(inside: Path, rows: np.ndarray, labels: np.ndarray) -> None:
+    """Raise where a row or label holds what no extraction writes."""
+    wrong = (rows['kind'] >= len(KINDS)) | (rows['box'] < 0) | ~np.isfinite(rows['score'])
+    wrong |= ~np.isfinite(rows['box_xyxy_norm']).all(axis=1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(f'{inside / "rows.npy"}, row {row}: {rows[row].tolist()}; {AGAIN}')
+    if (labels > 1).any():
+        row, column = np.argwhere(labels > 1)[0].tolist()
+        raise ValueError(
+            f'{inside / "labels.npy"}, row {row}: {labels[row, column]} for class {column}, not 0 '
+            f'or 1; {AGAIN}'
+        )
 
 
 def _map_tensor(path: Path, mapped: np.ndarray) -> torch.Tensor:

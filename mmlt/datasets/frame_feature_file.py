@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmlt.functional._npy_files import map_npy
+
 
 def open_frame_features(path: str | Path, feature_dim: int | None = None) -> np.ndarray:
     """Open a feature file without reading it.
@@ -19,23 +21,19 @@ def open_frame_features(path: str | Path, feature_dim: int | None = None) -> np.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A truncated file, one that is no .npy or needs unpickling, an array of another
-            dtype, number of dimensions or width, or one without a frame. Names the file.
+        ValueError: A file that is cut off or longer than it says, that is no .npy or needs
+            unpickling; an array of another dtype, number of dimensions or width, or one without a
+            frame. Names the file.
     """
     try:
-        features = np.load(path, mmap_mode='r', allow_pickle=False)
+        features = map_npy(path)
     except FileNotFoundError:
         raise FileNotFoundError(
             f'{path} does not exist: features are one file a video, named by its id '
             '(tools/features/extract_video_features.py)'
         ) from None
-    except (ValueError, EOFError) as error:
-        raise ValueError(
-            f'{path} is truncated or no .npy file of plain numbers ({error}); extract or copy it '
-            'again'
-        ) from None
-    if not isinstance(features, np.ndarray):
-        raise ValueError(f'{path} is an archive of several arrays, not one .npy array')
+    except ValueError as error:
+        raise ValueError(f'{error}; extract or copy it again') from None
     if features.ndim != 2:
         raise ValueError(f'{path}: features must be (frames, channels), got {features.shape}')
     if features.dtype.kind != 'f':

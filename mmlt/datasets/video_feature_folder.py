@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmlt.datasets.box_feature_files import read_json
 from mmlt.datasets.frame_feature_file import open_frame_features
+from mmlt.functional._json_files import read_json_object
 from mmlt.functional._text_files import read_csv_rows
 from mmlt.functional.safe_write import new_file
 from mmlt.functional.videolt_files import read_video_ids
@@ -107,7 +107,7 @@ def _difference(folder: Path, meta: Mapping[str, Any]) -> str | None:
     if not (folder / META_FILE).exists():
         found = next(folder.rglob('*.npy'), None)
         return f'holds {found.name} but no {META_FILE}' if found is not None else None
-    found = read_json(folder / META_FILE)
+    found = read_json_object(folder / META_FILE)
     for key, value in meta.items():
         if found.get(key) != value:
             return (
@@ -159,7 +159,7 @@ def write_failures(
     """
     path = Path(folder) / FAILURES_FILE
     tried = {video.video_id for video in videos}
-    rows = [row for _, row in read_csv_rows(path)][1:] if path.exists() else []
+    rows = _read_failures(path) if path.exists() else []
     rows = [row for row in rows if row[0] not in tried] + [list(failure) for failure in failures]
     if not rows:
         path.unlink(missing_ok=True)
@@ -170,6 +170,18 @@ def write_failures(
     ):
         csv.writer(stream).writerows([_HEADER, *sorted(rows)])
     return path
+
+
+def _read_failures(path: Path) -> list[list[str]]:
+    """The rows of a failures.csv without its header."""
+    rows = []
+    for where, row in read_csv_rows(path):
+        if len(row) != len(_HEADER):
+            raise ValueError(f'{where}: {row!r:.200} has {len(row)} fields, not {len(_HEADER)}')
+        rows.append(row)
+    if rows[:1] != [_HEADER]:
+        raise ValueError(f'{path}, line 1: the header {",".join(_HEADER)} is missing')
+    return rows[1:]
 
 
 def remove_unfinished(folder: str | Path) -> None:

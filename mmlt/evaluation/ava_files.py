@@ -14,40 +14,47 @@ from typing import Any
 import numpy as np
 
 from mmlt.functional import AVABoxes
-from mmlt.functional._text_files import read_text
+from mmlt.functional._fields import name_fault
+from mmlt.functional._text_files import line_number, read_text
 
 _TOKEN = re.compile(
-    r"""(?P<skip>[\s,;]+|\#[^\n]*)
-      | (?P<open>(?:item|label)\s*:?\s*\{)
+    r"""(?P<skip>[ \t\r\n,;]+|\#[^\r\n]*)
+      | (?P<open>(?:item|label)[ \t\r\n]*:?[ \t\r\n]*\{)
       | (?P<close>\})
-      | (?P<key>\w+)\s*:\s*(?P<value>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[^\s{}"',;]+)""",
+      | (?P<key>[a-z_]+)[ \t]*:[ \t\r\n]*
+        (?P<value>"(?:\\.|[^"\\\r\n])*"|'(?:\\.|[^'\\\r\n])*'|[A-Za-z0-9_.+-]+)""",
     re.VERBOSE,
 )
+_ID = re.compile(r'\+?[0-9]{1,6}')
+_ESCAPE = re.compile(r'\\(.)')
 
 
 def read_label_map(path: str | Path) -> dict[int, str]:
     """Read an AVA label map (``.pbtxt``), in either of AVA's layouts and any indentation.
 
     Args:
-        path: A file of ``item { name: "..." id: n }`` or ``label { name: ... label_id: n }``.
+        path: A file of ``item { name: "..." id: n }`` or ``label { name: ... label_id: n }``,
+            UTF-8, with or without a byte-order mark. ``#`` starts a comment, commas and semicolons
+            may separate the fields, ``\\"``, ``\\'`` and ``\\\\`` in a name stand for what follows.
 
     Returns:
         Class id -> name, in the order of the ids.
 
     Raises:
-        ValueError: Anything else in the file, or text that is not UTF-8; a missing, repeated or
-            non-positive id; a missing or repeated name; no class at all.
+        ValueError: Anything else in the file, or text that is not UTF-8; a missing or repeated id,
+            or one that is not 1 to 999999; a missing or repeated name; no class at all. Names file
+            and line.
     """
     text = read_text(path)
     label_map: dict[int, str] = {}
-    entry, position, start = None, 0, ''
+    entry, position, line, start = None, 0, 1, ''
     while position < len(text):
         token = _TOKEN.match(text, position)
-        where = f'{path}, line {text.count(chr(10), 0, position) + 1}'
+        where = f'{path}, line {line}'
         if token is None:
-            rest = text[position:].splitlines()[0]
-            raise ValueError(f'{where}: not part of a label map: {rest!r}')
-        position = token.end()
+            rest = re.split('[\r\n]', text[position:], maxsplit=1)[0]
+            raise ValueError(f'{where}: not part of a label map: {rest!r:.80}')
+        position, line = token.end(), line + line_number(token[0], len(token[0])) - 1
         if token['open']:
             if entry is not None:
                 raise ValueError(f'{where}: an item starts inside another one')
@@ -56,11 +63,7 @@ def read_label_map(path: str | Path) -> dict[int, str]:
             _add_class(label_map, entry, where)
             entry = None
         elif token['key']:
-            if entry is None:
-                raise ValueError(f'{where}: field {token["key"]!r} outside of an item')
-            if token['key'] in entry:
-                raise ValueError(f'{where}: field {token["key"]!r} repeated in one item')
-            entry[token['key']] = token['value']
+            _add_field(entry, token['key'], token['value'], where)
     if entry is not None:
         raise ValueError(f'{start}: the item that starts here is not closed')
     if not label_map:
@@ -68,25 +71,49 @@ def read_label_map(path: str | Path) -> dict[int, str]:
     return dict(sorted(label_map.items()))
 
 
+def _add_field(entry: dict | None, key: str, value: str, where: str) -> None:
+    if entry is None:
+        raise ValueError(f'{where}: field {key!r} outside of an item')
+    if key in entry:
+        raise ValueError(f'{where}: field {key!r} repeated in one item')
+    entry[key] = value
+
+
 def _add_class(label_map: dict[int, str], entry: dict | None, where: str) -> None:
     if entry is None:
         raise ValueError(f"{where}: '}}' without an item")
-    value = entry.get('label_id', entry.get('id'))
-    if value is None:
-        raise ValueError(f'{where}: the item that ends here has no id: {entry}')
-    if not re.fullmatch(r'\+?\d+', value) or int(value) < 1:
-        raise ValueError(f'{where}: id of the item that ends here: {value!r}, not an integer >= 1')
-    name = entry.get('name', '')
-    if name[:1] not in ('"', "'") or len(name) < 3:
+    ids = [entry[key] for key in ('id', 'label_id') if key in entry]
+    if len(ids) != 1:
+        many = 'two ids' if ids else 'no id'
+        raise ValueError(f'{where}: the item that ends here has {many}: {entry}')
+    value = ids[0]
+    if not _ID.fullmatch(value) or int(value) < 1:
         raise ValueError(
-            f'{where}: the item that ends here (id {value}) has no quoted name: {entry}'
+            f'{where}: id of the item that ends here: {value!r:.80}, not an integer >= 1 of at '
+            'most 6 digits'
         )
-    name = re.sub(r'\\(.)', r'\1', name[1:-1])
-    if int(value) in label_map:
+    class_id, name = int(value), _unquoted(entry.get('name', ''), value, where)
+    if class_id in label_map:
         raise ValueError(f'{where}: id {value} repeated')
     if name in label_map.values():
         raise ValueError(f'{where}: name {name!r} repeated')
-    label_map[int(value)] = name
+    label_map[class_id] = name
+
+
+def _unquoted(text: str, class_id: str, where: str) -> str:
+    """The name that a quoted field stands for."""
+    if text[:1] not in ('"', "'") or len(text) < 3:
+        raise ValueError(
+            f'{where}: the item that ends here (id {class_id}) has no quoted name: {text!r}'
+        )
+    unknown = set(_ESCAPE.findall(text)) - set('\\"\'')
+    if unknown:
+        raise ValueError(f'{where}: {min(unknown)!r} behind a backslash in the name {text}')
+    name = _ESCAPE.sub(r'\1', text[1:-1])
+    fault = name_fault(name)
+    if fault:
+        raise ValueError(f'{where}: name {name!r}: {fault}')
+    return name
 
 
 def unknown_label_warning(boxes: AVABoxes, label_map: Mapping[int, str], path: Any) -> str | None:

@@ -15,7 +15,7 @@ from mmlt.evaluation.class_groups import (
 )
 from mmlt.evaluation.run_folder import write_run_files
 from mmlt.functional import average_precision, count_classes, top_k_accuracy, top_k_recall
-from mmlt.functional._text_files import read_text
+from mmlt.functional._text_files import read_lines
 from mmlt.functional.class_files import ClassCounts, ClassSplit
 
 #: How often :func:`evaluate_classification` calls ``on_step``.
@@ -114,7 +114,7 @@ def read_class_names(path: str | Path) -> list[str]:
         ValueError: Text that is not UTF-8, an empty line before the last name, a repeated name,
             no name at all.
     """
-    names = [line.strip() for line in read_text(path).splitlines()]
+    names = [line.strip() for line in read_lines(path)]
     while names and not names[-1]:
         names.pop()
     if not names:

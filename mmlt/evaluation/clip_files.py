@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mmlt.functional._text_files import read_text
+from mmlt.functional._text_files import read_fields
 from mmlt.functional.class_files import ClassCounts
 
-_LABEL = re.compile(r'[0-9]+')
+_LABEL = re.compile(r'[0-9]{1,6}')
 
 
 def count_training_clips(path: str | Path, class_names: Sequence[str] | None = None) -> ClassCounts:
@@ -57,16 +57,14 @@ def count_training_clips(path: str | Path, class_names: Sequence[str] | None = N
 
 def _read_labels(path: str | Path) -> Iterator[tuple[str, list[int]]]:
     """Where each clip stands, and its labels."""
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        _, *fields = line.split() or [None]
+    for number, (clip, *fields) in read_fields(path):
         where = f'{path}, line {number}'
-        if line.strip() and not fields:
-            raise ValueError(f'{where}: no label behind the path: {line.strip()!r}')
+        if not fields:
+            raise ValueError(f'{where}: no label behind the path: {clip!r}')
         for field in fields:
             if not _LABEL.fullmatch(field):
-                raise ValueError(f'{where}: label {field!r} is not a whole number of at least 0')
+                raise ValueError(f'{where}: label {field!r} is not a whole number from 0 to 999999')
         labels = [int(field) for field in fields]
         if len(set(labels)) < len(labels):
             raise ValueError(f'{where}: a label stands twice: {" ".join(fields)!r}')
-        if labels:
-            yield where, labels
+        yield where, labels

@@ -17,8 +17,9 @@ def score_ratios(scores: np.ndarray) -> dict[str, float]:
 
     A detector scores each of its boxes for every class. So where an annotated box has a score for
     some classes and none for others, a threshold took them; and where many boxes have exactly the
-    same score for a class, rounding did. Both spoil the ranks that SAP and ROC-AUC look at; frame-AP
-    moves little until a class has no detection left. Boxes that were not found at all have no score without any threshold.
+    same score for a class, rounding did. Both spoil the ranks that SAP and ROC-AUC look at;
+    frame-AP moves little until a class has no detection left. Boxes that were not found at all have
+    no score without any threshold.
 
     Args:
         scores: (N, C) scores of the annotated boxes, -inf where a class has no detection.
@@ -66,6 +67,6 @@ def changed_scores_warning(metrics: Mapping, name: Any) -> str | None:
     if not found:
         return None
     return (
-        f'{name}: {" and ".join(found)}; if the file was thresholded or rounded, SAP and ROC-AUC do '
-        'not stand, nor frame-AP where a class lost all of its detections'
+        f'{name}: {" and ".join(found)}; if the file was thresholded or rounded, SAP and ROC-AUC '
+        'do not stand, nor frame-AP where a class lost all of its detections'
     )

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from mmlt.functional._json_files import read_json_object
 from mmlt.functional.class_files import GROUPS
 
 
 def read_strict_json(file: Path) -> Mapping:
-    """The object in a file.
-
-    Raises:
-        ValueError: It is not strict JSON, or no object.
-    """
-    try:
-        values = json.loads(file.read_text(encoding='utf-8'), parse_constant=_refuse_constant)
-    except ValueError as error:  # also what undecodable bytes and broken JSON raise
-        raise ValueError(f'{file}: not strict JSON: {error}') from error
-    check_object(values, f'{file}: the whole file')
-    return values
+    """The object in a file; see :func:`mmlt.functional._json_files.read_json_object`."""
+    return read_json_object(file)
 
 
 def check_keys(values: Mapping, kinds: Mapping[str, str], where: str) -> None:
@@ -73,7 +64,3 @@ def check_value(value, kind: str, where: str) -> None:
             f'{where} must be {meaning.get(base, base)}{" or null" if optional else ""}, '
             f'got {value!r:.80}'
         )
-
-
-def _refuse_constant(text: str):
-    raise ValueError(f'{text} is not JSON (an undefined value is written as null)')

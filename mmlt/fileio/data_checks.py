@@ -10,6 +10,7 @@ Shapes: n rows.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -161,8 +162,8 @@ def row_name(boxes: AVABoxes, row: int, path: Any) -> str:
     """``file, line 3: clip,902,0.1,0.2,0.5,0.9,12``; without the line where there is no CSV."""
     corners = ','.join(f'{value:g}' for value in boxes.boxes_xyxy_norm[row].tolist())
     video = boxes.video_names[boxes.video_index[row]]
-    line = line_of_row(path, row)
-    where = path if line is None else f'{path}, line {line}'
+    is_csv = os.path.isfile(path) and not str(path).endswith('.parquet')
+    where = f'{path}, line {line_of_row(path, row)}' if is_csv else path
     return f'{where}: {video},{boxes.timestamps[row]},{corners},{boxes.labels[row]}'
 
 

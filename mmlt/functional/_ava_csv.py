@@ -1,60 +1,58 @@
-"""Open a CSV in AVA's format, or say which line and field make it unreadable."""
+"""Rows of a CSV in AVA's format one by one, or the line and field that make it unreadable."""
 
 from __future__ import annotations
 
 import csv
 import io
-import itertools
-import math
 import os
-import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NoReturn
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv as pa_csv
+
+from ._fields import NOT_A_NUMBER, name_fault, parse_class_id, parse_number, parse_seconds
 
 if TYPE_CHECKING:
     from .ava_boxes import AVABoxes
 
 FIELDS = ('video_id', 'timestamp', 'x1', 'y1', 'x2', 'y2', 'label', 'score')
 
-_DTYPES = {pa.int32(): np.int32, pa.float64(): np.float64}  # of the columns that are numbers
-_INT32_MAX = 2**31 - 1
-# Python's float() takes 1_000 and digits of other scripts; the fast reader does not.
-_NUMBER_CHARACTERS = re.compile(r'[\s0-9a-zA-Z.+-]+')
-_INTEGER = re.compile(r'\s*-?[0-9]+\s*')
+_PARSERS = (parse_seconds, *[parse_number] * 4, parse_class_id, parse_number)
+_SHORTEST_ROW = len('v,1,0,0,1,1,1\n')
 _MAX_SHOWN = 200  # characters: a quote left open makes one row of all that follows
-_NOT_A_NUMBER = 'it must be a number'
+
+
+class Row(NamedTuple):
+    """One row: its line, its video and the numbers of the other columns."""
+
+    line: int
+    video_id: str
+    numbers: tuple
 
 
 def num_columns(path: str | os.PathLike) -> int:
     """Count the columns of the first row, 7 or 8."""
     path = os.fspath(path)
-    try:
-        stream = pa.input_stream(path)
-    except FileNotFoundError:
-        raise FileNotFoundError(f'{path}: no such file') from None
-    with stream:
-        head = stream.read(1 << 16).decode('utf-8-sig', errors='replace').strip()
-    if not head:
+    line, fields = next(_lines(path), (0, []))
+    if not fields:
         raise ValueError(f'{path} is empty: an AVA file has one row for each box and label')
-    columns = len(next(csv.reader([head.splitlines()[0]])))
-    if columns not in (7, 8):
-        raise_fault(path, f'its first row has {columns} columns')
-    return columns
+    if len(fields) not in (7, 8):
+        raise ValueError(_columns_fault(path, line, fields, None))
+    return len(fields)
 
 
-def count_lines(path: str) -> int:
-    """Count the lines: no file has more rows than lines."""
-    num_lines = 1
-    with pa.input_stream(path) as stream:
+def count_rows(path: str) -> int:
+    """A number that the rows of a file cannot exceed, from its lines and its size."""
+    num_lines, size = 1, 0
+    with _opened(path) as stream:
         while block := stream.read(1 << 20):
+            size += len(block)
             # bytes.count is quick only where the byte is rare.
             num_lines += np.count_nonzero(np.frombuffer(block, np.uint8) == ord('\n'))
             num_lines += block.count(b'\r')
-    return num_lines
+    return min(num_lines, size // _SHORTEST_ROW + 1)
 
 
 def check_labels(
@@ -72,67 +70,87 @@ def check_labels(
         ValueError: naming file, line and label.
     """
     unknown = np.flatnonzero(~np.isin(boxes.labels, list(class_ids)))
-    if not len(unknown):
-        return
-    path, label = os.fspath(path), int(boxes.labels[unknown[0]])
-    line = next(n for n, row in _rows(path) if int(row[FIELDS.index('label')]) == label)
-    raise ValueError(f'{path}, line {line}: class id {label} {message}')
+    if len(unknown):
+        label, line = int(boxes.labels[unknown[0]]), line_of_row(path, int(unknown[0]))
+        raise ValueError(f'{os.fspath(path)}, line {line}: class id {label} {message}')
 
 
-def line_of_row(path: str | os.PathLike, row: int) -> int | None:
-    """The line of a CSV on which its row number `row`, from 0, starts; None if it is no CSV."""
-    if str(path).endswith('.parquet') or not os.path.isfile(path):
-        return None
-    return next(itertools.islice(_rows(os.fspath(path)), row, None))[0]
+def person_ids(path: str | os.PathLike, boxes: AVABoxes) -> np.ndarray:
+    """The person ids of annotations: their 8th column, which `boxes` has as scores.
+
+    Args:
+        path: the CSV that `boxes` were read from.
+        boxes: what :func:`~mmlt.functional.read_ava_csv` returned.
+
+    Returns:
+        (n,) int64.
+
+    Raises:
+        ValueError: the file has 7 columns, or a person id is not a whole number of 32 bits; names
+            file, line and value.
+    """
+    path = os.fspath(path)
+    if num_columns(path) != 8:
+        raise ValueError(f'{path}: 7 columns; annotations need 8, the last one the person id')
+    in_range = np.abs(boxes.scores) <= np.iinfo(np.int32).max
+    ids = np.where(in_range, boxes.scores, 0).astype(np.int64)
+    wrong = np.flatnonzero(ids != boxes.scores)
+    if len(wrong):
+        line, value = line_of_row(path, int(wrong[0])), boxes.scores[wrong[0]].item()
+        raise ValueError(f'{path}, line {line}: person id {value!r} is not a whole number')
+    return ids
 
 
-def open_batches(path: str, num_columns: int) -> pa_csv.CSVStreamingReader:
-    """Stream the rows in blocks, so that no more than one stands beside the result in memory."""
-    types: list[pa.DataType] = [pa.dictionary(pa.int32(), pa.string())]
-    types += [pa.float64()] * 5 + [pa.int32(), pa.float64()]
-    names = list(FIELDS[:num_columns])
-    return pa_csv.open_csv(
-        path,
-        read_options=pa_csv.ReadOptions(column_names=names, use_threads=False),
-        # Nothing is a null: a video may be called NA, and an empty number is an error.
-        convert_options=pa_csv.ConvertOptions(
-            column_types=dict(zip(names, types)), null_values=[], strings_can_be_null=False
-        ),
-    )
+def line_of_row(path: str | os.PathLike, row: int) -> int:
+    """The line on which row number `row`, from 0, of a file starts; reads up to there."""
+    for index, (line, _) in enumerate(_lines(os.fspath(path))):
+        if index == row:
+            return line
+    raise IndexError(f'{os.fspath(path)} has no row {row}')
 
 
-def as_numpy(column: pa.Array) -> np.ndarray:
-    """View a column of numbers without nulls."""
-    # Array.to_numpy imports pandas where there is one: 0.3 s and 60 MB. DataType.to_pandas_dtype
-    # needs pandas before pyarrow 26.
-    dtype = _DTYPES[column.type]
-    if not len(column):
-        return np.empty(0, dtype)
-    values = np.frombuffer(column.buffers()[1], dtype)
-    return values[column.offset : column.offset + len(column)]
+def exact_rows(path: str) -> Iterator[Row]:
+    """Read row by row.
 
-
-def raise_fault(path: str, summary: str, cause: Exception | None = None) -> NoReturn:
-    """Raise the error that names line, field and value; the slow search runs only now."""
-    raise ValueError(_find_fault(path) or f'{path} cannot be read: {summary}') from cause
-
-
-def _find_fault(path: str) -> str | None:
-    """Describe the first fault in a CSV of AVA's format, or return None if none is found."""
+    Raises:
+        ValueError: at the first row that is wrong; names file, line, field and value.
+    """
     num_columns = None
-    for line, row in _rows(path):
-        if num_columns is None:
-            num_columns = len(row) if len(row) in (7, 8) else None
-        if len(row) != num_columns:
-            due = f'{num_columns or "7 or 8"} columns'
-            return f'{path}: line {line} has {len(row)} columns where {due} are due: {_shown(row)}'
-        fault = _field_fault(row)
-        if fault is not None:
-            field, why = fault
-            if line == 1 and field == 'timestamp' and why == _NOT_A_NUMBER:
+    for line, fields in _lines(path):
+        if len(fields) != num_columns:
+            if num_columns is not None or len(fields) not in (7, 8):
+                raise ValueError(_columns_fault(path, line, fields, num_columns))
+            num_columns = len(fields)
+        where = f'{path}: line {line}:'
+        fault = name_fault(fields[0])
+        if fault:
+            raise ValueError(f'{where} video_id is {_shown(fields[0])}: {fault}')
+        numbers = tuple(_parse_numbers(where, line, fields))
+        for low, high in ((1, 3), (2, 4)):
+            if numbers[low] > numbers[high]:
+                raise ValueError(
+                    f'{where} {FIELDS[low + 1]} is {_shown(fields[low + 1])}: it must not exceed '
+                    f'{FIELDS[high + 1]}, {numbers[high]!r}'
+                )
+        yield Row(line, fields[0], numbers)
+
+
+def _parse_numbers(where: str, line: int, fields: list[str]) -> Iterator[float]:
+    for field, parse, text in zip(FIELDS[1:], _PARSERS, fields[1:]):
+        try:
+            yield parse(text)
+        except ValueError as error:
+            why = str(error)
+            if line == 1 and field == 'timestamp' and why == NOT_A_NUMBER:
                 why += '; is line 1 a header? remove it'
-            return f'{path}: line {line}: {field} is {_shown(row[FIELDS.index(field)])}: {why}'
-    return None
+            raise ValueError(f'{where} {field} is {_shown(text)}: {why}') from None
+
+
+def _columns_fault(path: str, line: int, fields: list[str], due: int | None) -> str:
+    return (
+        f'{path}: line {line} has {len(fields)} columns where {due or "7 or 8"} columns are due: '
+        f'{_shown(fields)}'
+    )
 
 
 def _shown(value: str | list[str]) -> str:
@@ -141,44 +159,31 @@ def _shown(value: str | list[str]) -> str:
     return (text if len(text) <= _MAX_SHOWN else f'{text[:_MAX_SHOWN]} ...') + hint
 
 
-def _rows(path: str) -> Iterator[tuple[int, list[str]]]:
-    """The line on which each row starts, and its fields."""
-    with pa.input_stream(path) as stream:
+def _lines(path: str) -> Iterator[tuple[int, list[str]]]:
+    """The line on which each row starts, and its fields; blank lines are passed over."""
+    with _opened(path) as stream:
         # A byte that is not UTF-8 becomes a lone surrogate, which no valid text contains.
         text = io.TextIOWrapper(stream, 'utf-8-sig', errors='surrogateescape', newline='')
-        reader = csv.reader(text)
+        reader = csv.reader(text, strict=True)
         line = 1
         try:
-            for row in reader:
-                if row:
-                    yield line, row
+            for fields in reader:
+                if len(fields) > 1 or any(field.strip(' \t') for field in fields):
+                    yield line, fields
                 line = reader.line_num + 1
         except csv.Error as error:
-            raise ValueError(f'{path}: line {line}: {error}') from None
+            raise ValueError(f'{path}: line {line}: {error}; is a quote not closed?') from None
 
 
-def _field_fault(row: list[str]) -> tuple[str, str] | None:
-    """The first field that is wrong and why, or None."""
-    if not row[0]:
-        return 'video_id', 'it must not be empty'
-    if any('\ud800' <= character <= '\udfff' for character in row[0]):
-        return 'video_id', 'it must be UTF-8 text'
-    numbers = {}
-    for field, text in zip(FIELDS[1:], row[1:]):
-        try:
-            numbers[field] = float(text)
-        except ValueError:
-            return field, _NOT_A_NUMBER
-        if not _NUMBER_CHARACTERS.fullmatch(text):
-            return field, _NOT_A_NUMBER
-        if not math.isfinite(numbers[field]):
-            return field, 'it must be finite'
-    for field in ('timestamp', 'label'):
-        if not numbers[field].is_integer() or abs(numbers[field]) > _INT32_MAX:
-            return field, 'it must be a whole number of at most 32 bits'
-    if not _INTEGER.fullmatch(row[FIELDS.index('label')]):
-        return 'label', 'it must be written as a whole number, without a point'
-    for low, high in (('x1', 'x2'), ('y1', 'y2')):
-        if numbers[low] > numbers[high]:
-            return low, f'it must not exceed {high}, {numbers[high]!r}'
-    return None
+@contextmanager
+def _opened(path: str) -> Iterator[pa.NativeFile]:
+    """The bytes of a file, unpacked where its extension says that it is compressed."""
+    try:
+        with pa.input_stream(path) as stream:
+            yield stream
+    except FileNotFoundError:
+        raise FileNotFoundError(f'{path}: no such file') from None
+    except OSError as error:
+        if error.errno is not None:  # the file system's, not a fault of the content
+            raise
+        raise ValueError(f'{path}: cannot be unpacked: {error}') from None

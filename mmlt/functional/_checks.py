@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-_MAX_CLASS_ID = 999_999
-_MAX_COUNT = 2**53  # up to here a float holds every whole number
+MAX_CLASS_ID = 999_999
+MAX_COUNT = 2**53  # up to here a float holds every whole number
 
 
 def check_scores(name: str, scores: np.ndarray) -> np.ndarray:
@@ -99,9 +99,9 @@ def check_class_ids(class_ids: Iterable[int]) -> np.ndarray:
         raise ValueError('class_ids is empty: name at least one class')
     if ids.ndim != 1 or ids.dtype.kind not in 'iu':
         raise ValueError(f'class_ids must be a flat list of integers, got {ids.tolist()!r}')
-    outside = ids[(ids < 0) | (ids > _MAX_CLASS_ID)]
+    outside = ids[(ids < 0) | (ids > MAX_CLASS_ID)]
     if outside.size:
-        raise ValueError(f'class_ids holds {outside[0]}: ids run from 0 to {_MAX_CLASS_ID}')
+        raise ValueError(f'class_ids holds {outside[0]}: ids run from 0 to {MAX_CLASS_ID}')
     distinct, counts = np.unique(ids, return_counts=True)
     if (counts > 1).any():
         raise ValueError(f'class_ids holds {distinct[counts > 1][0]} more than once')
@@ -115,7 +115,7 @@ def check_class_counts(class_counts: np.ndarray) -> np.ndarray:
         raise ValueError(
             f'class_counts must be C numbers, got shape {counts.shape} and dtype {counts.dtype}'
         )
-    is_wrong = ~((counts >= 0) & (counts <= _MAX_COUNT)) | (counts != np.floor(counts))
+    is_wrong = ~((counts >= 0) & (counts <= MAX_COUNT)) | (counts != np.floor(counts))
     if is_wrong.any():
         index = int(np.flatnonzero(is_wrong)[0])
         value = counts[index].item()

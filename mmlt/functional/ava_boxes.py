@@ -7,12 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
-from ._ava_csv import as_numpy, count_lines, num_columns, open_batches, raise_fault
+from ._ava_csv import count_rows, num_columns
+from ._ava_roads import read_exactly, read_quickly
 from ._checks import check_class_ids, check_columns
-
-_INT32 = np.iinfo(np.int32)
 
 
 class AVABoxes(NamedTuple):
@@ -147,8 +145,16 @@ def read_ava_csv(path: str | os.PathLike) -> AVABoxes:
 
     A row is ``video_id,timestamp,x1,y1,x2,y2,label[,score]``, without a header. All rows have
     the same number of columns, 7 or 8. In ground truth the 8th column is the person id; it is
-    read as a score, as mmaction2 and ActivityNet read it. A timestamp may be written 904,
-    0904 or 904.0. Blank lines are skipped.
+    read as a score, as mmaction2 and ActivityNet read it.
+
+    The text is UTF-8; a byte-order mark at its start changes nothing, blank lines are skipped. A
+    number is what Python's ``float`` reads, in ASCII digits (``5.``, ``.5``, ``1e-3``, ``+1``), and
+    finite: no ``0x10``, no ``1_0``, no ``nan``, no ``1e400``. A timestamp is a whole one (904,
+    0904, 904.0); a label has digits alone; both fit 32 bits. Blanks and tabs around a number are
+    passed over. A field may stand in double quotes. A video id has no control character.
+
+    A file that is not plain (quotes around numbers or around a comma) is read row by row, some 20
+    times slower.
 
     Args:
         path: the file; plain, or compressed with an extension that says so (.gz, ...).
@@ -160,7 +166,8 @@ def read_ava_csv(path: str | os.PathLike) -> AVABoxes:
     Raises:
         ValueError: naming file, line, field and value: a wrong number of columns, an empty
             video id, a field that is not a (finite, where it applies whole) number, x1 > x2 or
-            y1 > y2 (a box without area is legal). Also if the file has no row.
+            y1 > y2 (a box without area is legal). Also if the file has no row, or cannot be
+            unpacked.
         FileNotFoundError: if there is no such file.
 
     Reference:
@@ -178,7 +185,7 @@ def read_ava_csv(path: str | os.PathLike) -> AVABoxes:
         ([902], [12], [0.75])
     """
     path = os.fspath(path)
-    columns_of_file, max_rows = num_columns(path), count_lines(path)
+    columns_of_file, max_rows = num_columns(path), count_rows(path)
     columns = AVABoxes(
         np.empty(max_rows, np.int32),
         np.empty(0, np.str_),
@@ -187,44 +194,10 @@ def read_ava_csv(path: str | os.PathLike) -> AVABoxes:
         np.empty(max_rows, np.int32),
         np.ones(max_rows),
     )
-    code_of_name: dict = {}
-    num_rows = 0
-    try:
-        for batch in open_batches(path, columns_of_file):
-            rows = slice(num_rows, num_rows + batch.num_rows)
-            if not _fill(columns, rows, batch, code_of_name):
-                raise_fault(path, 'it holds a value that is out of range')
-            num_rows += batch.num_rows
-    except pa.ArrowInvalid as error:
-        raise_fault(path, str(error), error)
-    names = np.array(list(code_of_name), dtype=np.str_)
-    return AVABoxes(*(column[:num_rows] for column in columns))._replace(video_names=names)
-
-
-def _fill(columns: AVABoxes, rows: slice, batch: pa.RecordBatch, code_of_name: dict) -> bool:
-    """Copy a batch into its rows; False if it holds a value that is not allowed."""
-    videos = batch.column(0)
-    codes = [code_of_name.setdefault(n, len(code_of_name)) for n in videos.dictionary.to_pylist()]
-    if '' in code_of_name:
-        return False
-    columns.video_index[rows] = np.array(codes, np.int32)[as_numpy(videos.indices)]
-    numbers = [as_numpy(column) for column in batch.columns[1:]]
-    timestamps, boxes = numbers[0], columns.boxes_xyxy_norm[rows]
-    if not (np.abs(timestamps) <= _INT32.max).all():
-        return False
-    columns.timestamps[rows] = timestamps
-    for i in range(4):
-        boxes[:, i] = numbers[1 + i]
-    columns.labels[rows] = numbers[5]
-    if len(numbers) == 7:
-        columns.scores[rows] = numbers[6]
-    return bool(
-        (columns.timestamps[rows] == timestamps).all()
-        and np.isfinite(boxes).all()
-        and (boxes[:, 0] <= boxes[:, 2]).all()
-        and (boxes[:, 1] <= boxes[:, 3]).all()
-        and np.isfinite(columns.scores[rows]).all()
-    )
+    found = read_quickly(path, columns_of_file, columns) or read_exactly(path, columns)
+    num_rows, names = found
+    result = AVABoxes(*(column[:num_rows] for column in columns))
+    return result._replace(video_names=np.array(names, dtype=np.str_))
 
 
 def _number_names(names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,8 @@ import numpy as np
 
 from mmlt.functional import read_ava_csv
 from mmlt.functional._ava_csv import check_labels
-from mmlt.functional._text_files import read_text
+from mmlt.functional._checks import MAX_CLASS_ID, MAX_COUNT
+from mmlt.functional._json_files import read_json_object
 from mmlt.functional.safe_write import new_file
 
 #: Class counts that ship with the package, by the name that stands for them.
@@ -121,31 +122,35 @@ def read_class_counts(
     """
     path = BUILTIN_COUNTS.get(str(path), path)
     try:
-        content = _read_json_object(path)
+        content = read_json_object(path)
     except FileNotFoundError as error:
         shipped = ', '.join(BUILTIN_COUNTS)
         raise FileNotFoundError(f'{error}; the counts that ship with mmlt: {shipped}') from None
     classes = content.get('classes')
     if not isinstance(classes, list):
-        raise ValueError(f'{path}: field classes is not a list: {classes!r}')
+        raise ValueError(f'{path}: field classes is not a list: {classes!r:.80}')
     names: dict[int, str] = {}
     counts: dict[int, int] = {}
     for index, entry in enumerate(classes):
         where = f'{path}: classes[{index}]'
         if not isinstance(entry, dict):
-            raise ValueError(f'{where} is not an object: {entry!r}')
-        class_id = _whole_number(entry.get('id'), f'{where}.id', minimum=min_id)
+            raise ValueError(f'{where} is not an object: {entry!r:.80}')
+        class_id = _whole_number(
+            entry.get('id'), f'{where}.id', minimum=min_id, maximum=MAX_CLASS_ID
+        )
         if class_id in counts:
             raise ValueError(f'{where}.id: class {class_id} repeated')
         if not isinstance(entry.get('name'), str):
-            raise ValueError(f'{where}.name: {entry.get("name")!r} is not a string')
+            raise ValueError(f'{where}.name: {entry.get("name")!r:.80} is not a string')
         names[class_id] = entry['name']
-        counts[class_id] = _whole_number(entry.get('count'), f'{where}.count', minimum=0)
+        counts[class_id] = _whole_number(
+            entry.get('count'), f'{where}.count', minimum=0, maximum=MAX_COUNT
+        )
     if label_map is not None:
         _check_names(path, names, label_map)
         names = dict(label_map)
         counts = {class_id: counts[class_id] for class_id in label_map}
-    unit = str(content.get('unit', 'boxes'))
+    unit = _text(content, 'unit', 'boxes', path)
     return ClassCounts(_source(content, path), unit, names, counts)
 
 
@@ -185,7 +190,7 @@ def read_split(path: str | Path, class_ids: Iterable[int], *, min_id: int = 1) -
     Raises:
         ValueError: A class left out, repeated or unknown; another layout.
     """
-    content = _read_json_object(path)
+    content = read_json_object(path)
     groups: dict[str, tuple] = {}
     group_of: dict[int, str] = {}
     known = set(class_ids)
@@ -194,9 +199,11 @@ def read_split(path: str | Path, class_ids: Iterable[int], *, min_id: int = 1) -
             continue
         members = content.get(group)
         if not isinstance(members, list):
-            raise ValueError(f'{path}: field {group} is not a list of class ids: {members!r}')
+            raise ValueError(f'{path}: field {group} is not a list of class ids: {members!r:.80}')
         for index, value in enumerate(members):
-            class_id = _whole_number(value, f'{path}: {group}[{index}]', minimum=min_id)
+            class_id = _whole_number(
+                value, f'{path}: {group}[{index}]', minimum=min_id, maximum=MAX_CLASS_ID
+            )
             if class_id not in known:
                 raise ValueError(f'{path}: {group}[{index}]: unknown class {class_id}')
             if class_id in group_of:
@@ -212,21 +219,18 @@ def read_split(path: str | Path, class_ids: Iterable[int], *, min_id: int = 1) -
     return ClassSplit(_source(content, path), groups)
 
 
-def _read_json_object(path: str | Path) -> dict:
-    try:
-        content = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise ValueError(f'{path}, line {error.lineno}: not JSON: {error.msg}') from None
-    if not isinstance(content, dict):
-        raise ValueError(f'{path}: not a JSON object but {type(content).__name__}')
-    return content
+def _text(content: dict, field: str, default: str, path: Any) -> str:
+    value = content.get(field)
+    if not isinstance(value, (str, type(None))):
+        raise ValueError(f'{path}: field {field} is not a string: {value!r:.80}')
+    return value or default
 
 
 def _source(content: dict, path: str | Path) -> str:
-    return str(content.get('source') or Path(path).name)
+    return _text(content, 'source', Path(path).name, path)
 
 
-def _whole_number(value: Any, where: str, *, minimum: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
-        raise ValueError(f'{where}: {value!r} is not an integer >= {minimum}')
+def _whole_number(value: Any, where: str, *, minimum: int, maximum: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
+        raise ValueError(f'{where}: {value!r:.80} is not an integer >= {minimum}, <= {maximum}')
     return value

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 
+from ._fields import name_fault, parse_seconds
 from ._text_files import read_csv_rows
 
 
@@ -12,7 +12,8 @@ def read_excluded_timestamps(path: str | os.PathLike) -> frozenset[tuple[str, in
     """Read AVA's list of excluded keyframes, lines of ``video_id,timestamp``.
 
     Args:
-        path: the file, UTF-8, with or without a byte-order mark. Empty lines are passed over.
+        path: the file, UTF-8, with or without a byte-order mark. Blank lines are passed over. A
+            timestamp is written as in the annotations: 904, 0904 or 904.0.
 
     Returns:
         The set of (video id, timestamp in s).
@@ -38,7 +39,14 @@ def read_excluded_timestamps(path: str | os.PathLike) -> frozenset[tuple[str, in
     for where, row in read_csv_rows(path):
         if len(row) != 2 or not row[0]:
             raise ValueError(f'{where}: expected video_id,timestamp, got {",".join(row)!r}')
-        if not re.fullmatch(r'\s*[0-9]+\s*', row[1]):
-            raise ValueError(f'{where}: timestamp {row[1]!r} is not a whole number of seconds')
-        excluded.add((row[0], int(row[1])))
+        fault = name_fault(row[0])
+        if fault:
+            raise ValueError(f'{where}: video_id {row[0]!r}: {fault}')
+        try:
+            seconds = parse_seconds(row[1])
+        except ValueError:
+            raise ValueError(
+                f'{where}: timestamp {row[1]!r} is not a whole number of seconds'
+            ) from None
+        excluded.add((row[0], seconds))
     return frozenset(excluded)

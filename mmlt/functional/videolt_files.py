@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from mmlt.functional._text_files import read_text
+from mmlt.functional._text_files import read_fields
 from mmlt.functional.class_files import ClassCounts
 
 _INDEX = re.compile(r'[0-9]{1,6}')
@@ -60,7 +60,7 @@ def read_videolt_list(
     """
     videos: list[LabelledVideo] = []
     first_lines: dict[str, int] = {}
-    for number, fields in _lines(path):
+    for number, fields in read_fields(path):
         where = f'{path}, line {number}'
         if len(fields) != 2:
             raise ValueError(
@@ -87,7 +87,9 @@ def read_video_ids(path: str | Path) -> list[str]:
         FileNotFoundError: There is no such file.
         ValueError: An id that is no file name, or a file without a video; names file and line.
     """
-    ids = [_check_video_id(fields[0], f'{path}, line {number}') for number, fields in _lines(path)]
+    ids = [
+        _check_video_id(fields[0], f'{path}, line {number}') for number, fields in read_fields(path)
+    ]
     if not ids:
         raise ValueError(f'{path}: no video in the list')
     return list(dict.fromkeys(ids))
@@ -118,7 +120,7 @@ def read_videolt_counts(path: str | Path) -> ClassCounts:
     names: dict[int, str] = {}
     counts: dict[int, int] = {}
     first_lines: dict[object, int] = {}
-    for number, fields in _lines(path):
+    for number, fields in read_fields(path):
         where = f'{path}, line {number}'
         if len(fields) < 3:
             raise ValueError(
@@ -166,14 +168,6 @@ def count_training_videos(path: str | Path, count_file: str | Path) -> ClassCoun
     counter = Counter(label for video in videos for label in video.labels)
     counts = {index: counter[index] for index in names}
     return ClassCounts(f'videos of {Path(path).name}', 'videos', names, counts)
-
-
-def _lines(path: str | Path) -> Iterator[tuple[int, list[str]]]:
-    """Number and fields of each line that is not empty."""
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
-        fields = line.split()
-        if fields:
-            yield number, fields
 
 
 def _check_video_id(video_id: str, where: str) -> str:

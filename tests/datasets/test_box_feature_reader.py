@@ -96,11 +96,13 @@ def test_shards_in_each_others_place(feature_dir):
 def test_a_pickle_is_not_run(feature_dir):
     path = feature_dir / 'shard_00000' / 'rows.npy'
     np.save(path, np.array([{'a': 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(ValueError, match=r'rows\.npy.*allow_pickle=False'):
+    with pytest.raises(
+        ValueError, match=r'rows\.npy is truncated or no \.npy file of plain numbers.*\|O'
+    ):
         open_features(feature_dir)
 
 
 def test_json_that_is_none(feature_dir):
     (feature_dir / 'index.json').write_text('{')
-    with pytest.raises(ValueError, match=r'index\.json: not JSON'):
+    with pytest.raises(ValueError, match=r'index\.json, line 1: not JSON'):
         open_features(feature_dir)

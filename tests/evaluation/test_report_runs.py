@@ -62,7 +62,7 @@ def test_a_detector_beside_a_classifier_is_refused(
 def test_a_broken_detector_is_not_taken_for_a_recognizer(tmp_path):
     write_shuffle_bias(RESULT, tmp_path)
     (tmp_path / 'metrics.json').write_text('{')
-    with pytest.raises(ValueError, match='metrics.json: not strict JSON'):
+    with pytest.raises(ValueError, match='metrics.json, line 1: not JSON'):
         read_runs([tmp_path])
     with pytest.raises(FileNotFoundError, match='nowhere: no such file'):
         read_runs([tmp_path / 'nowhere'])

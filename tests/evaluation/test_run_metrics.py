@@ -166,24 +166,24 @@ def test_refuses_a_missing_key_of_a_class_and_of_a_group(make_run):
         read_run(file)
 
 
-@pytest.mark.parametrize('text', ['{"protocol": ', '{"mSAP": NaN}', '{"mSAP": -Infinity}'])
+@pytest.mark.parametrize('text', ['{\n"protocol": ', '{\n"mSAP": NaN}', '{\n"mSAP": -Infinity}'])
 def test_refuses_what_is_not_strict_json(tmp_path, text):
     file = tmp_path / 'metrics.json'
     file.write_text(text)
-    with pytest.raises(ValueError, match='not strict JSON') as error:
+    with pytest.raises(ValueError, match=r'metrics\.json, line 2: .*not JSON') as error:
         read_run(tmp_path)
     assert str(file) in str(error.value)
 
 
 def test_refuses_bytes_that_are_no_text(tmp_path):
     (tmp_path / 'metrics.json').write_bytes(b'{"protocol": "\xff"}')
-    with pytest.raises(ValueError, match='not strict JSON'):
+    with pytest.raises(ValueError, match=r"metrics\.json, line 1: byte b'\\xff' is not UTF-8"):
         read_run(tmp_path)
 
 
 def test_refuses_a_list(tmp_path):
     (tmp_path / 'metrics.json').write_text('[1]')
-    with pytest.raises(ValueError, match=r'the whole file must be an object, got \[1\]'):
+    with pytest.raises(ValueError, match=r'metrics\.json: not a JSON object but list'):
         read_run(tmp_path)
 
 

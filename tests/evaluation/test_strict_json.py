@@ -27,5 +27,5 @@ def test_wrong_values(value, kind, message):
 def test_names_the_file(tmp_path):
     file = tmp_path / 'a.json'
     file.write_text('{"a": NaN}')
-    with pytest.raises(ValueError, match='a.json: not strict JSON: NaN is not JSON'):
+    with pytest.raises(ValueError, match='a.json, line 1: NaN is not JSON'):
         read_strict_json(file)

@@ -68,9 +68,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--protocol',
         choices=('mmaction2', 'official'),
         default='mmaction2',
-        help="frame-AP as mmaction2 logs it, or as ActivityNet's script, the one of AVA's challenge "
-        'and of most papers, computes it: a class that was never detected counts as 0 there and '
-        'is left out of the mean here',
+        help="frame-AP as mmaction2 logs it, or as ActivityNet's script, the one of AVA's "
+        'challenge and of most papers, computes it; only there a class that was never detected '
+        'counts as 0, mmaction2 leaves it out of the mean',
     )
     parser.add_argument(
         '--capacity',

@@ -99,7 +99,9 @@ ROWS = {
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
-    parser.add_argument('--table', choices=list(TABLES), default='in_the_wild', help='folder in configs')
+    parser.add_argument(
+        '--table', choices=list(TABLES), default='in_the_wild', help='folder in configs'
+    )
     parser.add_argument('--work-dir', type=Path, help='default: work_dirs/toy_table, videolt_table')
     parser.add_argument('--data', type=Path, help='default: in data/toy')
     parser.add_argument('--seeds', type=int, nargs='+', help='default: 3 or, of videolt, 5')
