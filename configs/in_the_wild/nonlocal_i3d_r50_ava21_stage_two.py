@@ -3,6 +3,7 @@
 Source: "A Study on Action Detection in the Wild" (Zhang et al. 2019), section 5.2, Algorithm 1.
     Features are of uncropped frames; `nonlocal_i3d_r50_ava21_stage_two_online.py` crops.
 Expected: mSAP 49.1, tail 53.9, head 47.7 (Table 2).
+    The paper's mSAP is on another scale than ours: README.md.
 Needs: stage one's features of train and val (README.md says how). Others: --cfg-options
     train_dataloader.dataset.feature_dir=DIR val_dataloader.dataset.feature_dir=DIR
     test_dataloader.dataset.feature_dir=DIR
@@ -11,7 +12,7 @@ GPUs: 1, or CPU cores alone; 1,000 boxes an update on one process (on N, batch_s
 Uncertain: what the paper's .001 multiplies; its code is not public. Here the loss is the mean over
     boxes and classes, as Caffe2's SigmoidCrossEntropyLoss (normalize=1, its default) gives it, also
     in the code of Wu et al. (2019) for AVA; a sum over classes would make a 60 times longer step.
-    The paper does not say how the classifier starts; here at zero. If the training loss has not
+    How its classifier starts: finetuned (section 1) or re-learnt (5.3)? Here at zero. If the training loss has not
     levelled off at the end: --cfg-options optim_wrapper.optimizer.lr=.06
 Command: tools/train.py configs/in_the_wild/nonlocal_i3d_r50_ava21_stage_two.py
 """

@@ -3,6 +3,7 @@
 Source: "A Study on Action Detection in the Wild" (Zhang et al. 2019), section 5.2, Algorithm 1.
     `nonlocal_i3d_r50_ava21_stage_two.py` is the same on features extracted once, and far faster.
 Expected: mSAP 49.1, tail 53.9, head 47.7 (Table 2).
+    The paper's mSAP is on another scale than ours: README.md.
 Needs: stage one's checkpoint; another: --cfg-options custom_hooks.2.checkpoint=FILE.
 GPUs: 8; 8 x 5 boxes x 25 passes = 1,000 an update. One epoch is 60 classes x 164,932 boxes of
     "stand" = 9.9 million boxes, one clip each: 9,896 updates, 247,398 iterations.

@@ -2,6 +2,7 @@
 
 Source: "A Study on Action Detection in the Wild" (Zhang et al. 2019), section 5.3 and Table 5.
 Expected: mSAP 41.6, tail 35.1, head 43.5 (Table 5, "Ours + original distribution").
+    The paper's mSAP is on another scale than ours: README.md.
 Needs: stage one's features, see the config this one inherits from.
 GPUs: 1, or CPU cores alone; 1,000 boxes an update. One epoch, as the paper says, has far fewer
     updates than the balanced one's 9,896, and so differs from it in more than what is drawn; to

@@ -2,6 +2,7 @@
 
 Source: "A Study on Action Detection in the Wild" (Zhang et al. 2019), section 5.2, Algorithm 1.
 Expected: no number is published on v2.2; on v2.1, with stage two, mSAP 49.1, tail 53.9, head 47.7.
+    The paper's mSAP is on another scale than ours: README.md.
 Needs: the split by AP, from the baseline's results on train and val (README.md says how). Another
     file: --cfg-options model.roi_head.bbox_head.split_file=FILE val_evaluator.split_file=FILE
     test_evaluator.split_file=FILE

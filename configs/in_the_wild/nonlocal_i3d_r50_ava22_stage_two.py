@@ -2,6 +2,7 @@
 
 Source: "A Study on Action Detection in the Wild" (Zhang et al. 2019), section 5.2, Algorithm 1.
 Expected: no number is published on v2.2; on v2.1 mSAP 49.1, tail 53.9, head 47.7 (Table 2).
+    The paper's mSAP is on another scale than ours: README.md.
 Needs: the features of v2.2's stage one, train and val (README.md says how).
 GPUs: 1, or CPU cores alone; 1,000 boxes an update. One epoch is 60 classes x 166,357 boxes of
     "stand" = 10 million boxes, 9,982 updates.

@@ -290,7 +290,7 @@ def read_rows(args: argparse.Namespace, folders: dict[str, list[Path]]) -> dict:
 def make_table(results: dict) -> str:
     """The table in percent, as Markdown."""
     head = ['method', *(f'mSAP {group}' for group in GROUPS), 'tail gain', 'frame-mAP all']
-    head.append('paper: table; mSAP all, head, tail')
+    head.append('paper, own scale: table; mSAP all, head, tail')
     lines = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
     base = results['baseline']
     for name, row in ROWS.items():

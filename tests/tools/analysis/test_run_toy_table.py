@@ -43,7 +43,7 @@ def test_table_by_hand(tool):
     both = '60.0 ± 10.0 (2.0)'
     columns = 'mSAP all | mSAP head | mSAP medium | mSAP tail | tail gain | frame-mAP all'
     assert tool.make_table(results).splitlines() == [
-        f'| method | {columns} | paper: table; mSAP all, head, tail |',
+        f'| method | {columns} | paper, own scale: table; mSAP all, head, tail |',
         '|' + '---|' * 8,
         f'| baseline | {both} | {both} | {both} | 50.0 ± 0.0 (2.0) |  | 25.0 ± 0.0 '
         '| 2; 47.8, 47.8, 47.7 |',

@@ -1,0 +1,192 @@
+"""What the documents print is what the code and the results files give."""
+
+from __future__ import annotations
+
+import doctest
+import importlib.util
+import json
+import os
+import pickle
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+from mmengine.registry import DATASETS, METRICS, MODELS, DefaultScope
+
+from mmlt.evaluation.seed_table import mean_and_error
+from mmlt.evaluation.videolt_table import seed_table
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = ROOT / 'configs'
+DOCUMENTS = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md')), *CONFIGS.rglob('*.md')]
+
+
+def _read(path):
+    return path.read_text(encoding='utf-8')
+
+
+# --------------------------------------------------------------------------- links and examples
+
+
+def _anchors(path):
+    heads = re.findall(r'^#+ (.*)$', _read(path), re.MULTILINE)
+    return {re.sub(r'[^\w\- ]', '', head.lower()).replace(' ', '-') for head in heads}
+
+
+@pytest.mark.parametrize('path', DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path):
+    targets = re.findall(r'\]\((?!https?:)([^)]+)\)', _read(path))
+    for target in targets:
+        name, _, anchor = target.partition('#')
+        file = (path.parent / name).resolve() if name else path
+        assert file.exists(), target
+        assert not anchor or anchor in _anchors(file), target
+
+
+def test_examples_of_ava_numbers_run():
+    path = ROOT / 'docs' / 'ava_numbers.md'
+    result = doctest.testfile(str(path), module_relative=False, encoding='utf-8')
+    assert (result.failed, result.attempted > 15) == (0, True)
+
+
+# --------------------------------------------------------------------------- tables of results
+
+
+def _tool():
+    path = ROOT / 'tools' / 'analysis' / 'run_toy_table.py'
+    spec = importlib.util.spec_from_file_location('run_toy_table', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _results(family):
+    return json.loads(_read(CONFIGS / family / 'toy_results.json'))['rows']
+
+
+@pytest.mark.parametrize('family', ['in_the_wild', 'videolt'])
+def test_toy_table_is_that_of_the_results_file(family):
+    make = {'in_the_wild': _tool().make_table, 'videolt': seed_table}[family]
+    readme = _read(CONFIGS / family / 'README.md')
+    printed = re.search(r'<!-- toy table -->\n\n(.*?)\n\n<!-- end', readme, re.DOTALL)[1]
+    assert printed == make(_results(family))
+
+
+def _difference(of, minus):
+    mean, error = mean_and_error([100 * (a - b) for a, b in zip(of, minus)])
+    return f'{abs(mean):.1f} ± {error:.1f}'
+
+
+@pytest.mark.parametrize(
+    ('of', 'minus', 'group', 'sentence'),
+    [
+        ('whole_model', 'two_stage_ap', 'head', 'head +{}, tail'),
+        ('whole_model', 'two_stage_ap', 'tail', 'tail +{}. It also has three epochs'),
+        ('two_stage_counts', 'stage_one_all', 'tail', 'tail +{}; the paper +2.1'),
+        ('two_stage_counts', 'baseline', 'head', 'the same head (-{})'),
+        ('two_stage_ap', 'baseline', 'head', 'the head loses {}, for'),
+        ('focal', 'baseline', 'head', 'head -{}, tail'),
+        ('focal', 'baseline', 'tail', 'tail +{}.'),
+    ],
+)
+def test_differences_that_in_the_wild_quotes(of, minus, group, sentence):
+    rows = _results('in_the_wild')
+    difference = _difference(rows[of][group]['mSAP'], rows[minus][group]['mSAP'])
+    assert sentence.format(difference) in _one_line('in_the_wild')
+
+
+@pytest.mark.parametrize(
+    ('of', 'minus', 'measure', 'sentence'),
+    [
+        ('framestack_fl', 'focal', 'head', "FrameStack-FL costs focal loss's head {}, Frame"),
+        ('framestack_bce', 'baseline', 'head', "FrameStack-BCE the baseline's {} (the paper: 0.3"),
+        ('framestack_constant', 'baseline', 'mAP', 'constant beta of .5 gains {} on the baseline'),
+        ('framestack_constant', 'focal', 'mAP', 'it is {} below focal loss'),
+        ('framestack_fl', 'framestack_frequency', 'mAP', 'class frequency (+{}; the paper +1.2)'),
+        ('cbs', 'baseline', 'tail', 'CBS lifts the tail by {} (the paper -0.6)'),
+        ('ldam_drw', 'baseline', 'mAP', 'LDAM + DRW loses {} over all classes (the paper +0.2)'),
+        ('ldam_drw', 'baseline', 'head', 'and gains {} in the head'),
+        ('cb_loss', 'baseline', 'mAP', 'CB loss costs {} (the paper 0.5)'),
+        ('framestack_fl', 'focal', 'mAP', 'FrameStack-FL is {} above focal loss over all classes'),
+        ('framestack_fl', 'focal', 'tail', 'over all classes and {} in the tail'),
+        ('framestack_fl', 'framestack_constant', 'mAP', '{} above its own constant beta'),
+        ('framestack_bce', 'baseline', 'mAP', 'FrameStack-BCE is {} above the baseline'),
+        ('mixup', 'baseline', 'mAP', 'mixup loses {} (the paper 2.1)'),
+        ('eql_reference', 'baseline', 'mAP', 'close to the baseline (+{}; the paper +0.2)'),
+    ],
+)
+def test_differences_that_videolt_quotes(of, minus, measure, sentence):
+    rows = _results('videolt')
+    difference = _difference(rows[of][measure], rows[minus][measure])
+    assert sentence.format(difference) in _one_line('videolt')
+
+
+def _one_line(family):
+    return ' '.join(_read(CONFIGS / family / 'README.md').split())
+
+
+# ----------------------------------------------------------------- "your own data in ten lines"
+
+
+def _write_annotations(path, video):
+    """Class 1 has 1,150 boxes, class 2 460, class 3 46: head, medium and tail of the snippet."""
+    boxes = (
+        [('0.1,0.2,0.5,0.9', 1)] * 50 + [('0.4,0.1,0.9,0.8', 2)] * 20 + [('0.2,0.2,0.6,1', 3)] * 2
+    )
+    rows = [
+        f'{video},{second},{box},{label},{person}'
+        for second in range(2, 25)
+        for person, (box, label) in enumerate(boxes)
+    ]
+    path.write_text('\n'.join(rows) + '\n', encoding='utf-8')
+    proposals = {
+        f'{video},{second:04d}': np.array([[0.1, 0.2, 0.5, 0.9, 0.99]]) for second in range(2, 25)
+    }
+    path.with_name(f'{path.stem}_proposals.pkl').write_bytes(pickle.dumps(proposals))
+
+
+@pytest.fixture(scope='module')
+def own_data(tmp_path_factory):
+    """A folder with the files of docs/own_data.md: 25 seconds at 25 frames a second, 3 classes."""
+    root = tmp_path_factory.mktemp('own_data')
+    mine = root / 'mine'
+    for split, video in (('train', 'a'), ('val', 'b')):
+        folder = mine / 'frames' / video
+        folder.mkdir(parents=True)
+        cv2.imwrite(str(folder / 'img_00001.jpg'), np.zeros((24, 32, 3), np.uint8))
+        for number in range(2, 25 * 25 + 1):
+            os.link(folder / 'img_00001.jpg', folder / f'img_{number:05d}.jpg')
+        _write_annotations(mine / f'{split}.csv', video)
+    item = re.search(r'```\n(item.*?)```', _read(ROOT / 'docs' / 'own_data.md'), re.DOTALL)[1]
+    items = [item.replace('wave', f'action {i}').replace('id: 1', f'id: {i}') for i in (1, 2, 3)]
+    (mine / 'label_map.pbtxt').write_text(''.join(items), encoding='utf-8')
+    snippet = re.search(r'```python\n(_base_ .*?)```', _read(ROOT / 'README.md'), re.DOTALL)[1]
+    assert 'columns = 30 + 1' in snippet and "'configs/" in snippet
+    snippet = snippet.replace('30 + 1', '3 + 1').replace("'configs/", f"'{CONFIGS}/")
+    (root / 'my_actions.py').write_text(snippet, encoding='utf-8')
+    return root
+
+
+def test_own_data_in_ten_lines(own_data, monkeypatch):
+    """The README's snippet and command, on files as docs/own_data.md describes them."""
+    monkeypatch.chdir(own_data)
+    command = re.search(r'`python (tools/data/count_classes.py .*?)`', _read(ROOT / 'README.md'))[1]
+    tool, *arguments = command.split()
+    spec = importlib.util.spec_from_file_location('count_classes', ROOT / tool)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.main(arguments) in (0, None)
+    cfg = Config.fromfile('my_actions.py')
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
+            dataset = DATASETS.build(loader.dataset)
+            assert len(dataset) == 23
+            for index in (0, 22):  # the first and last frames that any clip reaches
+                assert dataset[index]['data_samples'].proposals.bboxes.shape == (1, 4)
+        model = MODELS.build({**cfg.model, 'init_cfg': None})  # without the download of its weights
+        METRICS.build(cfg.val_evaluator)
+    assert model.roi_head.bbox_head.fc_cls.out_features == 4
+    assert len([line for line in _read(Path('my_actions.py')).splitlines() if line]) <= 12
