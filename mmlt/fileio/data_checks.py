@@ -84,11 +84,11 @@ def check_detections(
     """
     errors = [pixel_boxes(detections, path), low_class_ids(detections, path)]
     detected, silent, hint = match_videos(detections, ground_truth, excluded)
-    if not detected:
+    if silent and not detected:
         errors.append(
             f'{path}: none of its keyframes is in {ground_truth_path}; is it another split?{hint}'
         )
-    elif not any(errors) and not boxes_meet(detections, ground_truth):
+    elif detected and not any(errors) and not boxes_meet(detections, ground_truth):
         errors.append(
             f'{path}: not one of its boxes overlaps an annotated box of its keyframe in '
             f'{ground_truth_path}; are both x1, y1, x2, y2 in fractions of the same frame?'

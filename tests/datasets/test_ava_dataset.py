@@ -117,7 +117,7 @@ def test_a_label_file_that_is_not_there(files):
             r'line 2: class id 8 does not fit num_classes=8 \(1 to 7\)',
         ),
         (f'v,0902,{BOX},0,0\n', 'line 1: .*class id 0 in 1 of 1 rows'),
-        (f'v,0902,{BOX},3\n', '7 columns; a dataset needs 8'),
+        (f'v,0902,{BOX},3\n', '7 columns; annotations need 8'),
         (f'v,0902,{BOX},3,0\nv,0902,{BOX},3\n', 'line 2'),
         ('v,0902,0.5,0.2,0.1,0.9,3,0\n', 'line 1.*x1'),
         (f'v,0902,{BOX},three,0\n', 'line 1.*three'),

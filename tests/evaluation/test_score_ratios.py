@@ -34,7 +34,8 @@ def test_only_what_a_detector_does_not_do_is_told():
     share = round(100 * (dense[300:] < 0.25).mean())
     assert changed_scores_warning(score_ratios(cut), 'd.csv') == (
         f'd.csv: {share}% of the scores of detected boxes are absent; if the file was thresholded '
-        'or rounded, frame-AP stands but SAP and ROC-AUC do not'
+        'or rounded, SAP and ROC-AUC do not stand, nor frame-AP where a class lost all of its '
+        'detections'
     )
     rounded = changed_scores_warning(score_ratios(dense.round(2)), 'd.csv')
     assert rounded.startswith('d.csv: 100% of the scores are tied; if')

@@ -266,7 +266,7 @@ def _flatten(metrics: dict, per_class_keys: bool) -> dict[str, float]:
     """The flat dictionary of mmengine, in which an undefined value is NaN."""
     flat = {key: metrics[key] for key in ('frame_mAP', 'mSAP', 'mAUC', 'mSAP_sampled')}
     flat['frame_mAP_undetected_as_zero'] = metrics['frame_mAP_undetected_as_zero']
-    flat['num_undetected_classes'] = len(metrics['undetected_classes'])
+    flat['num_undetected_classes'] = float(len(metrics['undetected_classes']))
     for group, summary in metrics['groups'].items():
         flat.update({f'{group}/{key}': summary[key] for key in ('frame_mAP', 'mSAP', 'mAUC')})
     for key in ('AP', 'SAP', 'SAP_std', 'AUC') if per_class_keys else ():

@@ -75,7 +75,7 @@ class LongTailMetric(BaseMetric):
         split_file: str | None = None,
         head_min: int | None = None,
         tail_max: int | None = None,
-        per_class_keys: bool = True,
+        per_class_keys: bool = False,
         out_dir: str | None = None,
         collect_device: str = 'cpu',
         prefix: str | None = None,

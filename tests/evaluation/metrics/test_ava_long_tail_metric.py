@@ -25,10 +25,11 @@ from mmlt.functional import read_ava_csv
 from mmlt.functional.class_files import read_class_counts
 
 WORLD = Path(__file__).parents[2] / 'data' / 'hand_world'
-FILES = {
+ANNOTATIONS = {
     'ann_file': str(WORLD / 'ground_truth.csv'),
     'label_file': str(WORLD / 'label_map.pbtxt'),
 }
+FILES = {**ANNOTATIONS, 'per_class_keys': True}
 # Score columns 0 to 7; 0 is unused, 3, 4 and 6 are no class of the label map.
 CLASS_OF_COLUMN = {1: 0, 2: 1, 5: 2, 7: 3}
 KEYFRAMES = [
@@ -114,12 +115,13 @@ def test_keys_do_not_depend_on_the_detections(counts_file):
     metric = AVALongTailMetric(**FILES, class_counts=counts_file)
     keys = list(_evaluate(metric))
     assert keys[:4] == ['ava/frame_mAP', 'ava/mSAP', 'ava/mAUC', 'ava/mSAP_sampled']
+    undetected = ['ava/frame_mAP_undetected_as_zero', 'ava/num_undetected_classes']
     means = [
         f'ava/{g}/{m}' for g in ('head', 'medium', 'tail') for m in ('frame_mAP', 'mSAP', 'mAUC')
     ]
     names = ('stand', 'sit', 'wave (a hand)', 'lie/sleep')
     scores = [f'ava/{key}/{name}' for key in ('AP', 'SAP', 'SAP_std', 'AUC') for name in names]
-    assert keys[4:] == means + scores
+    assert keys[4:] == undetected + means + scores
     nobody = [(video, timestamp, np.zeros((0, 4)), []) for video, timestamp, _, _ in KEYFRAMES]
     for keyframes in (KEYFRAMES[:1], nobody, []):
         result = _evaluate(metric, keyframes)
@@ -170,7 +172,9 @@ def _reference_mmaction_ava_metric(monkeypatch, folder) -> float:
     from mmaction.evaluation import AVAMetric
 
     monkeypatch.chdir(folder)  # it writes a CSV to where it runs
-    evaluator = Evaluator(AVAMetric(**FILES, exclude_file=None, action_thr=0.0, num_classes=8))
+    evaluator = Evaluator(
+        AVAMetric(**ANNOTATIONS, exclude_file=None, action_thr=0.0, num_classes=8)
+    )
     evaluator.process(_mmaction_samples())
     return evaluator.evaluate(3)['mAP/overall']
 
@@ -245,9 +249,9 @@ def test_a_detector_that_finds_few_keyframes_is_told(running_job):
     assert f'WARNING - AVALongTailMetric: {told}' in log.read_text()
 
 
-def test_keys_of_single_classes_can_be_left_out(counts_file):
+def test_keys_of_single_classes_are_left_out_unless_asked_for(counts_file):
     every = _evaluate(AVALongTailMetric(**FILES, class_counts=counts_file))
-    few = _evaluate(AVALongTailMetric(**FILES, class_counts=counts_file, per_class_keys=False))
+    few = _evaluate(AVALongTailMetric(**ANNOTATIONS, class_counts=counts_file))
     gone = {key for key in every if key.split('/')[1] in ('AP', 'SAP', 'SAP_std', 'AUC')}
     assert len(gone) == 4 * 4
     assert {key: float(few[key]).hex() for key in few} == {

@@ -63,7 +63,7 @@ def label_file(tmp_path):
 
 
 def test_hand_made_world(counts_file):
-    result = _evaluate(LongTailMetric(class_counts=counts_file, **LIMITS))
+    result = _evaluate(LongTailMetric(class_counts=counts_file, **LIMITS, per_class_keys=True))
     expected = {
         'longtail/mAP': 19 / 24,
         'longtail/acc/top1': 1.0,
@@ -111,7 +111,7 @@ def test_takes_the_data_samples_of_mmaction2():
     scores, labels = rng.random((200, 7)).astype(np.float32), rng.integers(7, size=200)
     reference = _reference_mmaction_acc_metric(_mmaction_samples(scores, labels, False))
     for multi_class in (False, True):
-        evaluator = Evaluator(LongTailMetric())
+        evaluator = Evaluator(LongTailMetric(per_class_keys=True))
         evaluator.dataset_meta = {}
         evaluator.process(_mmaction_samples(scores, labels, multi_class))
         result = evaluator.evaluate(200)
@@ -122,10 +122,10 @@ def test_takes_the_data_samples_of_mmaction2():
 
 
 def test_names_of_the_dataset_and_of_a_label_file(label_file):
-    metric = LongTailMetric(label_file)
+    metric = LongTailMetric(label_file, per_class_keys=True)
     metric.dataset_meta = {'classes': ['x', 'y', 'z']}
     assert 'longtail/AP/walk' in _evaluate(metric)
-    metric = LongTailMetric()
+    metric = LongTailMetric(per_class_keys=True)
     metric.dataset_meta = {'classes': ('x', 'y', 'z')}
     assert 'longtail/AP/x' in _evaluate(metric)
 
@@ -146,7 +146,7 @@ def test_groups_of_a_split_file(tmp_path, label_file):
 
 
 def test_without_the_keys_of_single_classes():
-    result = _evaluate(LongTailMetric(per_class_keys=False))
+    result = _evaluate(LongTailMetric())
     assert list(result) == [
         'longtail/mAP',
         'longtail/acc/top1',

@@ -100,6 +100,7 @@ def runner(tmp_path, request):
         'label_file': str(WORLD / 'label_map.pbtxt'),
         'class_counts': str(tmp_path / 'counts.json'),
         'dump': 'detections.parquet',
+        'per_class_keys': True,
     }
     return Runner(
         model=Detector(),
