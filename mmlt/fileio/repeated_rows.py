@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from mmlt.functional import AVABoxes
@@ -9,13 +11,15 @@ from mmlt.functional._keyframes import blocks
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd
 _SHIFT = np.uint64(29)
+_CHUNK = 1 << 15  # rows: they, and a table of so many slots, stay in a core's cache
+_TABLE_BITS = 18
 
 
 def repeated_rows(boxes: AVABoxes) -> np.ndarray:
     """Indices of the rows whose video, timestamp, box and label stand in an earlier row.
 
-    A table has one slot for each of at least four times as many hashes as there are rows; only
-    rows that share a slot are compared. 9 million rows take half a second, in any order.
+    Equal rows are of one keyframe, so some whole keyframes are looked at at a time. A table has a
+    slot for each of many hashes; only rows that share a slot are compared.
 
     Shapes: n rows, r of them repeats.
 
@@ -25,19 +29,13 @@ def repeated_rows(boxes: AVABoxes) -> np.ndarray:
     Returns:
         (r,) ascending int64.
     """
-    num_rows = len(boxes.labels)
-    if num_rows < 2:
-        return np.empty(0, dtype=np.int64)
     hashes = _hash_rows(boxes)
-    bits = max(8, (4 * num_rows - 1).bit_length())
-    slots = (hashes >> np.uint64(64 - bits)).astype(np.int64)
-    first = np.empty(1 << bits, dtype=np.int32 if num_rows < 1 << 31 else np.int64)
-    rows = np.arange(num_rows, dtype=first.dtype)
-    first[slots[::-1]] = rows[::-1]  # of equal indices numpy keeps the last: the first row
-    first_of_row = first[slots]
-    shares = first_of_row != rows
-    candidates = np.union1d(np.flatnonzero(shares), first_of_row[shares])
-    return _repeats_among(boxes, candidates.astype(np.int64), hashes)
+    found = [np.empty(0, dtype=np.int64)]
+    table = np.empty(1 << _TABLE_BITS, dtype=np.int32)
+    for rows in _whole_keyframes(boxes):
+        for indices in _pairs_of_one_hash(hashes[rows], table):
+            found.append(indices + rows.start if isinstance(rows, slice) else rows[indices])
+    return _repeats_among(boxes, np.unique(np.concatenate(found)), hashes)
 
 
 def _hash_rows(boxes: AVABoxes) -> np.ndarray:
@@ -45,19 +43,66 @@ def _hash_rows(boxes: AVABoxes) -> np.ndarray:
     for block in blocks(len(hashes)):
         # + 0.0: minus zero equals zero, its bits do not
         corners = (boxes.boxes_xyxy_norm[block].astype(np.float64) + 0.0).view(np.uint64)
-        value = boxes.video_index[block].astype(np.uint64)
-        for column in (boxes.timestamps[block], boxes.labels[block], *corners.T):
-            value = (value ^ (value >> _SHIFT) ^ column.astype(np.uint64)) * _MULTIPLIER
-        hashes[block] = (value ^ (value >> _SHIFT)) * _MULTIPLIER
+        value = np.full(len(corners), _MULTIPLIER)
+        columns = (boxes.video_index, boxes.timestamps, boxes.labels)
+        for column in (*(c[block].astype(np.uint64) for c in columns), *corners.T):
+            value = (value ^ column) * _MULTIPLIER
+            value ^= value >> _SHIFT
+        hashes[block] = value * _MULTIPLIER
     return hashes
 
 
+def _whole_keyframes(boxes: AVABoxes) -> Iterator[slice | np.ndarray]:
+    """Rows of whole keyframes, some tens of thousands at a time."""
+    num_rows = len(boxes.labels)
+    if not num_rows:
+        return
+    keys = (boxes.video_index.astype(np.int64) << 32) + boxes.timestamps
+    starts = np.flatnonzero(np.insert(keys[1:] != keys[:-1], 0, True))
+    order = np.argsort(keys[starts], kind='stable')
+    is_once = len(np.unique(keys[starts])) == len(starts)
+    if not is_once:  # bring the runs of a keyframe together
+        lengths = np.diff(starts, append=num_rows)[order]
+        offsets = np.arange(num_rows) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        rows = np.repeat(starts[order], lengths) + offsets
+        keys = keys[rows]
+        starts = np.flatnonzero(np.insert(keys[1:] != keys[:-1], 0, True))
+    bounds = starts[np.searchsorted(starts, np.arange(0, num_rows, _CHUNK), side='right') - 1]
+    bounds = np.append(np.unique(bounds), num_rows)
+    for start, stop in zip(bounds.tolist(), bounds[1:].tolist()):
+        yield slice(start, stop) if is_once else rows[start:stop]
+
+
+def _pairs_of_one_hash(hashes: np.ndarray, table: np.ndarray) -> Iterator[np.ndarray]:
+    """Indices that have a hash which another one has too."""
+    rest = np.arange(len(hashes), dtype=table.dtype)
+    shift = 64 - _TABLE_BITS
+    while len(rest) > 1:
+        slots = ((hashes[rest] >> np.uint64(shift)) & np.uint64(len(table) - 1)).astype(np.int64)
+        table[slots] = rest  # one index of each slot stays there, whichever; it is done with
+        kept = table[slots]
+        is_other = kept != rest
+        rest, kept = rest[is_other], kept[is_other]
+        is_same = hashes[rest] == hashes[kept]
+        yield rest[is_same].astype(np.int64)
+        yield kept[is_same].astype(np.int64)
+        rest = rest[~is_same]
+        shift = (shift - 7) % (64 - _TABLE_BITS)
+
+
 def _repeats_among(boxes: AVABoxes, rows: np.ndarray, hashes: np.ndarray) -> np.ndarray:
-    order = rows[np.argsort(hashes[rows], kind='stable')]  # equal rows stand together, first first
-    before, after = order[:-1], order[1:]
-    is_same = hashes[before] == hashes[after]
-    before, after = before[is_same], after[is_same]
-    is_same = (boxes.boxes_xyxy_norm[before] == boxes.boxes_xyxy_norm[after]).all(axis=1)
-    for column in (boxes.video_index, boxes.timestamps, boxes.labels):
-        is_same &= column[before] == column[after]
-    return np.sort(after[is_same])
+    """The repeats among ascending rows, each of which shares its hash with another."""
+    columns = (boxes.video_index, boxes.timestamps, boxes.labels, *boxes.boxes_xyxy_norm.T)
+    order = rows[np.argsort(hashes[rows], kind='stable')]
+    is_repeat = _equals_the_one_before(order, columns)
+    if (is_repeat != (hashes[order[1:]] == hashes[order[:-1]])).any():  # a hash of two rows
+        order = rows[np.lexsort([column[rows] for column in columns])]
+        is_repeat = _equals_the_one_before(order, columns)
+    return np.sort(order[1:][is_repeat])
+
+
+def _equals_the_one_before(order: np.ndarray, columns: tuple[np.ndarray, ...]) -> np.ndarray:
+    is_equal = np.ones(max(len(order) - 1, 0), dtype=bool)
+    for column in columns:
+        is_equal &= column[order[1:]] == column[order[:-1]]
+    return is_equal

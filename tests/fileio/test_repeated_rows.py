@@ -86,3 +86,28 @@ def test_many_rows_in_more_than_one_block():
         *(np.concatenate([c, c[1000:3000]]) if c is not boxes.video_names else c for c in boxes)
     )
     assert repeated_rows(twice).tolist() == list(range(num_rows, num_rows + 2000))
+
+
+def test_rows_of_one_hash_need_not_be_equal(monkeypatch):
+    from mmlt.fileio import repeated_rows as module
+
+    rng = np.random.default_rng(0)
+    rows = [('ab'[i % 2], i % 3, BOX, 1 + i % 4) for i in rng.integers(0, 9, 50)]
+    boxes = _boxes(rows)
+    monkeypatch.setattr(module, '_hash_rows', lambda b: np.zeros(len(b.labels), np.uint64))
+    assert repeated_rows(boxes).tolist() == _reference(boxes)
+
+
+def test_hashes_tell_small_integers_apart():
+    from mmlt.fileio.repeated_rows import _hash_rows
+
+    grid = np.stack(np.meshgrid(range(8), range(32), range(1, 33)), -1).reshape(-1, 3)
+    boxes = AVABoxes(
+        grid[:, 0].astype(np.int32),
+        np.array(list('abcdefgh')),
+        grid[:, 1].astype(np.int32),
+        np.tile(BOX, (len(grid), 1)),
+        grid[:, 2].astype(np.int32),
+        np.ones(len(grid)),
+    )
+    assert len(np.unique(_hash_rows(boxes))) == len(grid)
