@@ -75,53 +75,97 @@ def test_toy_table_is_that_of_the_results_file(family):
     assert printed == make(_results(family))
 
 
-def _difference(of, minus):
+@pytest.mark.parametrize('group', ['head', 'medium', 'tail', 'all'])
+@pytest.mark.parametrize(('title', 'measure'), [('frame-mAP', 'frame_mAP'), ('mSAP', 'mSAP')])
+def test_baseline_of_the_toy_readme_is_that_of_the_results_file(group, title, measure):
+    values = _results('in_the_wild')['baseline'][group][measure]
+    table = _read(CONFIGS / 'toy' / 'README.md').partition('## The baseline')[2]
+    of_group = re.search(rf'^\| {group} \(.*?(?=^\| \w|\Z)', table, re.DOTALL | re.MULTILINE)[0]
+    cells = re.search(rf'\| {title} \|(.*)\|$', of_group, re.MULTILINE)[1]
+    printed = [float(number) for number in re.findall(r'[\d.]+', re.sub(r'\[.*?\]', '', cells))]
+    assert printed == [round(100 * value, 1) for value in (*values, np.mean(values))]
+
+
+def _with_difference(sentence, of, minus):
+    """The sentence with the paired mean and error in points: signed (gain), or as up or loss."""
     mean, error = mean_and_error([100 * (a - b) for a, b in zip(of, minus)])
-    return f'{abs(mean):.1f} ± {error:.1f}'
+    return sentence.format(
+        gain=f'{mean:+.1f} ± {error:.1f}',
+        up=f'{mean:.1f} ± {error:.1f}',
+        loss=f'{-mean:.1f} ± {error:.1f}',
+    )
 
 
 @pytest.mark.parametrize(
     ('of', 'minus', 'group', 'sentence'),
     [
-        ('whole_model', 'two_stage_ap', 'head', 'head +{}, tail'),
-        ('whole_model', 'two_stage_ap', 'tail', 'tail +{}. It also has three epochs'),
-        ('two_stage_counts', 'stage_one_all', 'tail', 'tail +{}; the paper +2.1'),
-        ('two_stage_counts', 'baseline', 'head', 'the same head (-{})'),
-        ('two_stage_ap', 'baseline', 'head', 'the head loses {}, for'),
-        ('focal', 'baseline', 'head', 'head -{}, tail'),
-        ('focal', 'baseline', 'tail', 'tail +{}.'),
+        ('whole_model', 'two_stage_ap', 'head', 'head {gain}, tail'),
+        ('whole_model', 'two_stage_ap', 'tail', 'tail {gain}. It also has three epochs'),
+        ('two_stage_ap', 'stage_one_all', 'head', 'as in the paper: head {gain}, tail'),
+        ('two_stage_ap', 'stage_one_all', 'tail', 'tail {gain}; split by counts'),
+        ('two_stage_counts', 'stage_one_all', 'head', 'split by counts: head {gain}, tail'),
+        ('two_stage_counts', 'stage_one_all', 'tail', 'tail {gain}; the paper +1.6 and +2.1'),
+        ('two_stage_counts', 'baseline', 'head', 'the same head ({gain})'),
+        ('two_stage_ap', 'baseline', 'head', 'the head loses {loss}, for'),
+        ('focal', 'baseline', 'head', 'head {gain}, tail'),
+        ('focal', 'baseline', 'tail', 'tail {gain}.'),
     ],
 )
 def test_differences_that_in_the_wild_quotes(of, minus, group, sentence):
     rows = _results('in_the_wild')
-    difference = _difference(rows[of][group]['mSAP'], rows[minus][group]['mSAP'])
-    assert sentence.format(difference) in _one_line('in_the_wild')
+    values = rows[of][group]['mSAP'], rows[minus][group]['mSAP']
+    assert _with_difference(sentence, *values) in _one_line('in_the_wild')
 
 
 @pytest.mark.parametrize(
     ('of', 'minus', 'measure', 'sentence'),
     [
-        ('framestack_fl', 'focal', 'head', "FrameStack-FL costs focal loss's head {}, Frame"),
-        ('framestack_bce', 'baseline', 'head', "FrameStack-BCE the baseline's {} (the paper: 0.3"),
-        ('framestack_constant', 'baseline', 'mAP', 'constant beta of .5 gains {} on the baseline'),
-        ('framestack_constant', 'focal', 'mAP', 'it is {} below focal loss'),
-        ('framestack_fl', 'framestack_frequency', 'mAP', 'class frequency (+{}; the paper +1.2)'),
-        ('cbs', 'baseline', 'tail', 'CBS lifts the tail by {} (the paper -0.6)'),
-        ('ldam_drw', 'baseline', 'mAP', 'LDAM + DRW loses {} over all classes (the paper +0.2)'),
-        ('ldam_drw', 'baseline', 'head', 'and gains {} in the head'),
-        ('cb_loss', 'baseline', 'mAP', 'CB loss costs {} (the paper 0.5)'),
-        ('framestack_fl', 'focal', 'mAP', 'FrameStack-FL is {} above focal loss over all classes'),
-        ('framestack_fl', 'focal', 'tail', 'over all classes and {} in the tail'),
-        ('framestack_fl', 'framestack_constant', 'mAP', '{} above its own constant beta'),
-        ('framestack_bce', 'baseline', 'mAP', 'FrameStack-BCE is {} above the baseline'),
-        ('mixup', 'baseline', 'mAP', 'mixup loses {} (the paper 2.1)'),
-        ('eql_reference', 'baseline', 'mAP', 'close to the baseline (+{}; the paper +0.2)'),
+        ('framestack_fl', 'focal', 'head', "FrameStack-FL costs focal loss's head {loss}, Frame"),
+        (
+            'framestack_bce',
+            'baseline',
+            'head',
+            "FrameStack-BCE the baseline's {loss} (the paper: 0.3",
+        ),
+        (
+            'framestack_constant',
+            'baseline',
+            'mAP',
+            'constant beta of .5 gains {up} on the baseline',
+        ),
+        ('framestack_constant', 'focal', 'mAP', 'it is {loss} below focal loss'),
+        (
+            'framestack_fl',
+            'framestack_frequency',
+            'mAP',
+            'class frequency ({gain}; the paper +1.2)',
+        ),
+        ('cbs', 'baseline', 'tail', 'CBS lifts the tail by {up} (the paper -0.6)'),
+        (
+            'ldam_drw',
+            'baseline',
+            'mAP',
+            'LDAM + DRW loses {loss} over all classes (the paper +0.2)',
+        ),
+        ('ldam_drw', 'baseline', 'head', 'and gains {up} in the head'),
+        ('cb_loss', 'baseline', 'mAP', 'CB loss costs {loss} (the paper 0.5)'),
+        (
+            'framestack_fl',
+            'focal',
+            'mAP',
+            'FrameStack-FL is {up} above focal loss over all classes',
+        ),
+        ('framestack_fl', 'focal', 'tail', 'over all classes and {up} in the tail'),
+        ('framestack_fl', 'framestack_constant', 'mAP', '{up} above its own constant beta'),
+        ('framestack_bce', 'baseline', 'mAP', 'FrameStack-BCE is {up} above the baseline'),
+        ('mixup', 'baseline', 'mAP', 'mixup loses {loss} (the paper 2.1)'),
+        ('eql_reference', 'baseline', 'mAP', 'close to the baseline ({gain}; the paper +0.2)'),
     ],
 )
 def test_differences_that_videolt_quotes(of, minus, measure, sentence):
     rows = _results('videolt')
-    difference = _difference(rows[of][measure], rows[minus][measure])
-    assert sentence.format(difference) in _one_line('videolt')
+    values = rows[of][measure], rows[minus][measure]
+    assert _with_difference(sentence, *values) in _one_line('videolt')
 
 
 def _one_line(family):
@@ -133,13 +177,11 @@ def _one_line(family):
 
 def _write_annotations(path, video):
     """Class 1 has 1,150 boxes, class 2 460, class 3 46: head, medium and tail of the snippet."""
-    boxes = (
-        [('0.1,0.2,0.5,0.9', 1)] * 50 + [('0.4,0.1,0.9,0.8', 2)] * 20 + [('0.2,0.2,0.6,1', 3)] * 2
-    )
+    labels = [1] * 50 + [2] * 20 + [3] * 2
     rows = [
-        f'{video},{second},{box},{label},{person}'
+        f'{video},{second},{0.1 + person / 1000:.3f},0.2,0.5,0.9,{label},{person}'
         for second in range(2, 25)
-        for person, (box, label) in enumerate(boxes)
+        for person, label in enumerate(labels)
     ]
     path.write_text('\n'.join(rows) + '\n', encoding='utf-8')
     proposals = {
