@@ -3,6 +3,7 @@
 # RANKS processes on this machine, one a GPU, or gloo ranks on the CPU where there is no CUDA.
 # Several machines: set NNODES, NODE_RANK, MASTER_ADDR and PORT. PYTHON names the interpreter.
 set -euo pipefail
+. "$(dirname "$0")/common.sh" # --help
 if [ $# -lt 2 ]; then
     sed -n '2s/^# //p' "$0" >&2
     exit 2

@@ -3,6 +3,7 @@
 # GPUS processes (8) under Slurm, GPUS_PER_NODE (8, at most GPUS) on a node, CPUS_PER_TASK (5) each.
 # SRUN_ARGS: more srun options. PORT: a fixed port. PYTHON names the interpreter.
 set -euo pipefail
+. "$(dirname "$0")/common.sh" # --help
 if [ $# -lt 4 ]; then
     sed -n '2s/^# //p' "$0" >&2
     exit 2

@@ -1,32 +1,39 @@
 #!/usr/bin/env bash
-# Usage: tools/two_stage.sh CONFIG RANKS [--split ap|counts|FILE] [--tail-max N] [--work-dir DIR] [--seed S] [--cfg-options KEY=VALUE ...]
+# Usage: tools/two_stage.sh CONFIG RANKS [--split ap|counts|FILE] [--tail-max N] [--head-min N]
+#        [--work-dir DIR] [--seed S] [--cfg-options KEY=VALUE ...]
 # Two-stage training of an AVA detector (Zhang et al. 2019, Algorithm 1), from nothing to a report:
 # baseline -> AP on train and val -> head/tail split -> stage 1 -> features -> stage 2 -> report.
 # CONFIG is the baseline; CONFIG_stage_one.py and CONFIG_stage_two.py must stand beside it (stage two on
 # cached features). RANKS processes, one a GPU. --split ap (default) puts a class into the tail where AP
-# on train is below AP on val; counts: where it has at most --tail-max training boxes (999); or a file.
+# on train is below AP on val; a FILE is taken as it is; counts: classes of at most --tail-max training
+# boxes (999, AVA's) are the tail and all others the head, of which stage 1 learns, or with --head-min
+# those of more than that. --work-dir: work_dirs/two_stage/CONFIG. --seed: 0.
 # --cfg-options, last, hold wherever the detector is built or trained: in every step but stage 2.
-# May be stopped at any time and started again: finished steps are skipped, trainings resume.
+# What a step prints is in DIR/logs. May be stopped at any time and started again: finished steps are
+# skipped, trainings resume.
 set -euo pipefail
-usage() { sed -n '2s/^# //p' "$0" >&2; exit 2; }
+TOOLS=$(dirname "$0")
+. "$TOOLS/common.sh" # --help, run_step
+wrong() { sed -n '2,3s/^# //p' "$0" >&2; exit 2; }
 refuse() { echo "two_stage.sh: $*" >&2; exit 2; }
-[ $# -ge 2 ] && [[ $1 != -* ]] || usage
+[ $# -ge 2 ] && [[ $1 != -* ]] || wrong
 CONFIG=$1 RANKS=$2
 shift 2
-SPLIT=ap TAIL_MAX=999 SEED=0 WORK=work_dirs/two_stage/$(basename "$CONFIG" .py) OPTIONS=()
+SPLIT=ap TAIL_MAX='' HEAD_MIN='' SEED=0 OPTIONS=()
+WORK=work_dirs/two_stage/$(basename "$CONFIG" .py)
 while [ $# -gt 0 ]; do
-    [ $# -ge 2 ] || usage
+    [ $# -ge 2 ] || wrong
     case $1 in
         --split) SPLIT=$2 ;;
         --tail-max) TAIL_MAX=$2 ;;
+        --head-min) HEAD_MIN=$2 ;;
         --work-dir) WORK=$2 ;;
         --seed) SEED=$2 ;;
         --cfg-options) OPTIONS=("${@:2}"); break ;;
-        *) usage ;;
+        *) wrong ;;
     esac
     shift 2
 done
-TOOLS=$(dirname "$0")
 export PYTHON=${PYTHON:-python}
 STAGE_ONE=${CONFIG%.py}_stage_one.py STAGE_TWO=${CONFIG%.py}_stage_two.py
 for FILE in "$CONFIG" "$STAGE_ONE" "$STAGE_TWO"; do
@@ -34,21 +41,20 @@ for FILE in "$CONFIG" "$STAGE_ONE" "$STAGE_TWO"; do
 done
 [[ $RANKS =~ ^[1-9][0-9]*$ ]] || refuse "RANKS must be a whole number, at least 1, not '$RANKS'"
 [[ $SEED =~ ^[0-9]+$ ]] || refuse "--seed must be a whole number, not '$SEED'"
-[[ $TAIL_MAX =~ ^[0-9]+$ ]] || refuse "--tail-max must be a whole number, not '$TAIL_MAX'"
+[[ $TAIL_MAX =~ ^[0-9]*$ ]] || refuse "--tail-max must be a whole number, not '$TAIL_MAX'"
+[[ $HEAD_MIN =~ ^[0-9]*$ ]] || refuse "--head-min must be a whole number, not '$HEAD_MIN'"
+[ "$SPLIT" = counts ] || [ -z "$TAIL_MAX$HEAD_MIN" ] || refuse "--tail-max and --head-min need --split counts"
 [ "$SPLIT" = ap ] || [ "$SPLIT" = counts ] || [ -f "$SPLIT" ] || refuse "--split: no file $SPLIT"
 case $WORK in # mmengine's --cfg-options drop spaces and take the others for lists
     *[][:space:],\'\"\(\)[]*) refuse "--work-dir must be without spaces, commas, quotes and brackets: $WORK" ;;
 esac
 
 # one folder, one experiment
-ASKED="$CONFIG $RANKS --split $SPLIT --tail-max $TAIL_MAX --seed $SEED${OPTIONS[*]:+ --cfg-options ${OPTIONS[*]}}"
-mkdir -p "$WORK/done"
+ASKED="$CONFIG $RANKS --split $SPLIT --tail-max ${TAIL_MAX:-999}${HEAD_MIN:+ --head-min $HEAD_MIN} --seed $SEED"
+ASKED+=${OPTIONS[*]:+ --cfg-options ${OPTIONS[*]}}
 if [ -f "$WORK/two_stage.txt" ]; then
     HELD=$(cat "$WORK/two_stage.txt")
     [ "$HELD" = "$ASKED" ] || refuse "$WORK holds '$HELD', not '$ASKED': choose another --work-dir"
-else
-    echo "$ASKED" >"$WORK/two_stage.new"
-    mv "$WORK/two_stage.new" "$WORK/two_stage.txt"
 fi
 
 step() { # NAME COMMAND ...: run it unless it has been finished
@@ -56,8 +62,14 @@ step() { # NAME COMMAND ...: run it unless it has been finished
         printf '== %s: done before\n' "$1"
         return
     fi
-    printf '\n== %s: %s\n' "$1" "${*:2}"
-    "${@:2}"
+    case $1 in
+        split | report) # short, and worth reading
+            printf '== %s:\n' "$1"
+            "${@:2}"
+            ;;
+        *) run_step "$1" "$WORK/logs/$1.log" "${@:2}" ;;
+    esac
+    mkdir -p "$WORK/done"
     touch "$WORK/done/$1"
 }
 train() { # NAME CONFIG KEY=VALUE ...
@@ -76,28 +88,48 @@ judge() { # NAME CHECKPOINT SPLIT: into its folder, anew if a stopped test has l
 }
 judge_baseline() { judge "baseline_$1" "$(last baseline)" "$1"; }
 extract() {
-    PYTHONPATH="$TOOLS/..:${PYTHONPATH:-}" "$PYTHON" -m torch.distributed.run --standalone \
+    PYTHONPATH="$TOOLS/..:${PYTHONPATH:-}" "$PYTHON" "$TOOLS/launch.py" --standalone \
         --nproc_per_node="$RANKS" "$TOOLS/features/extract_box_features.py" "$STAGE_ONE" "$(last stage_one)" \
         --out "$WORK/features" --split train val --launcher pytorch \
         --cfg-options "$SPLIT_OPTION" ${OPTIONS[@]+"${OPTIONS[@]}"}
 }
-split() {
-    local COUNTS
-    case $SPLIT in
-        ap) "$PYTHON" "$TOOLS/analysis/split_by_ap.py" "$WORK/baseline_train" "$WORK/baseline_val" \
-            --out "$WORK/split.json" --overwrite ;;
-        counts)
-            COUNTS=$(counts_file)
-            "$PYTHON" "$TOOLS/analysis/split_by_counts.py" "$COUNTS" --tail-max "$TAIL_MAX" \
-                --out "$WORK/split.json" --overwrite ;;
-        *) cp "$SPLIT" "$WORK/split.json" ;;
-    esac
+split_by_ap() {
+    "$PYTHON" "$TOOLS/analysis/split_by_ap.py" "$WORK/baseline_train" "$WORK/baseline_val" \
+        --out "$WORK/split.json" --overwrite
 }
-counts_file() {
-    "$PYTHON" -c "from mmengine.config import Config
-import sys
-counts = Config.fromfile(sys.argv[1]).test_evaluator.get('class_counts')
-print(counts) if counts else sys.exit('two_stage.sh: ' + sys.argv[1] + ': test_evaluator has no class_counts')" "$CONFIG"
+ask_config() { # PROGRAM FILE ...: a Python program whose c is a config; an error is one line
+    PYTHONPATH="$TOOLS/..:${PYTHONPATH:-}" "$PYTHON" -c "import sys
+from mmengine.config import Config
+c = Config.fromfile(sys.argv[1])
+try:
+$1
+except (OSError, ValueError) as error:
+    print('two_stage.sh:', error, file=sys.stderr)
+    sys.exit(2)" "${@:2}"
+}
+split_by_counts() {
+    local COUNTS
+    COUNTS=$(ask_config "
+    counts = c.test_evaluator.get('class_counts')
+    if not counts:
+        raise ValueError(sys.argv[1] + ': test_evaluator has no class_counts, a counts.json of '
+                         'tools/data/count_classes.py')
+    print(counts)" "$CONFIG")
+    [ -n "$TAIL_MAX" ] || echo "--tail-max is 999, as for AVA; give one that fits the counts of other data"
+    "$PYTHON" "$TOOLS/analysis/split_by_counts.py" "$COUNTS" --tail-max "${TAIL_MAX:-999}" \
+        ${HEAD_MIN:+--head-min "$HEAD_MIN"} --out "$WORK/split.json" --overwrite
+}
+take_split() { # what stage one would say of it
+    ask_config "
+    from mmlt.functional.class_files import read_split
+    head, file = c.model.roi_head.bbox_head, sys.argv[2]
+    ids = head.get('class_ids') or range(1, head.num_classes)
+    groups = read_split(file, ids, min_id=0).groups
+    empty = [name for name in head.trained_groups if not groups.get(name)]
+    if empty:
+        raise ValueError(f'{file}: no class in {empty[0]}, which stage one trains')" "$STAGE_ONE" "$SPLIT"
+    mkdir -p "$WORK"
+    cp "$SPLIT" "$WORK/split.json"
 }
 stage_two() {
     "$PYTHON" "$TOOLS/train.py" "$STAGE_TWO" --work-dir "$WORK/stage_two" --resume --no-validate --seed "$SEED" \
@@ -110,12 +142,19 @@ write_back() {
 
 SPLIT_OPTION=model.roi_head.bbox_head.split_file=$WORK/split.json
 main() { # read as a whole before it starts: the script may be exchanged meanwhile
-    [ "$SPLIT" = ap ] || step split split # first: it costs nothing, and may be refused
+    case $SPLIT in # first: it costs nothing, and one that is refused does not bind the folder
+        ap) ;;
+        counts) step split split_by_counts ;;
+        *) step split take_split ;;
+    esac
+    mkdir -p "$WORK"
+    echo "$ASKED" >"$WORK/two_stage.new"
+    mv "$WORK/two_stage.new" "$WORK/two_stage.txt"
     step baseline train baseline "$CONFIG"
     if [ "$SPLIT" = ap ]; then
         step baseline_train judge_baseline train
         step baseline_val judge_baseline val
-        step split split
+        step split split_by_ap
     fi
     step stage_one train stage_one "$STAGE_ONE" "$SPLIT_OPTION"
     step features extract

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmlt.functional import split_head_medium_tail
 from mmlt.functional._checks import check_integer
 from mmlt.functional.class_files import write_class_counts
 from mmlt.functional.videolt_files import read_videolt_counts
@@ -33,6 +34,8 @@ METHODS = {
     'ema': 'EMA',
     'lmr': 'LMR',
 }
+#: VideoLT's groups, in training videos.
+HEAD_MIN, TAIL_MAX = 500, 100
 #: The toy's groups and length; the others go with its 630 updates.
 TOY_SCHEDULE = {'head_min': 50, 'tail_max': 10, 'max_epochs': 15}
 TOY_BATCH_SIZE, TOY_LR, TOY_EMA_MOMENTUM = 32, 0.1, 0.01
@@ -108,6 +111,34 @@ def write_counts(root: str | Path, path: str | Path, *, overwrite: bool = False)
     """Write the training counts of ``root/count-labels-train.lst`` as counts.json."""
     counts = read_videolt_counts(Path(root) / 'count-labels-train.lst')
     write_class_counts(path, counts, overwrite=overwrite)
+
+
+def empty_groups_warning(
+    root: str | Path, head_min: int | None = None, tail_max: int | None = None
+) -> str | None:
+    """Which of head, medium and tail have no class, and what to set; None if all have some.
+
+    Args:
+        root: Folder of ``count-labels-train.lst``.
+        head_min: See :func:`data_overrides`; None is VideoLT's.
+        tail_max: See :func:`data_overrides`; None is VideoLT's.
+
+    Raises:
+        ValueError: tail_max exceeds head_min.
+    """
+    head_min = HEAD_MIN if head_min is None else head_min
+    tail_max = TAIL_MAX if tail_max is None else tail_max
+    path = Path(root) / 'count-labels-train.lst'
+    counts = np.array(list(read_videolt_counts(path).counts.values()))
+    parts = split_head_medium_tail(counts, head_min=head_min, tail_max=tail_max)
+    empty = [group for group, members in parts._asdict().items() if not len(members)]
+    if not empty:
+        return None
+    return (
+        f'{path}: no class is in {" and ".join(empty)}: head has more than {head_min} training '
+        f'videos, tail at most {tail_max}, and the classes have {counts.min()} to {counts.max()}, '
+        f'{np.median(counts):g} in the middle; set --head-min and --tail-max'
+    )
 
 
 def data_overrides(

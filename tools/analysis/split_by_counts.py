@@ -1,11 +1,13 @@
-"""Split the classes into head and tail by their training counts, for two-stage training.
+"""Split the classes into head, medium and tail by their training counts.
 
-Example:
+Examples:
     python tools/analysis/split_by_counts.py ava_v2.2 --tail-max 999 --out split.json
+    python tools/analysis/split_by_counts.py counts.json --head-min 500 --tail-max 50 --out split.json
 
 COUNTS is a counts.json of tools/data/count_classes.py, or the name of counts that ship with mmlt.
 The tail has classes of at most --tail-max samples, the head all others; with --head-min, those
-between are the medium group.
+between are the medium group. Two-stage training (tools/two_stage.sh) trains the head's classes in
+its first stage and all classes in its second.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import numpy as np
 from mmlt.command_line import HelpFormatter
 from mmlt.functional import split_head_medium_tail
 from mmlt.functional._checks import check_integer
-from mmlt.functional.class_files import ClassSplit, read_class_counts, write_split
+from mmlt.functional.class_files import ClassCounts, ClassSplit, read_class_counts, write_split
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -50,23 +52,41 @@ def split_counts(path: str, tail_max: int, head_min: int | None = None) -> Class
         del groups['medium']  # empty: head and tail meet
     else:
         source += f', head > {head_min}'
-    for group in ('head', 'tail'):
+    for group in groups:
         if not groups[group]:
-            raise ValueError(f'{path}: tail <= {tail_max} leaves the {group} empty')
+            raise ValueError(f'{path}: {_empty(group, counts, tail_max, head_min)}')
     return ClassSplit(source, groups)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Split and write."""
+def _empty(group: str, counts: ClassCounts, tail_max: int, head_min: int | None) -> str:
+    """Why a group has no class, and what to set."""
+    values = np.array(list(counts.counts.values()))
+    bounds = f'tail <= {tail_max}' if head_min is None else f'tail <= {tail_max}, head > {head_min}'
+    option = '--tail-max' if head_min is None else '--head-min'
+    mend = {
+        'head': f'{option} below {values.max()}',
+        'medium': 'the two further apart, or leave out --head-min',
+        'tail': f'--tail-max to {values.min()} or more',
+    }
+    return (
+        f'{bounds} leaves the {group} empty: the classes have {values.min()} to {values.max()} '
+        f'{counts.unit}, {np.median(values):g} in the middle; set {mend[group]}'
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; returns the exit code."""
     args = parse_args(argv)
     try:
         split = split_counts(args.counts, args.tail_max, args.head_min)
         write_split(args.out, split, overwrite=args.overwrite)
     except (OSError, ValueError) as error:
-        sys.exit(f'split_by_counts.py: {error}')
+        print(f'error: {error}', file=sys.stderr)
+        return 2
     sizes = ', '.join(f'{group} {len(ids)}' for group, ids in split.groups.items())
     print(f'{sizes} classes ({split.source}): {args.out}')
+    return 0
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

@@ -17,10 +17,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.videolt_bench import (
+    HEAD_MIN,
     HEADS,
     METHODS,
+    TAIL_MAX,
     config_of,
     data_overrides,
+    empty_groups_warning,
     find_features,
     read_data,
     write_counts,
@@ -28,6 +31,8 @@ from mmlt.evaluation.videolt_bench import (
 from mmlt.evaluation.videolt_table import bench_table
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'videolt'
+HEAD_HELP = f'head: more training videos than this; VideoLT: {HEAD_MIN}'
+TAIL_HELP = f'tail: at most so many training videos; VideoLT: {TAIL_MAX}'
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -54,8 +59,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     options.add_argument('method', help='row of the table', **methods)
     options.add_argument('--counts', type=Path, required=True, help='counts.json to write')
     for part in (plan, options):
-        part.add_argument('--head-min', type=_not_negative, help=HEAD_HELP)
-        part.add_argument('--tail-max', type=_not_negative, help=TAIL_HELP)
+        part.add_argument('--head-min', type=int, help=HEAD_HELP)
+        part.add_argument('--tail-max', type=int, help=TAIL_HELP)
     options.add_argument('--epochs', type=int, help='default: 100')
     options.add_argument('--workers', type=int, help='of each loader; default: 8')
     best = add_part('best', 'print the checkpoint that is best on val')
@@ -80,6 +85,9 @@ def plan_runs(args: argparse.Namespace) -> list[str]:
         )
     for name in names:
         read_data(args.data_root, found[name])  # a bad data set stops all, before anything runs
+    warning = empty_groups_warning(args.data_root, args.head_min, args.tail_max)
+    if warning:
+        print(f'warning: {warning}', file=sys.stderr)
     return [
         f'{name} {head} {method} {CONFIGS / config_of(method)}'
         for name in names
