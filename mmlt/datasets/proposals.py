@@ -2,97 +2,101 @@
 
 from __future__ import annotations
 
-import pickle
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-# What a pickled dict of numpy arrays is made of, under the names of numpy 1 and numpy 2, and of
-# pickles written by Python 2. Nothing here can call anything of the file's choice.
-_NUMPY = {
-    ('numpy', 'dtype'),
-    ('numpy', 'ndarray'),
-    ('_codecs', 'encode'),
-    *(
-        (f'numpy.{core}.{module}', name)
-        for core in ('core', '_core')
-        for module, name in (
-            ('multiarray', '_reconstruct'),
-            ('multiarray', 'scalar'),
-            ('numeric', '_frombuffer'),
-        )
-    ),
-}
-_DTYPES = {type(np.dtype(code)).__name__ for code in '?' + np.typecodes['AllInteger'] + 'efdg'}
-_BUILTINS = ('bool', 'bytearray', 'bytes', 'complex', 'dict', 'float', 'frozenset', 'int', 'list')
-_BUILTINS += ('set', 'slice', 'str', 'tuple')
+from mmlt.functional._fields import name_fault
+from mmlt.functional._plain_pickle import read_pickled_arrays
 
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Reads numpy arrays and builtin containers, and refuses everything else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        # Only whole names from these lists: pickle would follow the dots of a longer one anywhere.
-        if (
-            (module in ('builtins', '__builtin__') and name in _BUILTINS)
-            or (module == 'numpy.dtypes' and name in _DTYPES)
-            or (module, name) in _NUMPY
-        ):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f'it holds {module}.{name}')
+#: How far outside the frame a corner may be, in fractions of the frame: a detector's rounding.
+MARGIN = 0.05
+_FAR = 2  # no rounding, nor padding, takes a corner there: pixels
+_SECONDS = re.compile(r'[0-9]{1,9}')
 
 
 def read_proposals(path: str | Path) -> dict[str, np.ndarray]:
     """Read a proposal file: a pickled dict of keyframe ``'video,0902'`` -> boxes.
 
     Args:
-        path: The file.
+        path: The file. Its keys may be padded with zeros or not: 'video,902' is the same keyframe.
 
     Returns:
-        The dict; each value is (n, 4) or (n, 5), ``x1 y1 x2 y2 [score]`` in fractions of the
-        frame. Keyframes with n = 0 are left out.
+        The dict, its keys as mmaction2 asks for them, ``'%s,%04d'``; each value is (n, 4) or
+        (n, 5), ``x1 y1 x2 y2 [score]`` in fractions of the frame. Corners up to ``MARGIN`` outside
+        of the frame, which mmaction2 would stop at in the middle of an epoch, are moved to its
+        edge. Keyframes with n = 0 are left out.
 
     Raises:
-        ValueError: The file is not a plain dict of arrays, or an array has another shape, a
-            value that is not finite, or a box with x1 > x2, y1 > y2 or corners outside [0, 1].
-            Names file and key.
+        FileNotFoundError: There is no such file.
+        ValueError: The file is not a plain dict of arrays, two keys are one keyframe, or an array
+            has another shape, a value that is not finite, or a box with x1 > x2, y1 > y2 or corners
+            farther outside. Names file and key.
     """
-    try:
-        with open(path, 'rb') as file:
-            content = _ArrayUnpickler(file, encoding='latin1').load()
-    except OSError:
-        raise
-    except Exception as error:  # a broken pickle can raise anything
-        raise ValueError(f'{path}: not a pickle of a plain dict of arrays: {error}') from None
+    content = read_pickled_arrays(path)
     if not isinstance(content, dict):
         raise ValueError(f'{path}: not a dict of arrays but {type(content).__name__}')
-    proposals = {}
-    for key, value in content.items():
-        boxes = _checked_boxes(f'{path}: {key!r}', key, value)
-        if len(boxes):
-            proposals[key] = boxes
+    keys: dict[str, str] = {}
+    proposals: dict[str, np.ndarray] = {}
+    for written, value in content.items():
+        where = f'{path}: {written!r:.200}'
+        key = _keyframe(where, written)
+        if keys.setdefault(key, written) != written:
+            raise ValueError(f'{where}: the same keyframe as {keys[key]!r}')
+        _check_shape(where, value)
+        if len(value):
+            proposals[key] = value
+    if proposals:
+        _check_boxes(path, proposals, keys)
     return proposals
 
 
-def _checked_boxes(where: str, key: Any, value: Any) -> np.ndarray:
-    if not isinstance(key, str) or not key.rpartition(',')[2].isdigit():
+def _keyframe(where: str, key: str) -> str:
+    """The key as mmaction2 writes it."""
+    video_id, _, seconds = key.rpartition(',')
+    if not _SECONDS.fullmatch(seconds) or name_fault(video_id):
         raise ValueError(f"{where}: a key must be a string such as 'video,0902'")
+    return f'{video_id},{int(seconds):04d}'
+
+
+def _check_shape(where: str, value: Any) -> None:
     if not isinstance(value, np.ndarray) or value.dtype.kind not in 'fiu':
-        raise ValueError(f'{where}: not an array of numbers but {_tell(value)}')
+        kind = f'dtype {value.dtype}' if isinstance(value, np.ndarray) else type(value).__name__
+        raise ValueError(f'{where}: not an array of numbers but {kind}')
     if value.ndim != 2 or value.shape[1] not in (4, 5):
         raise ValueError(f'{where}: shape {value.shape}, expected (n, 4) or (n, 5)')
-    corners = value[:, :4]
-    right = np.isfinite(value).all(axis=1) & (corners[:, :2] <= corners[:, 2:]).all(axis=1)
-    right &= (corners >= 0).all(axis=1) & (corners <= 1).all(axis=1)
+
+
+def _with_score(boxes: np.ndarray) -> np.ndarray:
+    return boxes if boxes.shape[1] == 5 else np.pad(boxes, [(0, 0), (0, 1)])
+
+
+def _check_boxes(path: str | Path, proposals: dict[str, np.ndarray], keys: dict[str, str]) -> None:
+    """Check all boxes at once, and move corners that are a little outside to the edge."""
+    rows = np.concatenate([_with_score(boxes) for boxes in proposals.values()])
+    corners = rows[:, :4]
+    with np.errstate(invalid='ignore'):
+        right = np.isfinite(rows).all(axis=1)
+        right &= (corners[:, :2] <= corners[:, 2:]).all(axis=1)
+        right &= ((corners >= -MARGIN) & (corners <= 1 + MARGIN)).all(axis=1)
+    starts = np.cumsum([0, *(len(boxes) for boxes in proposals.values())])
     if not right.all():
-        row = int(right.argmin())
+        wrong = int(right.argmin())
+        frame = int(np.searchsorted(starts, wrong, side='right')) - 1
+        key, boxes = list(proposals.items())[frame]
+        row = boxes[wrong - starts[frame]].tolist()
+        why = 'in fractions of the frame'
+        if np.isfinite(row).all() and max(row[:4]) > _FAR:
+            why += '; is this one in pixels?'
         raise ValueError(
-            f'{where}, row {row}: {value[row].tolist()}: a box needs finite numbers with '
-            'x1 <= x2 and y1 <= y2, in fractions of the frame'
+            f'{path}: {keys[key]!r}, row {wrong - starts[frame]}: {row}: a box needs finite '
+            f'numbers with x1 <= x2 and y1 <= y2, {why}'
         )
-    return value
-
-
-def _tell(value: Any) -> str:
-    return f'dtype {value.dtype}' if isinstance(value, np.ndarray) else type(value).__name__
+    outside = ((corners < 0) | (corners > 1)).any(axis=1)
+    frames = np.searchsorted(starts, np.flatnonzero(outside), side='right') - 1
+    names = list(proposals)
+    for frame in np.unique(frames).tolist():
+        boxes = proposals[names[frame]]
+        np.clip(boxes[:, :4], 0, 1, out=boxes[:, :4])

@@ -100,7 +100,7 @@ def test_no_way_leads_through_an_allowed_module(tmp_path, name):
     [
         ([BOX], r'not a dict of arrays but list'),
         ({'a': np.array([BOX])}, r"'a': a key must be a string such as 'video,0902'"),
-        ({('a', 902): np.array([BOX])}, r"\('a', 902\): a key must be a string"),
+        ({('a', 902): np.array([BOX])}, r'not a .* it holds a key that is no text but tuple'),
         ({'a,0902': [BOX]}, r"'a,0902': not an array of numbers but list"),
         ({'a,0902': np.array(['x'])}, r"'a,0902': not an array of numbers but dtype <U1"),
         ({'a,0902': np.zeros((2, 6))}, r"'a,0902': shape \(2, 6\), expected"),

@@ -62,7 +62,23 @@ def test_a_file_that_is_not_there(tmp_path):
         _load(tmp_path / 'gone.pth')
 
 
-def test_other_errors_pass(good):
-    model = torch.nn.Linear(2, 3)
-    with pytest.raises(RuntimeError, match='loading state_dict'), naming_checkpoint(good):
-        model.load_state_dict({'weight': torch.zeros(9, 9)})
+def test_whatever_is_raised_names_the_file(good):
+    for error in (AttributeError('x'), OverflowError('x'), RecursionError('x'), MemoryError()):
+        with pytest.raises(ValueError, match=rf'good\.pth.*{type(error).__name__}'):
+            with naming_checkpoint(good):
+                raise error
+
+
+def test_a_changed_weight_is_noticed(good):
+    content = bytearray(good.read_bytes())
+    place = content.index(torch.arange(1000.0, 1010.0).numpy().tobytes())
+    content[place + 2] ^= 1
+    good.write_bytes(content)
+    assert torch.load(good)['state_dict']['w'].sum() != 5000 * 4999 / 2  # torch reads it
+    with pytest.raises(ValueError, match=r'good\.pth.*another checksum'):
+        _load(good)
+
+
+def test_a_file_of_the_time_before_checksums(good):
+    torch.save({'state_dict': {'w': torch.ones(3)}}, good, _use_new_zipfile_serialization=False)
+    assert _load(good)['state_dict']['w'].tolist() == [1, 1, 1]
