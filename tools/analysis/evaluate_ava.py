@@ -19,7 +19,6 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter
-
 from mmlt.evaluation.ava_evaluation import NUM_STEPS, evaluate_ava, write_results
 from mmlt.evaluation.ava_files import (
     read_label_map,
