@@ -144,6 +144,12 @@ class LongTailBBoxHead(BBoxHeadAVA):
     ) -> dict:
         """Loss and logged accuracies of the boxes; see ``BBoxHeadAVA.loss_and_target``."""
         bbox_targets = self.get_targets(sampling_results, rcnn_train_cfg)
+        if bbox_targets[0].shape[1] != cls_score.shape[1]:
+            raise ValueError(
+                f'num_classes={self.num_classes} of the head gives {cls_score.shape[1]} columns, '
+                f'the labels have {bbox_targets[0].shape[1]}: num_classes of the dataset, the head '
+                'and the metric must be one number, the highest class id + 1'
+            )
         first_column = int(self.background_class)
         logits = cls_score[:, first_column:]
         targets = bbox_targets[0][:, first_column:]

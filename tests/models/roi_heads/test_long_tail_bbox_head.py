@@ -286,3 +286,12 @@ def test_logits_in_half_precision(split_file):
     logits = torch.zeros(4, NUM_CLASSES, dtype=torch.bfloat16)
     loss = _losses(head, logits, ROWS)['loss_action_cls']
     assert loss.item() == pytest.approx(math.log(2))
+
+
+def test_labels_of_another_number_of_classes():
+    labels = torch.zeros(2, NUM_CLASSES)  # of the dataset; the head has five classes more
+    head = _head(num_classes=NUM_CLASSES + 5)
+    wide = NUM_CLASSES + 5
+    message = rf'num_classes={wide} .* {wide} columns, the labels have {NUM_CLASSES}:'
+    with pytest.raises(ValueError, match=message):
+        _losses(head, torch.zeros(2, NUM_CLASSES + 5), labels.tolist())
