@@ -6,14 +6,21 @@
 #   make mim-env              only the second environment, in which the tests run mim
 #   make lint                 ruff
 #   make TORCH=torch==2.4.1 PIP_ARGS='--extra-index-url ...' env      another torch build
+#   make PYTHON=python3.10 VENV=.venv-310 env     an older stack: constraints-py310.txt
+#   make CONSTRAINTS=FILE env                     other versions
 #
-# An environment is made once: a second call of any target repeats no build. The torch chosen by
-# TORCH=... is remembered in the environment until TORCH names another or `make clean`.
+# An environment is made once: a second call of any target repeats no build. What TORCH=... and
+# CONSTRAINTS=... chose is remembered in the environment until they name another or `make clean`.
+# Without a choice the versions are those of the file for the environment's Python.
 
 VENV ?= .venv
 MIM_VENV ?= $(VENV)-mim
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-TORCH ?= $(shell cat $(VENV)/.torch-choice 2>/dev/null || grep -E '^torch==' constraints.txt)
+ENV_PYTHON = $(or $(wildcard $(VENV)/bin/python),$(PYTHON))
+OLD_PYTHON = $(filter 3.9.% 3.10.%,$(shell $(ENV_PYTHON) -V 2>/dev/null))
+CONSTRAINTS ?= $(or $(shell cat $(VENV)/.constraints-choice 2>/dev/null),\
+	$(if $(OLD_PYTHON),constraints-py310.txt,constraints.txt))
+TORCH ?= $(shell cat $(VENV)/.torch-choice 2>/dev/null || grep -E '^torch==' $(CONSTRAINTS))
 PIP_ARGS ?=
 # mmcv's C++ operators: -O1 halves their build time; the detector's time is spent in torch
 MMCV_CFLAGS ?= -g0 -O1
@@ -22,10 +29,11 @@ SEED ?= 0
 
 BIN := $(VENV)/bin
 MIM_BIN := $(MIM_VENV)/bin
-CONSTRAINTS := $(VENV)/constraints.txt
+# CONSTRAINTS with the torch that was chosen
+PINS := $(VENV)/constraints.txt
 # the OpenCV that mmcv and mmaction2 ask for needs libGL; this build of it does without
 HEADLESS_OPENCV = $(shell sed -n 's/^opencv-contrib-python==/opencv-contrib-python-headless==/p' \
-	constraints.txt)
+	$(PINS))
 PIP_OPTIONS = --disable-pip-version-check $(PIP_ARGS)
 export OMP_NUM_THREADS ?= 1
 
@@ -38,48 +46,57 @@ env: $(VENV)/.ready
 mim-env: $(MIM_VENV)/.ready
 
 # rewritten, and so newer than the stamps below, only where its content changes
-$(CONSTRAINTS): constraints.txt FORCE
+$(PINS): FORCE
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(if $(filter file,$(origin PYTHON)),,$(same_python))
+	@sed 's|^torch==.*|$(TORCH)|' '$(CONSTRAINTS)' > $@.tmp
+	@$(if $(filter file,$(origin CONSTRAINTS)),,echo '$(CONSTRAINTS)' > $(VENV)/.constraints-choice)
 	@$(if $(filter file,$(origin TORCH)),,echo '$(TORCH)' > $(VENV)/.torch-choice)
-	@sed 's|^torch==.*|$(TORCH)|' constraints.txt > $@.tmp
 	@if cmp -s $@.tmp $@; then rm $@.tmp; else mv $@.tmp $@; fi
+
+# an environment keeps the Python that it was made with: say so where another one is asked for
+define same_python
+	new=$$($(PYTHON) -V) && old=$$($(BIN)/python -V) && test "$${new%.*}" = "$${old%.*}" || { \
+		echo "$(VENV) has $$old, PYTHON=$(PYTHON) is $$new: take another folder (VENV=...)" \
+			"or 'make clean' first" >&2; exit 1; }
+endef
 
 # $(call install_stack,BIN): torch and the OpenMMLab packages. pip caches the mmcv it has built, but
 # not against which torch: hence a cache folder for each torch, and --force-reinstall.
 define install_stack
 	@echo '== torch and the build tools'
-	$(1)/python -m pip install $(PIP_OPTIONS) -c $(CONSTRAINTS) \
+	$(1)/python -m pip install $(PIP_OPTIONS) -c $(PINS) \
 		'$(TORCH)' 'setuptools<81' wheel ninja psutil numpy
 	@echo '== mmcv, from source with its operators: 5 to 8 minutes on two cores, then cached by pip'
 	cache=$$($(1)/python -m pip cache dir 2>/dev/null || echo $(abspath $(VENV))/pip-cache) && \
 	torch=$$($(1)/python -c 'import torch; print(torch.__version__)') && \
 	MMCV_WITH_OPS=1 MAX_JOBS=$(NPROC) CFLAGS='$(MMCV_CFLAGS)' CXXFLAGS='$(MMCV_CFLAGS)' \
-		$(1)/python -m pip install $(PIP_OPTIONS) -c $(CONSTRAINTS) --no-build-isolation --no-deps \
+		$(1)/python -m pip install $(PIP_OPTIONS) -c $(PINS) --no-build-isolation --no-deps \
 		--force-reinstall --cache-dir "$$cache/mmcv-for-torch-$$torch" mmcv
 	@echo '== mmengine, mmdet, mmaction2'
-	$(1)/python -m pip install $(PIP_OPTIONS) -c $(CONSTRAINTS) mmcv mmengine mmdet mmaction2
+	$(1)/python -m pip install $(PIP_OPTIONS) -c $(PINS) mmcv mmengine mmdet mmaction2
 	$(1)/python -c 'import cv2' 2>/dev/null || $(1)/python -m pip install $(PIP_OPTIONS) \
 		--no-deps --force-reinstall $(HEADLESS_OPENCV)
 endef
 
-$(VENV)/.stack: $(CONSTRAINTS)
+$(VENV)/.stack: $(PINS)
 	$(call install_stack,$(BIN))
 	touch $@
 
 $(VENV)/.ready: $(VENV)/.stack setup.py pyproject.toml mmlt/version.py
 	@echo '== mmlt itself, editable'
-	$(BIN)/python -m pip install $(PIP_OPTIONS) -c $(CONSTRAINTS) \
+	$(BIN)/python -m pip install $(PIP_OPTIONS) -c $(PINS) \
 		--no-build-isolation -e '.[report,tests]'
 	touch $@
 
 # openmim runs `python train.py` of its own environment, which so needs the whole stack. mmlt itself is
 # installed there by `mim install`, in the tests; only what it depends on comes now.
-$(MIM_VENV)/.ready: $(VENV)/.stack constraints-mim.txt
+$(MIM_VENV)/.ready: $(VENV)/.stack
 	@echo '== the environment of mim: the same stack, from the wheels just cached'
-	test -x $(MIM_BIN)/python || $(PYTHON) -m venv $(MIM_VENV)
+	test -x $(MIM_BIN)/python || $(BIN)/python -m venv $(MIM_VENV)
 	$(call install_stack,$(MIM_BIN))
 	@echo '== openmim'
-	$(MIM_BIN)/python -m pip install $(PIP_OPTIONS) -c $(CONSTRAINTS) -c constraints-mim.txt \
+	$(MIM_BIN)/python -m pip install $(PIP_OPTIONS) -c $(PINS) \
 		openmim importlib_metadata pyarrow
 	touch $@
 

@@ -82,8 +82,8 @@ setup(
         'importlib_metadata',  # mmaction2 imports it without declaring it
         'mmengine>=0.10.0,<1.0.0',
         'numpy>=1.26,<3',
-        'pyarrow>=10',
-        'rich',
+        'pyarrow>=14.0.1',  # before it, reading a crafted Parquet file could run code
+        'rich>=13.4',
         'torch>=2.1,<3',
     ],
     extras_require={

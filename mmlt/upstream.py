@@ -16,7 +16,7 @@ import sys
 import time
 import types
 import warnings
-from importlib import import_module, metadata
+from importlib import metadata
 
 from mmlt._when_imported import when_imported
 
@@ -139,68 +139,24 @@ def _provide_missing_drn():
 def _allow_mmengine_checkpoints(module: types.ModuleType):
     """Let weights-only ``torch.load`` (the default from torch 2.6) read mmengine's checkpoints.
 
-    mmengine keeps ``HistoryBuffer`` objects (numpy arrays) and, for OneCycle, a bound method in
-    them. Exactly these are allowed; loading stays weights-only, and becomes so for checkpoints from
-    a URL, which torch.hub would read with the full unpickler.
+    Exactly :func:`mmlt.weights_only.safe_objects` are allowed; loading stays weights-only, and
+    becomes so for checkpoints from a URL, which torch.hub would read with the full unpickler.
     """
     import torch
 
-    if _release(torch.__version__) < (2, 6):
+    from mmlt import weights_only
+
+    if not weights_only.HAS_SAFE_GLOBALS:
         warnings.warn(
-            f'torch {torch.__version__} runs whatever a checkpoint says while loading it: load '
-            'only checkpoints that you trust, or use torch >= 2.6',
+            f'torch {torch.__version__} runs whatever a checkpoint says while mmengine loads it: '
+            'load, test and resume only checkpoints that you trust, or use torch >= 2.6',
             stacklevel=2,
         )
         return
-    import numpy as np
-    from mmengine.logging.history_buffer import HistoryBuffer
-    from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
-
-    # numpy 1.26 has a stub of numpy._core that lacks its submodules: ask for the right one
-    core = 'numpy._core' if _release(np.__version__) >= (2,) else 'numpy.core'
-    multiarray = import_module(f'{core}.multiarray')
-    torch.serialization.add_safe_globals(
-        [
-            HistoryBuffer,
-            OneCycleParamScheduler,
-            (_checkpoint_getattr, 'builtins.getattr'),
-            np.ndarray,
-            np.dtype,
-            # the same two functions under the names that numpy 1 and numpy 2 write
-            (multiarray._reconstruct, 'numpy._core.multiarray._reconstruct'),
-            (multiarray._reconstruct, 'numpy.core.multiarray._reconstruct'),
-            (multiarray.scalar, 'numpy._core.multiarray.scalar'),
-            (multiarray.scalar, 'numpy.core.multiarray.scalar'),
-            *{type(np.dtype(code)) for code in np.typecodes['AllFloat'] + np.typecodes['Integer']},
-            *{type(np.dtype(code)) for code in '?' + np.typecodes['UnsignedInteger']},
-        ]
-    )
+    safe = weights_only.safe_objects()
+    torch.serialization.add_safe_globals([(found, name) for name, found in safe.items()])
     if not isinstance(module.load_url, functools.partial):
         module.load_url = functools.partial(module.load_url, weights_only=True)
-
-
-def _checkpoint_getattr(owner, name):
-    """What ``builtins.getattr`` may do inside a checkpoint: name the methods mmengine keeps there.
-
-    These are the statistics of ``HistoryBuffer`` and the annealing functions of OneCycle. A raw
-    ``getattr`` would hand a crafted file the way to any function.
-    """
-    import pickle
-
-    from mmengine.logging.history_buffer import HistoryBuffer
-    from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
-
-    cls = owner if isinstance(owner, type) else type(owner)
-    allowed = {
-        HistoryBuffer: ('current', 'max', 'mean', 'min'),
-        OneCycleParamScheduler: ('_annealing_cos', '_annealing_linear'),
-    }
-    if any(issubclass(cls, known) and name in names for known, names in allowed.items()):
-        return getattr(owner, name)
-    raise pickle.UnpicklingError(
-        f'refused getattr({owner!r}, {name!r}) in a checkpoint: only the methods that '
-        "mmengine's HistoryBuffer and OneCycleParamScheduler keep there are allowed"
-    )
 
 
 # ---------------------------------------------------------------------------- ranks without CUDA

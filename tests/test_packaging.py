@@ -217,7 +217,8 @@ def test_model_index_imports_every_metafile_and_readme():
 # ----------------------------------------------------------------------------- make and launchers
 
 FAKE_PYTHON = """#!/bin/sh
-# `python -m venv DIR` makes a copy of itself there; every call is recorded
+# `python -m venv DIR` makes a copy of itself there; every call but that for its version is recorded
+[ "$*" = -V ] && echo "Python ${VERSION:-3.11.7}" && exit
 echo "$0 $*" >> "$CALLS"
 case "$*" in
     "-m venv "*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
@@ -249,7 +250,8 @@ def test_make_builds_each_environment_once(make):
     assert make('env') == []
     first = make('mim-env')
     assert first
-    assert not any(call.startswith('.venv/') for call in first)
+    assert first[0] == '.venv/bin/python -m venv .venv-mim'
+    assert all(call.startswith('.venv-mim/') for call in first[1:])
     assert make('env', 'mim-env') == []
     (pytest_call,) = make('test')
     assert pytest_call == '.venv/bin/python -m pytest'
@@ -279,6 +281,76 @@ def test_make_changes_torch_when_told_and_only_then(make, source):
     assert make('env') == []  # the choice stays without being repeated
     assert make('env', 'TORCH=torch==2.4.1') == []
     assert any(default in call for call in make('env', f'TORCH={default}'))
+
+
+def _installed(calls, package):
+    """The version that pip is asked for."""
+    (version,) = {
+        word for call in calls for word in call.split() if word.startswith(f'{package}==')
+    }
+    return version.partition('==')[2]
+
+
+def _pinned(path, package):
+    lines = path.read_text(encoding='utf-8').splitlines()
+    (version,) = (line.partition('==')[2] for line in lines if line.startswith(f'{package}=='))
+    return version
+
+
+@pytest.mark.parametrize(
+    ('version', 'name'),
+    [
+        ('3.9.18', 'constraints-py310.txt'),
+        ('3.10.13', 'constraints-py310.txt'),
+        ('3.11.7', 'constraints.txt'),
+        ('3.12.1', 'constraints.txt'),
+    ],
+)
+def test_make_takes_the_versions_for_its_python(make, source, version, name):
+    calls = make('env', VERSION=version)
+    assert _installed(calls, 'torch') == _pinned(ROOT / name, 'torch')
+    assert (source / '.venv' / 'constraints.txt').read_text() == (ROOT / name).read_text()
+    assert make('env', VERSION=version) == []
+
+
+def test_make_remembers_the_versions_it_was_told(make, source):
+    shutil.copy2(source / 'constraints-py310.txt', source / 'mine.txt')
+    old = _pinned(source / 'mine.txt', 'torch')
+    assert _installed(make('env', 'CONSTRAINTS=mine.txt'), 'torch') == old
+    assert make('env') == []
+    assert _pinned(source / '.venv' / 'constraints.txt', 'torch') == old
+    new = _pinned(source / 'constraints.txt', 'torch')
+    assert _installed(make('env', 'CONSTRAINTS=constraints.txt'), 'torch') == new
+
+
+def test_make_forgets_versions_that_are_in_no_file(make):
+    make('env')
+    with pytest.raises(AssertionError, match=r'no\.txt'):
+        make('env', 'CONSTRAINTS=no.txt')
+    assert make('env') == []
+
+
+def test_make_says_that_an_environment_keeps_its_python(make, source):
+    make('env')
+    python = source / '.venv' / 'bin' / 'python'
+    python.write_text(python.read_text().replace('3.11.7', '3.12.1'), encoding='utf-8')
+    with pytest.raises(AssertionError, match=r'\.venv has Python 3\.12\.1, .* is Python 3\.11'):
+        make('env')
+
+
+def test_both_files_pin_the_same_packages_of_openmmlab():
+    for package in ('mmcv', 'mmengine', 'mmdet', 'mmaction2', 'openmim', 'ruff'):
+        old, new = (ROOT / name for name in ('constraints-py310.txt', 'constraints.txt'))
+        assert _pinned(old, package) == _pinned(new, package)
+
+
+def test_the_older_file_holds_the_lowest_versions_that_mmlt_takes(wheel):
+    (name,) = (name for name in wheel.namelist() if name.endswith('.dist-info/METADATA'))
+    lines = email.message_from_string(wheel.read(name).decode()).get_all('Requires-Dist')
+    for package in ('matplotlib', 'pyarrow', 'rich'):
+        line = next(line for line in lines if line.startswith(package) and '>=' in line)
+        lowest = line.partition(';')[0].partition('>=')[2].strip()
+        assert _pinned(ROOT / 'constraints-py310.txt', package).startswith(lowest), package
 
 
 def test_make_takes_another_opencv_where_libgl_is_missing(make):

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 import mmlt  # noqa: F401
+from mmlt.weights_only import load_weights_only
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / 'configs' / 'toy' / 'slowonly_toy_ava.py'
@@ -56,7 +57,7 @@ def _test(world, checkpoint, ranks, out):
 
 def _weights(work_dir):
     path = (Path(work_dir) / 'last_checkpoint').read_text()
-    return torch.load(path, map_location='cpu', weights_only=True)['state_dict']
+    return load_weights_only(path)['state_dict']
 
 
 @pytest.fixture(scope='module')

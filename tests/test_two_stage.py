@@ -19,6 +19,7 @@ import torch
 
 import mmlt  # noqa: F401
 from mmlt.functional.class_files import read_split
+from mmlt.weights_only import load_weights_only
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / 'tools' / 'two_stage.sh'
@@ -65,7 +66,7 @@ def _command(work_dir, *options, config='my configs/small.py'):
 
 
 def _weights(path):
-    return torch.load(path, map_location='cpu', weights_only=True)['state_dict']
+    return load_weights_only(path)['state_dict']
 
 
 def _last(work_dir):

@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import warnings
 from importlib import metadata
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import load_checkpoint, save_checkpoint
 from torch import nn
 
-from mmlt import upstream
+from mmlt import upstream, weights_only
 
 SCHEDULER_ARGS = {
     'Constant': dict(factor=0.5),
@@ -112,6 +113,12 @@ def test_checkpoint_with_message_hub_ema_and_amp_loads(tmp_path):
     assert torch.equal(loaded['ema_state_dict']['module.weight'], model.weight)
 
 
+needs_weights_only = pytest.mark.skipif(
+    not weights_only.HAS_SAFE_GLOBALS,
+    reason='mmengine loads with the full pickle on this torch, as upstream has warned',
+)
+
+
 @pytest.mark.parametrize(
     'payload',
     [
@@ -121,9 +128,7 @@ def test_checkpoint_with_message_hub_ema_and_amp_loads(tmp_path):
     ],
     ids=['os.system', 'getattr', 'eval'],
 )
-@pytest.mark.skipif(
-    upstream._release(torch.__version__) < (2, 6), reason='this torch loads with the full pickle'
-)
+@needs_weights_only
 def test_checkpoint_holding_code_is_refused(tmp_path, payload):
     path = str(tmp_path / 'crafted.pth')
     torch.save({'state_dict': {}, 'meta': payload}, path)
@@ -131,23 +136,47 @@ def test_checkpoint_holding_code_is_refused(tmp_path, payload):
         load_checkpoint(nn.Linear(2, 2), path)
 
 
-def test_checkpoint_from_a_url_is_weights_only_too(tmp_path, monkeypatch):
+@pytest.fixture
+def url(tmp_path, monkeypatch):
+    """An address that serves the files of ``served``."""
     folder = tmp_path / 'served'
     folder.mkdir()
-    torch.save({'state_dict': nn.Linear(2, 2).state_dict()}, folder / 'honest.pth')
-    torch.save({'state_dict': {}, 'meta': Payload(eval, '1')}, folder / 'crafted.pth')
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f'http://127.0.0.1:{server.server_port}'
-    try:
-        assert 'state_dict' in CheckpointLoader.load_checkpoint(f'{url}/honest.pth', 'cpu')
-        with pytest.raises(pickle.UnpicklingError, match='eval'):
-            CheckpointLoader.load_checkpoint(f'{url}/crafted.pth', 'cpu')
-    finally:
-        server.shutdown()
-        server.server_close()
+    yield f'http://127.0.0.1:{server.server_port}'
+    server.shutdown()
+    server.server_close()
+
+
+def test_checkpoint_from_a_url(tmp_path, url):
+    state = nn.Linear(2, 2).state_dict()
+    torch.save({'state_dict': state}, tmp_path / 'served' / 'honest.pth')
+    loaded = CheckpointLoader.load_checkpoint(f'{url}/honest.pth', 'cpu')['state_dict']
+    assert torch.equal(loaded['weight'], state['weight'])
+
+
+@needs_weights_only
+def test_checkpoint_from_a_url_is_weights_only_too(tmp_path, url):
+    crafted = {'state_dict': {}, 'meta': Payload(eval, '1')}
+    torch.save(crafted, tmp_path / 'served' / 'crafted.pth')
+    with pytest.raises(pickle.UnpicklingError, match='eval'):
+        CheckpointLoader.load_checkpoint(f'{url}/crafted.pth', 'cpu')
+
+
+@pytest.mark.parametrize('safe', [True, False])
+def test_a_torch_that_runs_what_a_checkpoint_says_is_told(monkeypatch, safe):
+    import mmengine.runner.checkpoint as module
+
+    monkeypatch.setattr(weights_only, 'HAS_SAFE_GLOBALS', safe)
+    monkeypatch.setattr(torch.serialization, 'add_safe_globals', lambda _: None, raising=False)
+    monkeypatch.setattr(module, 'load_url', module.load_url)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        upstream._allow_mmengine_checkpoints(module)
+    told = [str(warning.message) for warning in caught if 'runs whatever' in str(warning.message)]
+    assert len(told) == (0 if safe else 1)
 
 
 # ------------------------------------------------------------------------ names and modules

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
 
@@ -11,7 +10,9 @@ import torch
 from mmaction.models import Recognizer2D
 from torch import Tensor, nn
 
+from mmlt.functional.checkpoint_errors import naming_checkpoint
 from mmlt.registry import MODELS
+from mmlt.weights_only import load_weights_only
 
 IMAGENET = {'mean': [123.675, 116.28, 103.53], 'std': [58.395, 57.12, 57.375]}
 RESNET_DEPTHS = (18, 34, 50, 101, 152)
@@ -123,11 +124,8 @@ def _mmaction_key(key: str) -> str:
 
 
 def _read_state(path: str) -> dict:
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f'{path} is no file of plain weights: {reason}') from None
+    with naming_checkpoint(path):
+        content = load_weights_only(path)
     state = content.get('state_dict', content) if isinstance(content, dict) else None
     if not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise ValueError(f'{path} holds no state dict')

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from mmlt.engine.rng_state import capture_rng, restore_rng, seed_rng, seeded_generator
+from mmlt.weights_only import load_weights_only
 
 
 def _draw():
@@ -42,7 +43,7 @@ def test_the_state_passes_a_weights_only_file(tmp_path):
     state = capture_rng()
     torch.save(state, tmp_path / 'state.pth')
     first = _draw()
-    restore_rng(torch.load(tmp_path / 'state.pth', weights_only=True))
+    restore_rng(load_weights_only(tmp_path / 'state.pth'))
     assert _draw() == first
 
 

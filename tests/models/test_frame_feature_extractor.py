@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from mmengine.logging import MessageHub
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 from torch.nn import functional as F
@@ -182,9 +183,21 @@ class _Evil:
         return print, ('ran',)
 
 
+def test_a_checkpoint_of_a_training(checkpoint, tmp_path, frames):
+    """mmengine keeps the history of the losses beside the weights."""
+    path, reference = checkpoint
+    hub = MessageHub('test_frame_feature_extractor')
+    hub.update_scalar('train/loss', 0.5)
+    whole = {'state_dict': reference.state_dict(), 'message_hub': hub.state_dict()}
+    torch.save(whole, tmp_path / 'epoch_1.pth')
+    found = FrameFeatureExtractor(recognizer_backbone(TSN, str(tmp_path / 'epoch_1.pth')))(frames)
+    expected = FrameFeatureExtractor(recognizer_backbone(TSN, path))(frames)
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_a_file_that_would_run_code(tmp_path, capsys):
     (tmp_path / 'evil.pth').write_bytes(pickle.dumps({'conv1.weight': _Evil()}, protocol=2))
-    with pytest.raises(ValueError, match=r'evil\.pth is no file of plain weights'):
+    with pytest.raises(ValueError, match=r'evil\.pth: not a checkpoint that is safe to load'):
         torchvision_resnet('resnet18', str(tmp_path / 'evil.pth'))
     torch.save([1], tmp_path / 'list.pth')
     with pytest.raises(ValueError, match=r'list\.pth holds no state dict'):

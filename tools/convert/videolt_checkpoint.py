@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
 
-import mmlt  # noqa: F401  (lets weights-only loading read numbers of numpy)
 from mmlt.command_line import HelpFormatter
 from mmlt.functional.safe_write import new_file
 from mmlt.models.heads.videolt import convert_videolt_checkpoint
+from mmlt.weights_only import load_weights_only
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -45,7 +45,7 @@ def convert(path: Path, prefix: str) -> dict:
         ValueError: Not a checkpoint, or of another model; names the file.
     """
     try:
-        checkpoint = torch.load(path, map_location='cpu', weights_only=True)
+        checkpoint = load_weights_only(path)
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f'{path}: not a checkpoint that is safe to load: {reason}') from None

@@ -10,6 +10,7 @@ from torch import nn
 
 from mmlt.engine.hooks import FreezeHook
 from mmlt.engine.hooks.freeze_hook import frozen_modules
+from mmlt.weights_only import load_weights_only
 
 BACKBONE = {'type': 'mmlt.FreezeHook', 'frozen': 'backbone'}
 BUT_CLASSIFIER = {'type': 'mmlt.FreezeHook', 'frozen': ['*'], 'trained': ['head.fc_cls']}
@@ -145,7 +146,7 @@ def test_validation_does_not_thaw(frozen_toy, tmp_path):
 
 def test_average_holds_the_frozen_part_and_follows_the_trained(frozen_toy, tmp_path):
     runner, record = _run(frozen_toy, tmp_path, BACKBONE, {'type': 'EMAHook', 'momentum': 0.5})
-    checkpoint = torch.load(tmp_path / 'epoch_2.pth', weights_only=True)
+    checkpoint = load_weights_only(tmp_path / 'epoch_2.pth')
     averaged, weights = checkpoint['state_dict'], frozen_toy.weights_of(runner)
     assert averaged.keys() == weights.keys()
     for name in weights:
@@ -157,8 +158,7 @@ def test_checkpoint_and_optimizer_stay_whole(frozen_toy, tmp_path):
     runner, _ = _run(frozen_toy, tmp_path / 'frozen', BACKBONE)
     plain, _ = _run(frozen_toy, tmp_path / 'plain')
     saved, usual = (
-        torch.load(tmp_path / kind / 'epoch_2.pth', weights_only=True)
-        for kind in ('frozen', 'plain')
+        load_weights_only(tmp_path / kind / 'epoch_2.pth') for kind in ('frozen', 'plain')
     )
     assert saved['state_dict'].keys() == usual['state_dict'].keys()
     assert saved['optimizer']['param_groups'] == usual['optimizer']['param_groups']

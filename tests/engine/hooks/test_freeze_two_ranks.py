@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import mmlt
+from mmlt.weights_only import load_weights_only
 
 pytestmark = pytest.mark.dist
 
@@ -33,7 +34,7 @@ def _assert_two_ranks_equal_one(frozen_toy, folder, options, trained):
     """Train both ways, 8 iterations; return the weights of the two ranks."""
     ranks = {**options, 'hooks': [*options['hooks'], {'type': 'OldWrapperHook'}]}
     assert _launch('frozen_training.py', folder, json.dumps(ranks)) == 0
-    first, second = (torch.load(folder / f'rank_{r}.pth', weights_only=True) for r in (0, 1))
+    first, second = (load_weights_only(folder / f'rank_{r}.pth') for r in (0, 1))
     runner = frozen_toy.build_runner(folder / 'one', **options)
     runner.train()
     for name, expected in frozen_toy.weights_of(runner).items():
@@ -85,7 +86,7 @@ def test_killed_and_resumed(tmp_path):
     assert _launch(script, *killed, '--kill-rank', 1, '--kill-at', 8) != 0
     assert _launch(script, *killed, '--resume') == 0
     whole, resumed = (
-        torch.load((tmp_path / kind / 'last_checkpoint').read_text(), weights_only=True)
+        load_weights_only((tmp_path / kind / 'last_checkpoint').read_text())
         for kind in ('whole', 'killed')
     )
     assert resumed['meta']['iter'] == 12

@@ -11,6 +11,7 @@ from mmengine.hooks import Hook
 from torch import nn
 
 from mmlt.engine.hooks.load_trunk_hook import LoadTrunkHook, load_trunk
+from mmlt.weights_only import load_weights_only
 
 
 def _net(seed, num_classes=3):
@@ -170,7 +171,7 @@ def trunk(frozen_toy, tmp_path):
     """A trained checkpoint with a classifier of two classes."""
     frozen_toy.build_runner(tmp_path / 'first', num_classes=3, epochs=1).train()
     path = tmp_path / 'first' / 'epoch_1.pth'
-    checkpoint = torch.load(path, weights_only=True)
+    checkpoint = load_weights_only(path)
     for name in ('head.fc_cls.weight', 'head.fc_cls.bias'):
         checkpoint['state_dict'][name] = checkpoint['state_dict'][name][:2]
     torch.save(checkpoint, path)
@@ -185,7 +186,7 @@ def test_the_trunk_wins_over_the_init_weights_of_submodules(frozen_toy, tmp_path
     start, plain = _Start(), _Start()
     frozen_toy.build_runner(tmp_path / 'run', hooks=[_hook(trunk), start]).train()
     frozen_toy.build_runner(tmp_path / 'plain', hooks=[plain]).train()
-    saved = torch.load(trunk, weights_only=True)['state_dict']
+    saved = load_weights_only(trunk)['state_dict']
     for name, value in start.weights.items():
         own = plain.weights[name]  # drawn with the same seed
         assert torch.equal(value, own if name.startswith('head.fc_cls') else saved[name]), name
@@ -201,7 +202,7 @@ def test_a_resumed_run_does_not_load_the_trunk_again(frozen_toy, tmp_path, trunk
     resumed.train()
     assert resumed.iter == 8
     # dropout's random state is not resumed here, batch norm's statistics do not depend on it
-    start, first = _Start(), torch.load(tmp_path / 'run' / 'epoch_1.pth', weights_only=True)
+    start, first = _Start(), load_weights_only(tmp_path / 'run' / 'epoch_1.pth')
     again = frozen_toy.build_runner(
         tmp_path / 'run',
         hooks=[gone, start],
@@ -235,7 +236,7 @@ def test_killed_and_resumed_equals_uninterrupted(toy, tmp_path):
 def test_auto_resume_without_a_checkpoint_is_a_new_run(frozen_toy, tmp_path, trunk):
     start = _Start()
     frozen_toy.build_runner(tmp_path / 'run', hooks=[_hook(trunk), start], resume=True).train()
-    saved = torch.load(trunk, weights_only=True)['state_dict']
+    saved = load_weights_only(trunk)['state_dict']
     assert torch.equal(start.weights['backbone.fc.weight'], saved['backbone.fc.weight'])
 
 
@@ -243,8 +244,8 @@ def test_the_average_starts_from_the_trunk(frozen_toy, tmp_path, trunk):
     freeze = {'type': 'mmlt.FreezeHook', 'frozen': 'backbone'}
     hooks = [_hook(trunk), freeze, {'type': 'EMAHook'}]
     frozen_toy.build_runner(tmp_path / 'run', hooks=hooks).train()
-    averaged = torch.load(tmp_path / 'run' / 'epoch_2.pth', weights_only=True)['state_dict']
-    saved = torch.load(trunk, weights_only=True)['state_dict']
+    averaged = load_weights_only(tmp_path / 'run' / 'epoch_2.pth')['state_dict']
+    saved = load_weights_only(trunk)['state_dict']
     for name in averaged:
         if name.startswith('backbone'):
             assert torch.equal(averaged[name], saved[name]), name

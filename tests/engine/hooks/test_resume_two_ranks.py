@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import mmlt
+from mmlt.weights_only import load_weights_only
 
 pytestmark = [pytest.mark.dist, pytest.mark.resume]
 
@@ -36,7 +37,7 @@ def _launch(work_dir, options, *arguments):
 
 
 def _last_checkpoint(folder):
-    return torch.load((folder / 'last_checkpoint').read_text(), weights_only=True)
+    return load_weights_only((folder / 'last_checkpoint').read_text())
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from mmengine.hooks import Hook
 
 import mmlt
 from mmlt.functional import average_precision
+from mmlt.weights_only import load_weights_only
 
 STILL = {'plain': True, 'lr': 0.0}  # scores depend on the video alone
 
@@ -138,7 +139,7 @@ def test_a_kill_between_the_last_iteration_and_the_end_of_the_epoch(toy_ap, tmp_
 @pytest.mark.resume
 def test_whole_epochs_leave_no_rows_in_the_checkpoint(toy_ap, tmp_path):
     toy_ap.train(tmp_path, epochs=1, save={'by_epoch': True, 'interval': 1})
-    checkpoint = torch.load((tmp_path / 'last_checkpoint').read_text(), weights_only=True)
+    checkpoint = load_weights_only((tmp_path / 'last_checkpoint').read_text())
     assert 'running_ap' not in checkpoint
     assert checkpoint['state_dict']['data_preprocessor.blending.class_ap'].any()
 
@@ -164,7 +165,7 @@ class _Messages(logging.Handler):
 
 def _edit_checkpoint(folder, edit):
     path = (folder / 'last_checkpoint').read_text()
-    checkpoint = torch.load(path, weights_only=True)
+    checkpoint = load_weights_only(path)
     edit(checkpoint)
     torch.save(checkpoint, path)
 
@@ -209,7 +210,7 @@ def _launch(work_dir, options, *arguments):
 
 
 def _histories(folder):
-    return [torch.load(folder / f'history_{rank}.pth', weights_only=True) for rank in range(2)]
+    return [load_weights_only(folder / f'history_{rank}.pth') for rank in range(2)]
 
 
 @pytest.mark.dist

@@ -13,6 +13,7 @@ from mmengine.fileio import LocalBackend
 
 import mmlt
 from mmlt.engine.hooks.safe_checkpoint_hook import WholeFileBackend
+from mmlt.weights_only import load_weights_only
 
 SAFE = {'hooks': [], 'checkpoint': {'type': 'mmlt.SafeCheckpointHook'}}
 
@@ -24,7 +25,7 @@ def _files(folder):
 def _last(folder):
     """Name and iteration of the checkpoint that a resume would take; it must be readable."""
     path = Path((folder / 'last_checkpoint').read_text())
-    return path.name, torch.load(path, weights_only=True)['meta']['iter']
+    return path.name, load_weights_only(path)['meta']['iter']
 
 
 class _DiesInSync:
@@ -110,7 +111,7 @@ def test_keeps_what_mmengine_keeps(toy, tmp_path, keep):
     assert _files(safe) == _files(stock)
     assert _last(safe) == _last(stock)
     hubs = [
-        torch.load(folder / 'epoch_4.pth', weights_only=True)['message_hub']['runtime_info']
+        load_weights_only(folder / 'epoch_4.pth')['message_hub']['runtime_info']
         for folder in (safe, stock)
     ]
     for key in ('keep_ckpt_ids', 'best_score'):
@@ -138,7 +139,7 @@ def test_a_best_checkpoint_written_again_under_its_name_stays(toy, tmp_path):
     checkpoint = {**SAFE['checkpoint'], 'save_best': 'score', 'rule': 'greater'}
     options = {'hooks': [], 'checkpoint': checkpoint}
     toy.train(tmp_path, epochs=1, scores=[1.0], **options)
-    first = torch.load(tmp_path / 'epoch_1.pth', weights_only=True)
+    first = load_weights_only(tmp_path / 'epoch_1.pth')
     first['meta'].update(epoch=0, iter=0)
     torch.save(first, tmp_path / 'epoch_1.pth')
     toy.train(tmp_path, epochs=1, scores=[2.0], resume=True, **options)

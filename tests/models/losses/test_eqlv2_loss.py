@@ -8,6 +8,7 @@ from mmdet.models.losses import EQLV2Loss as MMDetEQLv2
 from torch import nn
 
 from mmlt.models.losses import EQLv2Loss
+from mmlt.weights_only import load_weights_only
 
 
 def _batches(num_batches=5, num_rows=8, num_classes=4):
@@ -89,7 +90,7 @@ def test_saved_and_resumed_equals_uninterrupted(tmp_path):
         first(*batch)
     torch.save(first.state_dict(), tmp_path / 'checkpoint.pth')
     resumed = EQLv2Loss(4)
-    resumed.load_state_dict(torch.load(tmp_path / 'checkpoint.pth', weights_only=True))
+    resumed.load_state_dict(load_weights_only(tmp_path / 'checkpoint.pth'))
     assert [resumed(*batch).item() for batch in batches[2:]] == expected[2:]
     assert torch.equal(_gathered(resumed), _gathered(whole))
     assert expected[0] != EQLv2Loss(4)(*batches[2]).item() != expected[2]
@@ -106,7 +107,7 @@ def test_two_ranks_gather_what_one_does(two_ranks, tmp_path):
     torch.save(shards, tmp_path / 'shards.pth')
     two_ranks.run(Path(__file__).with_name('two_rank_eqlv2.py'), tmp_path)
     for rank in range(2):
-        state = torch.load(tmp_path / f'rank{rank}.pth', weights_only=True)
+        state = load_weights_only(tmp_path / f'rank{rank}.pth')
         torch.testing.assert_close(state, dict(loss.state_dict()), rtol=1e-12, atol=0)
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mmlt.functional import tau_normalize
+from mmlt.weights_only import load_weights_only
 
 ROOT = Path(__file__).parents[3]
 TOOL = ROOT / 'tools' / 'convert' / 'tau_normalize.py'
@@ -40,7 +41,7 @@ def checkpoint(tmp_path):
 
 
 def _load(path):
-    return torch.load(path, weights_only=True)
+    return load_weights_only(path)
 
 
 def test_only_the_classifier_changes(tool, checkpoint, tmp_path, capsys):

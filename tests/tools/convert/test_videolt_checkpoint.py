@@ -9,6 +9,7 @@ import torch
 from mmengine.runner.checkpoint import load_checkpoint
 
 from mmlt.registry import MODELS
+from mmlt.weights_only import load_weights_only
 
 ROOT = Path(__file__).parents[3]
 TOOL = ROOT / 'tools' / 'convert' / 'videolt_checkpoint.py'
@@ -56,7 +57,7 @@ def test_the_result_gives_the_same_scores_in_a_recognizer(
 def test_another_prefix(tool, checkpoint, tmp_path):
     out = tmp_path / 'converted.pth'
     assert tool.main([str(checkpoint), '--out', str(out), '--prefix', 'cls_head.']) == 0
-    keys = torch.load(out, weights_only=True)['state_dict']
+    keys = load_weights_only(out)['state_dict']
     assert {key.split('.')[0] for key in keys} == {'cls_head'}
 
 
@@ -93,5 +94,5 @@ def test_nothing_is_overwritten_unasked(tool, checkpoint, tmp_path, capsys):
     assert 'exists already; pass --overwrite' in _error(tool, capsys, checkpoint, '--out', out)
     assert out.read_text() == 'mine'
     assert tool.main([str(checkpoint), '--out', str(out), '--overwrite']) == 0
-    assert 'head.fc_cls.weight' in torch.load(out, weights_only=True)['state_dict']
+    assert 'head.fc_cls.weight' in load_weights_only(out)['state_dict']
     assert 'gone.pth' in _error(tool, capsys, tmp_path / 'gone.pth', '--out', out)

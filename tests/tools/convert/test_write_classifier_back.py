@@ -11,6 +11,8 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmlt.weights_only import load_weights_only
+
 ROOT = Path(__file__).parents[3]
 ENV = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1', 'PYTHONWARNINGS': 'ignore'}
 
@@ -61,7 +63,7 @@ def run(tool, tmp_path):
 
 def test_by_hand(run, detector, classifier, tmp_path):
     assert run(detector, classifier) == 0
-    full = torch.load(tmp_path / 'new' / 'full.pth', weights_only=True)
+    full = load_weights_only(tmp_path / 'new' / 'full.pth')
     assert full.keys() == {'meta', 'state_dict'} and full['meta'] == {'epoch': 6}
     assert list(full['state_dict']) == list(detector['state_dict'])
     state = {name: value.tolist() for name, value in full['state_dict'].items()}
@@ -77,7 +79,7 @@ def test_learned_scales_are_merged(run, detector, tmp_path):
         'bbox_head.fc_cls.scale': torch.tensor([1.0, 2, 0.5]),
     }
     assert run(detector, {'state_dict': state}) == 0
-    full = torch.load(tmp_path / 'new' / 'full.pth', weights_only=True)['state_dict']
+    full = load_weights_only(tmp_path / 'new' / 'full.pth')['state_dict']
     assert list(full) == list(detector['state_dict'])
     assert full['roi_head.bbox_head.fc_cls.weight'].tolist() == [[1, 2], [6, 8], [2.5, 3]]
     assert full['roi_head.bbox_head.fc_cls.bias'].tolist() == [7, 16, 4.5]
@@ -130,7 +132,7 @@ def test_nothing_is_overwritten_unasked(run, detector, classifier, tmp_path, cap
     assert run(detector, classifier) == 2
     assert 'exists already' in capsys.readouterr().err and out.read_text() == 'mine'
     assert run(detector, classifier, '--overwrite') == 0
-    assert torch.load(out, weights_only=True)['meta'] == {'epoch': 6}
+    assert load_weights_only(out)['meta'] == {'epoch': 6}
 
 
 def test_features_of_another_detector(run, detector, classifier, tmp_path, capsys):

@@ -16,6 +16,7 @@ from mmengine.registry import DATASETS, MODELS
 from mmengine.structures import InstanceData
 
 from mmlt.datasets.box_feature_reader import open_features
+from mmlt.weights_only import load_weights_only
 
 ROOT = Path(__file__).parents[3]
 TOOL = ROOT / 'tools' / 'features' / 'extract_box_features.py'
@@ -56,7 +57,7 @@ def _reference_detector(toy_detector, monkeypatch, split, tool):
     monkeypatch.chdir(toy_detector.root)
     config = Config.fromfile(toy_detector.config)
     model = MODELS.build(config.model).eval()
-    state = torch.load(toy_detector.checkpoint, weights_only=True)['state_dict']
+    state = load_weights_only(toy_detector.checkpoint)['state_dict']
     model.load_state_dict(state)
     seen = []
     model.roi_head.bbox_head.fc_cls.register_forward_pre_hook(lambda _, x: seen.append(x[0]))
@@ -200,7 +201,7 @@ def test_half_precision(extract, whole, tmp_path):
 
 
 def test_features_of_another_detector_stay(extract, whole, tmp_path, toy_detector, capsys):
-    checkpoint = torch.load(toy_detector.checkpoint, weights_only=True)
+    checkpoint = load_weights_only(toy_detector.checkpoint)
     checkpoint['state_dict']['backbone.conv1.conv.weight'] += 1
     torch.save(checkpoint, tmp_path / 'other.pth')
     before = _files(whole / 'test')
@@ -215,7 +216,7 @@ def test_features_of_another_detector_stay(extract, whole, tmp_path, toy_detecto
 
 
 def test_a_checkpoint_of_another_layout(extract, tmp_path, toy_detector, capsys):
-    checkpoint = torch.load(toy_detector.checkpoint, weights_only=True)
+    checkpoint = load_weights_only(toy_detector.checkpoint)
     del checkpoint['state_dict']['backbone.conv1.conv.weight']
     torch.save(checkpoint, tmp_path / 'bad.pth')
     assert extract(tmp_path / 'out', checkpoint=tmp_path / 'bad.pth') == 2

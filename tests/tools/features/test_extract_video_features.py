@@ -16,6 +16,8 @@ import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 
+from mmlt.weights_only import load_weights_only
+
 ROOT = Path(__file__).parents[3]
 TOOL = ROOT / 'tools' / 'features' / 'extract_video_features.py'
 SIZES = ('--short-side', '32', '--crop-size', '24')
@@ -109,7 +111,7 @@ def test_features_of_each_video(world, whole):
     scope = {}
     exec(CONFIG, scope)
     model = MODELS.build(scope['model']).eval()
-    model.load_state_dict(torch.load(world / 'weights.pth', weights_only=True)['state_dict'])
+    model.load_state_dict(load_weights_only(world / 'weights.pth')['state_dict'])
     for name, seconds in SECONDS.items():
         capture = cv2.VideoCapture(str(world / 'videos' / f'{name}.mp4'))
         frames = [capture.read()[1] for _ in range(5 * seconds)][::5]
@@ -239,7 +241,7 @@ def test_failures_of_two_ranks(world, broken, tmp_path):
 
 
 def test_features_that_overflow_are_a_failure(world, tool, tmp_path, capsys):
-    state = torch.load(world / 'weights.pth', weights_only=True)['state_dict']
+    state = load_weights_only(world / 'weights.pth')['state_dict']
     state['backbone.layer1.1.conv2.bn.bias'] += 1e5
     torch.save({'state_dict': state}, world / 'huge.pth')
     assert tool.main(_arguments(world, tmp_path / 'out', '--fp16', weights='huge.pth')) == 3
@@ -258,7 +260,7 @@ def test_options(world, tool, whole, tmp_path):
 
 def test_features_of_another_backbone_stay(world, tool, whole, capsys):
     before = _files(whole)
-    state = torch.load(world / 'weights.pth', weights_only=True)['state_dict']
+    state = load_weights_only(world / 'weights.pth')['state_dict']
     state['backbone.conv1.conv.weight'] += 1
     torch.save({'state_dict': state}, world / 'other.pth')
     for arguments, entry in [

@@ -1,0 +1,138 @@
+"""Reading checkpoints of mmengine without running what they may say, on every torch.
+
+A weights-only ``torch.load`` builds tensors and plain containers. mmengine keeps a little more in a
+checkpoint: ``HistoryBuffer`` objects (numpy arrays) and, for OneCycle, a bound method. Exactly
+these are allowed beside.
+"""
+
+from __future__ import annotations
+
+import codecs
+import collections
+import functools
+import pickle
+import tarfile
+import types
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+# torch can be told what else to allow from 2.4 on, and under which name from 2.6 on
+HAS_SAFE_GLOBALS = tuple(int(part) for part in torch.__version__.split('.')[:2]) >= (2, 6)
+
+
+def load_weights_only(path: str | Path) -> Any:
+    """What a checkpoint holds, its tensors on the CPU.
+
+    Args:
+        path: A local file that ``torch.save`` wrote.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        pickle.UnpicklingError: The file holds what is not allowed.
+        Exception: A damaged file; :func:`mmlt.functional.checkpoint_errors.naming_checkpoint` makes
+            one error of them.
+    """
+    path = Path(path).expanduser()
+    _refuse_other_archives(path)
+    if HAS_SAFE_GLOBALS:
+        import_module('mmengine.runner.checkpoint')  # mmlt.upstream waits for it to allow the rest
+        return torch.load(path, map_location='cpu', weights_only=True)
+    return torch.load(path, map_location='cpu', weights_only=False, pickle_module=_RestrictedPickle)
+
+
+def _refuse_other_archives(path: str | Path) -> None:
+    """Older torch unpacks a tar file, and runs a TorchScript, weights-only or not."""
+    if tarfile.is_tarfile(path):
+        raise pickle.UnpicklingError('refused a checkpoint that is a tar file')
+    with open(path, 'rb') as file:
+        is_zip = file.read(4) == b'PK\x03\x04'
+    if is_zip and 'constants.pkl' in torch._C.PyTorchFileReader(str(path)).get_all_records():
+        raise pickle.UnpicklingError('refused a checkpoint that is a TorchScript')
+
+
+def safe_objects() -> dict[str, Any]:
+    """What mmengine's checkpoints hold beside weights, by the name that stands in the file."""
+    from mmengine.logging.history_buffer import HistoryBuffer
+    from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+
+    # numpy 1.26 has a stub of numpy._core that lacks its submodules: ask for the right one
+    core = 'numpy._core' if int(np.__version__.partition('.')[0]) >= 2 else 'numpy.core'
+    multiarray = import_module(f'{core}.multiarray')
+    codes = '?' + np.typecodes['AllFloat'] + np.typecodes['AllInteger']
+    classes = [HistoryBuffer, OneCycleParamScheduler, np.ndarray, np.dtype]
+    classes += {type(np.dtype(code)) for code in codes}
+    return {
+        **{f'{cls.__module__}.{cls.__name__}': cls for cls in classes},
+        'builtins.getattr': checkpoint_getattr,
+        # the same two functions under the names that numpy 1 and numpy 2 write
+        'numpy._core.multiarray._reconstruct': multiarray._reconstruct,
+        'numpy.core.multiarray._reconstruct': multiarray._reconstruct,
+        'numpy._core.multiarray.scalar': multiarray.scalar,
+        'numpy.core.multiarray.scalar': multiarray.scalar,
+    }
+
+
+def checkpoint_getattr(owner: Any, name: str) -> Any:
+    """What ``builtins.getattr`` may do inside a checkpoint: name the methods mmengine keeps there.
+
+    These are the statistics of ``HistoryBuffer`` and the annealing functions of OneCycle. A raw
+    ``getattr`` would hand a crafted file the way to any function.
+    """
+    from mmengine.logging.history_buffer import HistoryBuffer
+    from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
+
+    cls = owner if isinstance(owner, type) else type(owner)
+    allowed = {
+        HistoryBuffer: ('current', 'max', 'mean', 'min'),
+        OneCycleParamScheduler: ('_annealing_cos', '_annealing_linear'),
+    }
+    if any(issubclass(cls, known) and name in names for known, names in allowed.items()):
+        return getattr(owner, name)
+    raise pickle.UnpicklingError(
+        f'refused getattr({owner!r}, {name!r}) in a checkpoint: only the methods that '
+        "mmengine's HistoryBuffer and OneCycleParamScheduler keep there are allowed"
+    )
+
+
+# ------------------------------------------------------------------------------ torch before 2.6
+
+
+@functools.lru_cache(maxsize=1)
+def _allowed() -> Mapping[str, Any]:
+    """What torch allows itself, the builtins that newer torch allows, and :func:`safe_objects`."""
+    from torch._weights_only_unpickler import _get_allowed_globals
+
+    builtins = (bytearray, complex, set)
+    return {
+        **{f'builtins.{cls.__name__}': cls for cls in builtins},
+        **{str(value): value for value in vars(torch).values() if isinstance(value, torch.dtype)},
+        '_codecs.encode': codecs.encode,
+        'collections.Counter': collections.Counter,
+        'torch.device': torch.device,
+        **_get_allowed_globals(),
+        **safe_objects(),
+    }
+
+
+class _RestrictedUnpickler(pickle.Unpickler):
+    """Finds what :func:`_allowed` names, and nothing else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        module = 'builtins' if module == '__builtin__' else module
+        found = _allowed().get(f'{module}.{name}')
+        if found is None:
+            raise pickle.UnpicklingError(f'refused {module}.{name} in a checkpoint')
+        return found
+
+
+# what torch.load asks of its pickle_module
+_RestrictedPickle = types.SimpleNamespace(
+    __name__=__name__,
+    Unpickler=_RestrictedUnpickler,
+    load=lambda file, **options: _RestrictedUnpickler(file, **options).load(),
+)

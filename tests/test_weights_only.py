@@ -1,0 +1,120 @@
+"""Checkpoints are read without running them, on this torch and as on one before 2.6."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tarfile
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import MessageHub
+from mmengine.optim import OneCycleLR
+from torch import nn
+
+from mmlt import weights_only
+from mmlt.checkpoint_files import read_checkpoint
+from mmlt.weights_only import load_weights_only
+
+ROADS = ['before 2.6'] + ['2.6'] * weights_only.HAS_SAFE_GLOBALS
+
+
+@pytest.fixture(params=ROADS, autouse=True)
+def road(request, monkeypatch):
+    """The restricted pickle serves every torch; add_safe_globals is there from 2.6 on."""
+    monkeypatch.setattr(weights_only, 'HAS_SAFE_GLOBALS', request.param == '2.6')
+
+
+class Payload:
+    """Pickles into a call of a function with arguments."""
+
+    def __init__(self, function, *args):
+        self.call = (function, args)
+
+    def __reduce__(self):
+        return self.call
+
+
+def _optimizer():
+    return torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1, momentum=0.9)
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+def test_what_mmengine_keeps_in_a_checkpoint(tmp_path, zipped):
+    hub = MessageHub('test_weights_only')
+    for loss in (0.25, 0.75):
+        hub.update_scalar('train/loss', loss)
+    hub.update_info('count', np.int64(3))
+    scheduler = OneCycleLR(_optimizer(), eta_max=0.2, total_steps=10)
+    checkpoint = {
+        'state_dict': nn.Linear(2, 2).state_dict(),
+        'message_hub': hub.state_dict(),
+        'param_schedulers': [scheduler.state_dict()],
+        'seen': {1, 2},
+        'kind': torch.bfloat16,
+    }
+    path = tmp_path / 'full.pth'
+    torch.save(checkpoint, path, _use_new_zipfile_serialization=zipped)
+    loaded = load_weights_only(path)
+    assert torch.equal(loaded['state_dict']['weight'], checkpoint['state_dict']['weight'])
+    assert (loaded['seen'], loaded['kind']) == ({1, 2}, torch.bfloat16)
+    restored = MessageHub('test_weights_only_restored')
+    restored.load_state_dict(loaded['message_hub'])
+    assert restored.get_scalar('train/loss').mean() == 0.5
+    assert restored.get_info('count') == 3
+    fresh = OneCycleLR(_optimizer(), eta_max=0.2, total_steps=10)
+    fresh.load_state_dict(loaded['param_schedulers'][0])
+    assert fresh.get_last_value() == scheduler.get_last_value()
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+@pytest.mark.parametrize(
+    'payload',
+    [
+        Payload(os.system, 'exit 1'),
+        Payload(getattr, np.ndarray, 'tofile'),
+        Payload(eval, '1'),
+        Payload(print, 'ran'),
+    ],
+    ids=['os.system', 'getattr', 'eval', 'print'],
+)
+def test_code_is_refused(tmp_path, capsys, payload, zipped):
+    path = tmp_path / 'crafted.pth'
+    checkpoint = {'state_dict': {}, 'meta': payload}
+    torch.save(checkpoint, path, _use_new_zipfile_serialization=zipped)
+    name = payload.call[0].__name__
+    with pytest.raises(pickle.UnpicklingError, match=name):
+        load_weights_only(path)
+    with pytest.raises(ValueError, match=r'crafted\.pth: not a checkpoint that is safe to load'):
+        read_checkpoint(path)
+    assert 'ran' not in capsys.readouterr().out
+
+
+def test_dotted_names_lead_nowhere(tmp_path):
+    path = tmp_path / 'dotted.pth'
+    torch.save({}, path, _use_new_zipfile_serialization=False)
+    head = path.read_bytes()
+    # protocol 4: the name 'dtype.__class__' of module numpy
+    crafted = b'\x80\x04\x8c\x05numpy\x8c\x0fdtype.__class__\x93.'
+    path.write_bytes(head.replace(pickle.dumps({}, 2), crafted))
+    assert crafted in path.read_bytes()
+    with pytest.raises(pickle.UnpicklingError):
+        load_weights_only(path)
+
+
+def test_other_archives_are_refused(tmp_path):
+    torch.jit.script(nn.Linear(2, 2)).save(tmp_path / 'script.pth')
+    (tmp_path / 'tensors').write_bytes(b'')
+    with tarfile.open(tmp_path / 'tar.pth', 'w') as archive:
+        archive.add(tmp_path / 'tensors', 'tensors')
+    for name in ('script.pth', 'tar.pth'):
+        with pytest.raises(pickle.UnpicklingError, match='TorchScript|tar file'):
+            load_weights_only(tmp_path / name)
+        with pytest.raises(ValueError, match=rf'{name}: not a checkpoint that is safe to load'):
+            read_checkpoint(tmp_path / name)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'gone\.pth'):
+        load_weights_only(tmp_path / 'gone.pth')
