@@ -48,9 +48,7 @@ def _shown(default: Any) -> str:
     return str(default)
 
 
-def describe(
-    parse_args: Callable, description: str, add_arguments: Callable | None = None
-) -> None:
+def describe(parse_args: Callable, description: str, add_arguments: Callable | None = None) -> None:
     """Have a ``parse_args`` of mmaction2's tools show our description and defaults.
 
     Args:
