@@ -67,18 +67,8 @@ def describe(parse_args: Callable, description: str, add_arguments: Callable | N
     parse_args.__globals__['argparse'] = types.SimpleNamespace(**names)
 
 
-def innermost_cause(error: BaseException) -> BaseException:
-    """The error that mmengine's registries have wrapped, once a level, into others of its type."""
-    while True:
-        inner = error.__cause__ or error.__context__
-        if type(inner) is not type(error) or str(inner) not in str(error):
-            return error
-        error = inner
-
-
 def one_line(error: BaseException) -> str:
     """An error as one line: what failed, the file first where there is one."""
-    error = innermost_cause(error)
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f'{os.fspath(error.filename)}: {error.strerror}'
     text = str(error).strip()

@@ -91,6 +91,12 @@ def test_from_nothing_to_a_report(whole):
         '\ncheckpoint: runs/whole/two_stage.pth\nreport: runs/whole/report.html\n'
     )
     assert re.findall(r'^== (\w+):', printed, re.MULTILINE) == STEPS
+    assert len(printed.splitlines()) < 40 and 'Epoch(' not in printed
+    for step in set(STEPS) - {'split', 'report'}:
+        found = re.search(rf'^== {step}: .*\d+ s, log: (\S+)$', printed, re.MULTILINE)
+        assert found, step
+        assert (folder.parents[1] / found.group(1)).is_file()
+    assert 'Epoch(train)' in (folder / 'logs' / 'baseline.log').read_text(encoding='utf-8')
     assert '<html' in (folder / 'report.html').read_text(encoding='utf-8')
     found = {
         name: json.loads((folder / name / 'metrics.json').read_text())
@@ -211,12 +217,68 @@ def test_split_by_counts(world):
     bare = config.with_name('bare.py')
     bare.write_text(config.read_text() + "test_evaluator = dict(_delete_=True, type='AVAMetric')\n")
     command = _command('runs/bare', '--split', 'counts', config='my configs/bare.py')
+    failed = _refused(world, command)
+    assert failed.startswith('two_stage.sh: my configs/bare.py: test_evaluator has no class_counts')
+
+
+def _refused(world, command):
+    """What is said of a command that is refused: one line, and the folder is not bound."""
+    work_dir = world / command[command.index('--work-dir') + 1]
     failed = subprocess.run(command, cwd=world, env=ENV, capture_output=True, text=True)
-    assert failed.returncode == 1
-    assert failed.stderr == 'two_stage.sh: my configs/bare.py: test_evaluator has no class_counts\n'
+    assert failed.returncode == 2
+    assert failed.stderr.count('\n') == 1
+    assert not work_dir.exists()
+    return failed.stderr
+
+
+@pytest.mark.train
+def test_counts_whose_groups_are_empty_are_refused_at_once(world):
+    command = _command('runs/empty', '--split', 'counts', '--tail-max', 10_000)
+    assert re.fullmatch(
+        r'error: .*train_counts\.json: tail <= 10000 leaves the head empty: the classes have \d+ '
+        r'to \d+ boxes, [\d.]+ in the middle; set --tail-max below \d+\n',
+        _refused(world, command),
+    )
+    command = _command('runs/empty', '--split', 'counts', '--tail-max', 10, '--head-min', 5)
+    assert 'error: tail_max is 10: it must not exceed head_min, 5' in _refused(world, command)
+
+
+@pytest.mark.train
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        ({'head': [1], 'tail': [2]}, ': class 3, 4, '),
+        ({'head': [1, 1], 'tail': []}, ': head[1]: class 1 repeated, first in head'),
+        ({'head': [], 'tail': list(range(1, 31))}, ': no class in head, which stage one trains'),
+        (None, ', line 1: not JSON: '),
+    ],
+)
+def test_a_split_file_is_checked_at_once(world, content, message):
+    path = world / 'bad split.json'
+    path.write_text('head: 1' if content is None else json.dumps(content))
+    said = _refused(world, _command('runs/bad', '--split', path.name))
+    assert said.startswith('two_stage.sh: bad split.json') and message in said
+
+
+@pytest.mark.train
+def test_a_three_way_split_by_counts(world):
+    folder = world / 'runs' / 'three'
+    (folder / 'done').mkdir(parents=True)
+    for step in set(STEPS) - {'split'}:
+        (folder / 'done' / step).touch()
+    path = world / 'data' / 'toy' / 'ava' / 'annotations' / 'train_counts.json'
+    counts = {each['id']: each['count'] for each in json.loads(path.read_text())['classes']}
+    command = _command('runs/three', '--split', 'counts', '--tail-max', 3, '--head-min', 9)
+    done = subprocess.run(command, cwd=world, env=ENV, check=True, capture_output=True, text=True)
+    groups = read_split(folder / 'split.json', counts).groups
+    assert set(groups['head']) == {i for i, count in counts.items() if count > 9}
+    assert set(groups['medium']) == {i for i, count in counts.items() if 3 < count <= 9}
+    sizes = ', '.join(f'{group} {len(ids)}' for group, ids in groups.items())
+    assert f'\n{sizes} classes (' in done.stdout
 
 
 FAKE_PYTHON = """#!/usr/bin/env bash
+[ "$1" != -c ] || exit 0
 echo "$*" >>calls
 while [ $# -gt 0 ]; do
     if [ "$1" = --work-dir ]; then
@@ -253,7 +315,8 @@ def test_options_go_to_every_step_of_the_detector(empty, tmp_path):
     calls = (tmp_path / 'calls').read_text().splitlines()
     names = ['train', 'train', 'extract_box_features', 'train', 'write_classifier_back', 'test',
              'test', 'report']  # fmt: skip
-    assert [re.search(r'/(\w+)\.py', call).group(1) for call in calls] == names
+    found = [re.findall(r'/(\w+)\.py', call) for call in calls]
+    assert [each[1] if each[0] == 'launch' else each[0] for each in found] == names
     baseline, stage_one, features, stage_two, _, test, of_two_stage, _ = calls
     for call in (baseline, stage_one, features, test, of_two_stage):
         assert ' a.b=1 c=2' in call and '--nproc_per_node=2' in call
@@ -280,7 +343,8 @@ def test_by_default_the_split_is_that_of_ap(empty, tmp_path):
         ('small.py', 1, '--seed', 1),
         ('small.py', 2),
         ('small.py', 1, '--split', 'counts'),
-        ('small.py', 1, '--tail-max', 10),
+        ('small.py', 1, '--split', 'counts', '--tail-max', 10),
+        ('small.py', 1, '--split', 'counts', '--head-min', 1000),
         ('small.py', 1, '--cfg-options', 'a=1'),
     ],
 )
@@ -300,14 +364,19 @@ def test_one_folder_is_one_experiment(empty, tmp_path, others):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        ((), 'Usage: tools/two_stage.sh CONFIG RANKS'),
-        (('small.py',), 'Usage: tools/two_stage.sh CONFIG RANKS'),
-        (('small.py', 1, '--sead', 3), 'Usage: tools/two_stage.sh CONFIG RANKS'),
-        (('small.py', 1, '--seed'), 'Usage: tools/two_stage.sh CONFIG RANKS'),
         (('other.py', 1), 'two_stage.sh: no config other.py'),
         (('small.py', 'two'), "two_stage.sh: RANKS must be a whole number, at least 1, not 'two'"),
         (('small.py', 0), "two_stage.sh: RANKS must be a whole number, at least 1, not '0'"),
         (('small.py', 1, '--seed', 'x'), "two_stage.sh: --seed must be a whole number, not 'x'"),
+        (
+            ('small.py', 1, '--split', 'counts', '--tail-max', 'x'),
+            "two_stage.sh: --tail-max must be a whole number, not 'x'",
+        ),
+        (
+            ('small.py', 1, '--split', 'counts', '--head-min', '-1'),
+            "two_stage.sh: --head-min must be a whole number, not '-1'",
+        ),
+        (('small.py', 1, '--tail-max', 9), '--tail-max and --head-min need --split counts'),
         (('small.py', 1, '--split', 'app'), 'two_stage.sh: --split: no file app'),
         (('small.py', 1, '--work-dir', 'a b'), 'quotes and brackets: a b'),
         (('small.py', 1, '--work-dir', 'a[1]'), 'quotes and brackets: a[1]'),
@@ -318,6 +387,18 @@ def test_bad_arguments_are_one_line_and_leave_nothing(empty, tmp_path, arguments
     refused = empty(*arguments)
     assert refused.returncode == 2
     assert message in refused.stderr and refused.stderr.count('\n') == 1
+    assert set(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize(
+    'arguments', [(), ('small.py',), ('small.py', 1, '--sead', 3), ('small.py', 1, '--seed')]
+)
+def test_a_wrong_call_shows_the_usage(empty, tmp_path, arguments):
+    before = set(os.listdir(tmp_path))
+    refused = empty(*arguments)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith('Usage: tools/two_stage.sh CONFIG RANKS')
+    assert refused.stderr.count('\n') == 2
     assert set(os.listdir(tmp_path)) == before
 
 
@@ -333,8 +414,10 @@ def test_a_failed_step_is_tried_again(empty, tmp_path):
     good = (tmp_path / 'python').read_text()
     (tmp_path / 'python').write_text('#!/bin/sh\necho no memory >&2\nexit 3\n')
     failed = empty('small.py', 1, '--work-dir', 'runs')
-    assert failed.returncode == 3 and failed.stderr == 'no memory\n'
-    assert os.listdir(tmp_path / 'runs' / 'done') == []
+    assert failed.returncode == 3
+    assert re.fullmatch(r'== baseline: not finished after \d+ s\n', failed.stdout)
+    assert failed.stderr == 'the end of runs/logs/baseline.log:\nno memory\n'
+    assert not (tmp_path / 'runs' / 'done').exists()
     (tmp_path / 'python').write_text(good)
     again = empty('small.py', 1, '--work-dir', 'runs')
     assert again.returncode == 0 and 'done before' not in again.stdout

@@ -1,10 +1,12 @@
-"""Progress of work: a bar that work of a second never shows, and a count of like tasks."""
+"""Progress of work: a bar that work of a second never shows, a count, steps with a log."""
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
@@ -21,6 +23,8 @@ from rich.progress import (
 SHOW_AFTER_SEC = 2.0
 #: Where there is no terminal a line tells a count about so often, in seconds.
 LINE_EVERY_SEC = 10.0
+#: So many lines of its log are shown of a step that has failed.
+LINES_OF_FAILURE = 20
 
 
 class ProgressBar:
@@ -144,3 +148,34 @@ class CountedProgress:
         self._next_line = self._clock() + LINE_EVERY_SEC
         text = f'{self._description}: {done} of {total}'
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class StepError(Exception):
+    """A step has failed: names it, the last line of its log, and the log."""
+
+
+def run_step(name: str, log: Path, run: Callable[[], int]) -> None:
+    """Run a step that prints into a log: one line tells its name and time, and the log.
+
+    Args:
+        name: What the step is called.
+        log: The file; its folder is made.
+        run: Does the step and returns its exit code. It appends to the log.
+
+    Raises:
+        StepError: The exit code is not 0; the end of the log has been printed.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    print(f'{name}: ', end='', flush=True)
+    started = time.monotonic()
+    code = run()
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    passed = f'{minutes} min {seconds} s' if minutes else f'{seconds} s'
+    if not code:
+        print(f'{passed}, log: {log}', flush=True)
+        return
+    print(f'failed after {passed}', flush=True)
+    lines = log.read_text(encoding='utf-8', errors='replace').splitlines() if log.exists() else []
+    print('\n'.join([f'the end of {log}:', *lines[-LINES_OF_FAILURE:]]), file=sys.stderr)
+    last = next((line for line in reversed(lines) if line.strip()), f'exit code {code}')
+    raise StepError(f'{name} failed: {last.strip()} (log: {log})')

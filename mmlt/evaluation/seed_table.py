@@ -104,6 +104,17 @@ def mean_and_error(values: Sequence[float]) -> tuple[float, float]:
     return float(array.mean()), float(error)
 
 
+def with_error(mean: float, error: float, spec: str = '.1f') -> str:
+    """'41.2 ± .3' of fractions, in percent; the mean alone where there is no error.
+
+    Example:
+        >>> with_error(0.412, 0.003), with_error(0.412, np.nan), with_error(0.02, 0.01, '+.1f')
+        ('41.2 ± 0.3', '41.2', '+2.0 ± 1.0')
+    """
+    text = format(100 * mean, spec)
+    return text if np.isnan(error) else f'{text} ± {100 * error:.1f}'
+
+
 def replace_between(text: str, start: str, end: str, content: str) -> str:
     """Put ``content`` between two marker lines of a text.
 

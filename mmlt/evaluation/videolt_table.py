@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mmlt.evaluation.seed_table import mean_and_error
+from mmlt.evaluation.seed_table import mean_and_error, with_error
 from mmlt.evaluation.videolt_bench import HEADS, METHODS
 
 MEASURES = ('mAP', 'head', 'medium', 'tail', 'Acc@1', 'Acc@5')
@@ -149,9 +149,12 @@ def seed_table(results: Mapping[str, Mapping[str, Sequence]]) -> str:
         return '\n'.join(lines)
     gains = ['tail gain', '---']
     for _, _, method in rows:
-        pairs = zip(results[method]['tail'], results['baseline']['tail'])
-        mean, error = mean_and_error([ours - base for ours, base in pairs])
-        gains.append('' if method == 'baseline' else f'{100 * mean:+.1f} ± {100 * error:.1f}')
+        pairs = list(zip(results[method]['tail'], results['baseline']['tail']))
+        if method == 'baseline' or any(None in pair for pair in pairs):  # there is no tail
+            gains.append('')
+        else:
+            gain = mean_and_error([ours - base for ours, base in pairs])
+            gains.append(with_error(*gain, '+.1f'))
     return '\n'.join(
         f'{line} {gain} |' if gain != '---' else f'{line}---|' for line, gain in zip(lines, gains)
     )
@@ -175,6 +178,5 @@ def _cell(values: Sequence[float | None], paper: Sequence[float], place: int) ->
     if None in values:
         cell = '-'
     else:
-        mean, error = mean_and_error(values)
-        cell = f'{100 * mean:.1f}' + (f' ± {100 * error:.1f}' if len(values) > 1 else '')
+        cell = with_error(*mean_and_error(values))
     return cell + (f' ({100 * paper[place]:.1f})' if place < len(paper) else '')

@@ -14,8 +14,7 @@ MAX_COUNT = 2**53  # up to here a float holds every whole number
 def check_scores(name: str, scores: np.ndarray) -> np.ndarray:
     """Return `scores` as an (N, C) float array (float32 stays float32), or raise."""
     scores = np.asarray(scores)
-    if scores.ndim != 2:
-        raise ValueError(f'{name} must have shape (N, C), got shape {scores.shape}')
+    _check_matrix(name, scores)
     if scores.dtype.kind in 'iub':
         scores = scores.astype(np.float64)
     if scores.dtype.kind != 'f':
@@ -33,9 +32,9 @@ def check_zero_one(
     """Return `values` as an (N, C) bool array if every entry is 0, 1, False or True."""
     values = np.asarray(values)
     if shape is not None and values.shape != shape:
-        raise ValueError(f'{name} must have the shape of scores, {shape}, got {values.shape}')
-    if values.ndim != 2:
-        raise ValueError(f'{name} must have shape (N, C), got shape {values.shape}')
+        hint = _one_class_hint(name) if values.shape == shape[:1] and shape[1:] == (1,) else ''
+        raise ValueError(f'{name} must have the shape of scores, {shape}, got {values.shape}{hint}')
+    _check_matrix(name, values)
     if values.dtype == bool:
         return values
     if values.dtype.kind not in 'iuf':
@@ -46,6 +45,16 @@ def check_zero_one(
         value = values[row, column].item()
         raise ValueError(f'{name}[{row}, {column}] is {value!r}: it must be 0 or 1')
     return values.astype(bool)
+
+
+def _check_matrix(name: str, values: np.ndarray) -> None:
+    if values.ndim != 2:
+        hint = _one_class_hint(name) if values.ndim == 1 else ''
+        raise ValueError(f'{name} must have shape (N, C), got shape {values.shape}{hint}')
+
+
+def _one_class_hint(name: str) -> str:
+    return f'; for one class pass np.reshape({name}, (-1, 1))'
 
 
 def check_retrieval(

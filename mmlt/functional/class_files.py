@@ -159,7 +159,10 @@ def _check_names(path: Any, names: Mapping[int, str], label_map: Mapping[int, st
         f'{class_id} ({name})' for class_id, name in label_map.items() if class_id not in names
     ]
     if missing:
-        raise ValueError(f'{path}: no count for class {", ".join(missing)}')
+        raise ValueError(
+            f'{path}: no count for class {", ".join(missing)}; to count your own: python '
+            'tools/data/count_classes.py TRAIN.csv --label-map MAP.pbtxt --out counts.json'
+        )
     for class_id, name in label_map.items():
         if names[class_id] != name:
             raise ValueError(

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 
 from mmlt.evaluation.progress import (
     LINE_EVERY_SEC,
+    LINES_OF_FAILURE,
     SHOW_AFTER_SEC,
     CountedProgress,
     ProgressBar,
+    StepError,
+    run_step,
 )
 
 
@@ -158,3 +162,40 @@ def test_a_count_on_a_terminal_is_a_bar_that_goes(clock):
         assert '7/300' in console.file.getvalue()
         assert '7 of 300' not in console.file.getvalue()
     assert console.file.getvalue().endswith('\x1b[2K')
+
+
+def test_a_step_is_one_line_and_its_output_in_a_log(tmp_path, capsys):
+    log = tmp_path / 'logs' / 'train.log'
+
+    def run():
+        log.write_text('many lines\n' * 100)
+        return 0
+
+    run_step('seed 3: train', log, run)
+    printed = capsys.readouterr()
+    assert re.fullmatch(rf'seed 3: train: \d+ s, log: {re.escape(str(log))}\n', printed.out)
+    assert printed.err == ''
+
+
+def test_a_failed_step_shows_the_end_of_its_log(tmp_path, capsys):
+    log = tmp_path / 'train.log'
+
+    def run():
+        log.write_text(''.join(f'line {i}\n' for i in range(100)) + 'error: no memory\n\n')
+        return 3
+
+    with pytest.raises(StepError) as error:
+        run_step('train', log, run)
+    assert str(error.value) == f'train failed: error: no memory (log: {log})'
+    printed = capsys.readouterr()
+    assert re.fullmatch(r'train: failed after \d+ s\n', printed.out)
+    shown = printed.err.splitlines()
+    assert shown[0] == f'the end of {log}:' and shown[-2:] == ['error: no memory', '']
+    assert shown[1:-2] == [f'line {i}' for i in range(100 - LINES_OF_FAILURE + 2, 100)]
+
+
+def test_a_step_that_wrote_no_log(tmp_path, capsys):
+    log = tmp_path / 'none.log'
+    with pytest.raises(StepError, match=r'^train failed: exit code 7 \(log: .*none\.log\)$'):
+        run_step('train', log, lambda: 7)
+    assert capsys.readouterr().err == f'the end of {log}:\n'

@@ -55,6 +55,15 @@ def test_a_table_of_seeds_by_hand():
     assert _cells(second)[-1] == '+2.0 ± 1.0'
 
 
+def test_one_seed_has_no_error_and_no_tail_no_gain():
+    seed = {name: [0.1] for name in MEASURES}
+    table = seed_table({'baseline': seed, 'cbs': {**seed, 'tail': [0.12]}})
+    assert 'nan' not in table and '±' not in table
+    assert _cells(table.splitlines()[-1])[-1] == '+2.0'
+    bare = {**seed, 'tail': [None]}
+    assert _cells(seed_table({'baseline': bare, 'cbs': bare}).splitlines()[-1])[-1] == ''
+
+
 def test_without_the_baseline_there_is_no_gain():
     lines = seed_table({'cbs': {name: [0.1, 0.2] for name in MEASURES}}).splitlines()
     assert {len(_cells(line)) for line in lines} == {1 + len(MEASURES)}

@@ -161,6 +161,20 @@ def test_integer_scores_and_float32_scores():
         ([0.1], [1], None, r'scores must have shape \(N, C\), got shape \(1,\)'),
         ([['a']], [[1]], None, 'scores must hold real numbers, got dtype <U1'),
         ([[0.1, 0.2], [0.3, np.nan]], [[1, 0]] * 2, None, r'scores\[1, 1\] is nan'),
+        (
+            [0.1, 0.2],
+            [1, 0],
+            None,
+            r'scores must have shape \(N, C\), got shape \(2,\); for one class pass '
+            r'np\.reshape\(scores, \(-1, 1\)\)',
+        ),
+        (
+            [[0.1], [0.2]],
+            [1, 0],
+            None,
+            r'targets must have the shape of scores, \(2, 1\), got \(2,\); for one class pass '
+            r'np\.reshape\(targets, \(-1, 1\)\)',
+        ),
         ([[0.1, 0.2]], [[1]], None, r'targets must have the shape of scores, \(1, 2\), got \(1, 1'),
         ([[0.1, 0.2]], [[1, 2]], None, r'targets\[0, 1\] is 2: it must be 0 or 1'),
         ([[0.1, 0.2]], [[0.5, 1]], None, r'targets\[0, 0\] is 0.5'),

@@ -83,7 +83,10 @@ def test_source_is_the_file_name_where_none_is_given(tmp_path):
         (_counts((1, 'stand', 2.5)), r'classes\[0\]\.count: 2\.5 is not an integer >= 0'),
         (_counts((1, 'stand', True)), r'classes\[0\]\.count: True is not an integer >= 0'),
         (_counts((1, 'stand', 3), (1, 'sit', 3)), r'classes\[1\]\.id: class 1 repeated'),
-        (_counts((1, 'stand', 3), (2, 'sit', 3)), r'no count for class 5 \(wave .*, 7 \(lie/sleep'),
+        (
+            _counts((1, 'stand', 3), (2, 'sit', 3)),
+            r'no count for class 5 \(wave .*, 7 \(lie/sleep\); to count your own: python ',
+        ),
         (
             _counts((1, 'stand', 3), (2, 'seat', 3), (5, 'wave (a hand)', 1), (7, 'lie/sleep', 1)),
             r"class 2 is called 'seat' here and 'sit' in the label map",

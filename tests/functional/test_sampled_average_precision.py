@@ -307,6 +307,18 @@ def test_edges(metric):
     assert np.isnan(metric(np.zeros((0, 2)), np.zeros((0, 2), bool))).all()
 
 
+def test_one_class_may_be_reshaped_as_the_error_says():
+    scores, targets = [0.9, 0.2, 0.4], [1, 0, 1]
+    for metric in (sampled_average_precision, expected_sampled_average_precision):
+        with pytest.raises(ValueError, match=r'got shape \(3,\); for one class pass (.*)') as error:
+            metric(scores, targets)
+        reshaped = np.reshape(scores, (-1, 1))
+        assert str(error.value).endswith('np.reshape(scores, (-1, 1))')
+        with pytest.raises(ValueError, match=r'targets .* pass np\.reshape\(targets, \(-1, 1\)\)'):
+            metric(reshaped, targets)
+        assert np.ravel(metric(reshaped, np.reshape(targets, (-1, 1))))[0] == 1.0
+
+
 def test_errors():
     with pytest.raises(ValueError, match=r'scores\[0, 0\] is nan'):
         expected_sampled_average_precision([[np.nan]], [[1]])

@@ -40,35 +40,3 @@ def test_the_second_rank_is_silent():
     done = _run([sys.executable, 'tools/train.py', 'nowhere.py'], RANK='1')
     assert done.returncode == 2
     assert 'error:' not in done.stderr
-
-
-def _demo(start, end):
-    """Lines of tools/demo.sh, for a shell of our own."""
-    text = (ROOT / 'tools' / 'demo.sh').read_text()
-    first = text.index(start)
-    return text[first : text.index(end, first) + len(end)]
-
-
-def test_the_demo_hides_two_warnings_and_no_other():
-    program = (
-        'import warnings\n'
-        'warnings.warn("`broadcast_buffers` is deprecated. Use", FutureWarning)\n'
-        'warnings.warn("pkg_resources is deprecated as an API. See", UserWarning)\n'
-        'warnings.warn("something of yours", UserWarning)\n'
-    )
-    filters = _demo('QUIET=', 'export PYTHONWARNINGS=${PYTHONWARNINGS:-$QUIET}')
-    script = f'unset PYTHONWARNINGS\n{filters}\n"$PYTHON" -c \'{program}\''
-    done = _run(['bash', '-c', script])
-    assert done.returncode == 0
-    assert [line.split(': ', 1)[1] for line in done.stderr.splitlines() if 'Warning' in line] == [
-        'UserWarning: something of yours'
-    ]
-
-
-def test_the_demo_keeps_errors_and_their_exit_code():
-    noise = 'now - mmengine - WARNING - "FileClient" will be deprecated'
-    lines = f"echo progress; echo '{noise}'; echo 'WARNING - FileClient' >&2; exit 3"
-    filters = _demo('without_noise() {', '\n}\n')
-    done = _run(['bash', '-c', f'set -o pipefail\n{filters}\nwithout_noise bash -c "$0"', lines])
-    assert done.returncode == 3
-    assert done.stdout.splitlines() == ['progress', 'WARNING - FileClient']

@@ -1,6 +1,8 @@
 r"""Draw detections (orange, with scores) and ground truth (green) on the frames of one video.
 
-The boxes of a keyframe stay for its second. Examples:
+The boxes of a keyframe stay for its second.
+
+Examples:
     python tools/analysis/draw_detections.py detections.parquet --label-map MAP.pbtxt \
         --video clip.mp4 --video-id 1j20qq1JyX4 --timestamp-start 900 --out drawn.mp4
     python tools/analysis/draw_detections.py detections.csv --label-map MAP.pbtxt \

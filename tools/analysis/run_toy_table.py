@@ -9,7 +9,8 @@ Example:
     python tools/analysis/run_toy_table.py --table videolt
 
 May be stopped and started again, and several may run at once on other --seeds with the same
---work-dir: what is finished is not repeated, a training goes on from its last checkpoint. When all
+--work-dir: what is finished is not repeated, a training goes on from its last checkpoint. What a
+step prints is in the logs of its seed's folder. When all
 seeds are there, the numbers go to configs/TABLE/toy_results.json and the table into README.md
 beside it (--write).
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import runpy
 import sys
 import time
@@ -33,11 +35,13 @@ import numpy as np
 from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.ava_files import read_label_map
 from mmlt.evaluation.detections_file import read_detections
+from mmlt.evaluation.progress import StepError, run_step
 from mmlt.evaluation.seed_table import (
     bootstrap_methods,
     match_by_video,
     mean_and_error,
     replace_between,
+    with_error,
 )
 from mmlt.evaluation.videolt_bench import (
     METHODS,
@@ -135,12 +139,16 @@ class Experiment:
         done = self.folder / f'{name}.done'
         if done.exists():
             return
-        print(f'seed {self.seed}: {name}', flush=True)
-        process = multiprocessing.get_context('fork').Process(target=_timed, args=(step, done))
-        process.start()
-        process.join()
-        if process.exitcode or not done.exists():
-            sys.exit(f'seed {self.seed}: {name} failed; its log is above and in {self.folder}')
+        log = self.folder / 'logs' / f'{name}.log'
+        fork = multiprocessing.get_context('fork')
+
+        def run() -> int:
+            process = fork.Process(target=_timed, args=(step, done, log))
+            process.start()
+            process.join()
+            return process.exitcode or int(not done.exists())
+
+        run_step(f'seed {self.seed}: {name}', log, run)
 
     def train(self, name: str, suffix: str, *options: str) -> Path:
         """Train a config of the toy's family; its checkpoint."""
@@ -237,8 +245,11 @@ def _config(suffix: str) -> Path:
     return CONFIGS / f'{STEM}{suffix}.py'
 
 
-def _timed(step: Callable[[], None], done: Path) -> None:
+def _timed(step: Callable[[], None], done: Path, log: Path) -> None:
     """What a forked process runs: the packages are imported once, by its parent."""
+    sys.stdout = sys.stderr = open(log, 'a', encoding='utf-8', buffering=1)
+    for descriptor in (1, 2):
+        os.dup2(sys.stdout.fileno(), descriptor)
     started = time.process_time()
     step()
     done.write_text(f'{time.process_time() - started:.1f} CPU seconds\n', encoding='utf-8')
@@ -299,19 +310,14 @@ def make_table(results: dict) -> str:
         found = results[name]
         cells = [row.label]
         for group in GROUPS:
-            mean, error = mean_and_error(found[group]['mSAP'])
             over_videos = found[group]['errors_over_videos']['se']
-            cells.append(f'{100 * mean:.1f} ± {100 * error:.1f} ({100 * over_videos:.1f})')
+            over_seeds = with_error(*mean_and_error(found[group]['mSAP']))
+            cells.append(f'{over_seeds} ({100 * over_videos:.1f})')
         gains = np.subtract(found['tail']['mSAP'], base['tail']['mSAP'])
-        mean, error = mean_and_error(gains)
+        gain = with_error(*mean_and_error(gains), '+.1f')
         gain_se = found['tail']['errors_over_videos']['gain_se']
-        is_base = name == 'baseline'
-        cells.append(
-            '' if is_base else f'{100 * mean:+.1f} ± {100 * error:.1f} ({100 * gain_se:.1f})'
-        )
-        cells.append(
-            '{:.1f} ± {:.1f}'.format(*(100 * x for x in mean_and_error(found['all']['frame_mAP'])))
-        )
+        cells.append('' if name == 'baseline' else f'{gain} ({100 * gain_se:.1f})')
+        cells.append(with_error(*mean_and_error(found['all']['frame_mAP'])))
         paper = row.paper
         cells.append(f'{paper[0]}; {paper[1]}, {paper[2]}, {paper[3]}' if paper else '')
         lines.append('| ' + ' | '.join(cells) + ' |')
@@ -356,11 +362,21 @@ TABLES = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run what is missing, then tell."""
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; returns the exit code."""
     args = parse_args(argv)
     import mmaction.models  # noqa: F401  (here, so that the forked steps have it)
 
+    try:
+        run_table(args)
+    except (OSError, ValueError, StepError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
+    return 0
+
+
+def run_table(args: argparse.Namespace) -> None:
+    """Run what is missing, then tell."""
     kind = TABLES[args.table]
     experiments = [kind.experiment(args, seed) for seed in args.seeds]
     folders = {name: [each.row(name) for each in experiments] for name in args.rows}
@@ -381,4 +397,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(main())

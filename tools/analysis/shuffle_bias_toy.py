@@ -5,14 +5,13 @@ Example:
     python tools/analysis/shuffle_bias_toy.py --work-dir work_dirs/shuffle_bias_toy --plot bias.png
 
 2 to 4 minutes a run and core. May be stopped and started again: what is finished is not repeated,
-and a training goes on from its last checkpoint.
+and a training goes on from its last checkpoint. What a run prints is in its train.log and test.log.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from mmlt.command_line import HelpFormatter
+from mmlt.evaluation.progress import StepError, run_step
 from mmlt.functional import representation_bias
 from mmlt.functional.safe_write import new_file
 
@@ -73,14 +73,14 @@ def run(name: str, seed: int, args: argparse.Namespace) -> dict:
     given = ['--cfg-options', *args.cfg_options] if args.cfg_options else []
     if not (folder / 'trained').exists():
         train = ['--work-dir', folder, '--seed', seed, '--resume', *given]
-        _call('train.py', config, *train)
+        _call(folder / 'train.log', 'train.py', config, *train)
         (folder / 'trained').touch()
     if not result.exists():
         checkpoint = (folder / 'last_checkpoint').read_text()
         options = [f'test_evaluator.out_dir={folder / "test"}']
         options += [f'test_cfg.num_shuffles={args.num_shuffles}', *args.cfg_options]
         test = ['--work-dir', folder / 'test_log', '--cfg-options', *options]
-        _call('test.py', config, checkpoint, *test)
+        _call(folder / 'test.log', 'test.py', config, checkpoint, *test)
     found = json.loads(result.read_text(encoding='utf-8'))
     if found['num_shuffles'] != args.num_shuffles:
         raise ValueError(
@@ -90,10 +90,15 @@ def run(name: str, seed: int, args: argparse.Namespace) -> dict:
     return found['metrics']['accuracy']
 
 
-def _call(tool: str, *arguments: object) -> None:
+def _call(log: Path, tool: str, *arguments: object) -> None:
     command = [sys.executable, str(ROOT / 'tools' / tool), *map(str, arguments)]
-    print(' '.join(command), flush=True)
-    subprocess.run(command, check=True)
+
+    def call() -> int:
+        with open(log, 'a', encoding='utf-8') as file:
+            print(' '.join(command), file=file, flush=True)
+            return subprocess.run(command, stdout=file, stderr=subprocess.STDOUT).returncode
+
+    run_step(f'{log.parent.name}: {log.stem}', log, call)
 
 
 def summarise(rows: Sequence[dict]) -> dict:
@@ -104,7 +109,7 @@ def summarise(rows: Sequence[dict]) -> dict:
         'original': float(np.mean([row['original'] for row in rows])),
         'shuffled': float(np.mean([row['shuffled'] for row in rows])),
         'log_ratio': float(np.mean(ratios)),
-        'log_ratio_std': float(np.std(ratios, ddof=1)) if len(rows) > 1 else math.nan,
+        'log_ratio_std': float(np.std(ratios, ddof=1)) if len(rows) > 1 else None,
         'log_ratios': ratios,
         'std_errors_of_shuffling': [row['log_ratio_std_error'] for row in rows],
     }
@@ -117,8 +122,12 @@ def table(results: dict[str, dict]) -> str:
         lines.append(f'| {name} (paper) | {original:.1f} | {shuffled:.1f} | {ratio:.2f} |')
     for name, row in results.items():
         accuracies = f'{100 * row["original"]:.1f} | {100 * row["shuffled"]:.1f}'
-        ratio = f'{row["log_ratio"]:.3f} ± {row["log_ratio_std"]:.3f}'
-        lines.append(f'| toy {name}, {row["num_seeds"]} seeds | {accuracies} | {ratio} |')
+        ratio, seeds = f'{row["log_ratio"]:.3f}', f'{row["num_seeds"]} seeds'
+        if row['num_seeds'] > 1:
+            ratio += f' ± {row["log_ratio_std"]:.3f}'
+        else:
+            seeds = '1 seed'
+        lines.append(f'| toy {name}, {seeds} | {accuracies} | {ratio} |')
     return '\n'.join(lines)
 
 
@@ -135,7 +144,7 @@ def plot(results: dict[str, dict], path: Path, *, overwrite: bool) -> None:
         axes.bar(list(paper), [row[2] for row in paper.values()], color=colour, label=label)
     names = [f'toy {name}' for name in results]
     ratios = [row['log_ratio'] for row in results.values()]
-    errors = [row['log_ratio_std'] for row in results.values()]
+    errors = [row['log_ratio_std'] or 0 for row in results.values()]
     axes.bar(names, ratios, yerr=errors, capsize=4, color='#7a7a7a', label='toy world (ours)')
     for bar in (bar for container in axes.containers if len(container) for bar in container):
         if hasattr(bar, 'get_height'):
@@ -162,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             file.write_text(json.dumps(results, indent=1) + '\n', encoding='utf-8')
         if args.plot:
             plot(results, args.plot, overwrite=args.overwrite)
-    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+    except (OSError, ValueError, StepError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
     print(table(results))

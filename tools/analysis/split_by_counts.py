@@ -1,8 +1,9 @@
-"""Split the classes into head, medium and tail by their training counts.
+r"""Split the classes into head, medium and tail by their training counts.
 
 Examples:
     python tools/analysis/split_by_counts.py ava_v2.2 --tail-max 999 --out split.json
-    python tools/analysis/split_by_counts.py counts.json --head-min 500 --tail-max 50 --out split.json
+    python tools/analysis/split_by_counts.py counts.json --head-min 500 --tail-max 50 \
+        --out split.json
 
 COUNTS is a counts.json of tools/data/count_classes.py, or the name of counts that ship with mmlt.
 The tail has classes of at most --tail-max samples, the head all others; with --head-min, those

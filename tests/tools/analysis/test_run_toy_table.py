@@ -5,10 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+import re
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+from mmlt.evaluation.progress import StepError
 
 ROOT = Path(__file__).parents[3]
 
@@ -56,7 +60,9 @@ def test_a_single_seed_has_no_error_over_seeds(tool):
     numbers = _numbers(tool, [0.5])
     for group in tool.GROUPS:
         numbers[group].update(mSAP=[0.5], frame_mAP=[0.25])
-    assert '| 50.0 ± nan (2.0) |' in tool.make_table({'baseline': numbers})
+    table = tool.make_table({'baseline': numbers, 'focal': numbers})
+    assert '| 50.0 (2.0) |' in table and '| +0.0 (1.0) |' in table
+    assert 'nan' not in table and '±' not in table
 
 
 def test_every_row_has_its_config_and_trunk(tool):
@@ -71,8 +77,10 @@ def experiment(tool, tmp_path):
     return tool.Experiment(args, 3)
 
 
-def test_a_step_runs_once(experiment, tmp_path, capsys):
+def test_a_step_runs_once(experiment, tmp_path, capfd):
     def step():  # runs in a process of its own: what it has done is seen in files alone
+        print('a wall of lines')
+        subprocess.run(['echo', 'and those of a process'], check=True)
         with open(tmp_path / 'calls', 'a') as file:
             file.write('called\n')
 
@@ -81,7 +89,10 @@ def test_a_step_runs_once(experiment, tmp_path, capsys):
     assert (tmp_path / 'calls').read_text() == 'called\n'
     done = tmp_path / 'runs' / 'seed3' / 'some_step.done'
     assert done.read_text().endswith(' CPU seconds\n') and float(done.read_text().split()[0]) >= 0
-    assert capsys.readouterr().out.count('seed 3: some_step') == 1
+    log = tmp_path / 'runs' / 'seed3' / 'logs' / 'some_step.log'
+    assert log.read_text() == 'a wall of lines\nand those of a process\n'
+    told = capfd.readouterr().out
+    assert re.fullmatch(rf'seed 3: some_step: \d+ s, log: {re.escape(str(log))}\n', told)
 
 
 @pytest.mark.parametrize('failure', ['raise', 'exit'])
@@ -91,10 +102,11 @@ def test_a_failed_step_stops_all_and_is_not_done(experiment, tmp_path, capfd, fa
             raise SystemExit(2)
         raise ValueError('no such thing')
 
-    with pytest.raises(
-        SystemExit, match='seed 3: bad_step failed; its log is above and in .*seed3'
-    ):
+    log = tmp_path / 'runs' / 'seed3' / 'logs' / 'bad_step.log'
+    cause = 'ValueError: no such thing' if failure == 'raise' else 'exit code 2'
+    with pytest.raises(StepError) as error:
         experiment.once('bad_step', step)
+    assert str(error.value) == f'seed 3: bad_step failed: {cause} (log: {log})'
     assert not (tmp_path / 'runs' / 'seed3' / 'bad_step.done').exists()
     assert ('no such thing' in capfd.readouterr().err) == (failure == 'raise')
     experiment.once('bad_step', lambda: None)  # and may be tried again

@@ -50,6 +50,10 @@ def test_table_and_picture(tool, tmp_path):
     assert lines[-2] == '| toy motion, 2 seeds | 80.0 | 20.0 | 1.386 ± 0.000 |'
     tool.plot(results, tmp_path / 'bias.png', overwrite=False)
     assert (tmp_path / 'bias.png').read_bytes()[:8] == b'\x89PNG\r\n\x1a\n'
+    one = {name: tool.summarise([row]) for name, row in rows.items()}
+    assert tool.table(one).splitlines()[-2] == '| toy motion, 1 seed | 80.0 | 20.0 | 1.386 |'
+    assert 'NaN' not in json.dumps(one)
+    tool.plot(one, tmp_path / 'one.png', overwrite=False)
     with pytest.raises(FileExistsError, match=r'bias\.png'):
         tool.plot(results, tmp_path / 'bias.png', overwrite=False)
 
@@ -73,7 +77,7 @@ def test_finished_runs_are_not_repeated(tool, tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.train
-def test_trains_and_tests_from_the_command_line(tool, tmp_path, monkeypatch):
+def test_trains_and_tests_from_the_command_line(tool, tmp_path, monkeypatch, capfd):
     """A world of one clip a class, one epoch: configs, tools and files fit together."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tool, 'SETS', ('appearance',))
@@ -88,5 +92,8 @@ def test_trains_and_tests_from_the_command_line(tool, tmp_path, monkeypatch):
     assert tool.main([*arguments, '--cfg-options', *options]) == 0
     found = json.loads(Path('runs/appearance_seed3/test/shuffle_bias.json').read_text())
     assert (found['num_samples'], found['num_shuffles']) == (8, 2)
+    for name in ('train', 'test'):
+        assert f'Epoch({name})' in Path(f'runs/appearance_seed3/{name}.log').read_text()
+    assert 'Epoch(' not in capfd.readouterr().out
     labels = Path('data/toy/clips/appearance/labels.txt').read_text().splitlines()
     assert list(found['per_class']) == labels

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 from mmlt.datasets.toy_world import ToyWorldConfig, make_feature_world
+from mmlt.functional.videolt_files import read_videolt_counts
 
 ROOT = Path(__file__).resolve().parents[3]
 TOOL = ROOT / 'tools' / 'analysis' / 'videolt_bench.py'
@@ -54,6 +57,50 @@ def test_unknown_features_are_an_error(data_root):
     assert "features has no 'i3d'; it has features" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['--seed', 'x'], "videolt_bench.sh: --seed must be a whole number, not 'x'"),
+        (['--epochs', '0'], 'videolt_bench.sh: --epochs must be at least 1'),
+        (['--workers', '-1'], "videolt_bench.sh: --workers must be a whole number, not '-1'"),
+        (['--tail-max', '9', '--head-min', '2'], 'tail_max is 9: it must not exceed head_min, 2'),
+        (['--features', 'i3d'], "features has no 'i3d'"),
+        (['--heads', 'none'], "invalid choice: 'none'"),
+    ],
+)
+def test_bad_arguments_leave_the_folder_unbound(data_root, tmp_path, options, message):
+    bench = ROOT / 'tools' / 'videolt_bench.sh'
+    done = _run(bench, data_root, '--work-dir', tmp_path / 'work', *options, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_group_is_said_with_what_to_set(data_root):
+    counts = read_videolt_counts(data_root / 'count-labels-train.lst').counts.values()
+    plan = (sys.executable, TOOL, 'plan', data_root, '--methods', 'baseline')
+    assert _run(*plan, '--head-min', min(counts), '--tail-max', min(counts)).stderr.startswith(
+        f'warning: {data_root}/count-labels-train.lst: no class is in medium: head has more than '
+    )
+    done = _run(*plan)
+    assert done.returncode == 0
+    assert done.stderr == (
+        f'warning: {data_root}/count-labels-train.lst: no class is in head and medium: head has '
+        'more than 500 training videos, tail at most 100, and the classes have '
+        f'{min(counts)} to {max(counts)}, {np.median(list(counts)):g} in the middle; set '
+        '--head-min and --tail-max\n'
+    )
+
+
+def _check_the_command_it_prints(printed, runs, folder):
+    (line,) = re.findall(r'^any two runs: (.*)$', printed, re.MULTILINE)
+    tests = iter([runs / 'nonlinear_baseline' / 'test', runs / 'nonlinear_cbs' / 'test'])
+    words = [next(tests) if word == 'RUN/test' else word for word in shlex.split(line)]
+    done = _run(*words, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert '<html' in (folder / 'report.html').read_text(encoding='utf-8')
+
+
 @pytest.mark.train
 def test_bench_trains_tests_tells_and_can_be_started_again(data_root, tmp_path):
     """Two methods for one epoch; one was finished before, so the other alone is trained."""
@@ -61,10 +108,20 @@ def test_bench_trains_tests_tells_and_can_be_started_again(data_root, tmp_path):
     bench += ['--heads', 'nonlinear', '--epochs', '1', '--head-min', '5', '--tail-max', '1']
     first = _run(*bench, '--workers', '0', '--methods', 'baseline', cwd=tmp_path)
     assert first.returncode == 0, first.stdout[-2000:] + first.stderr[-4000:]
+    runs = tmp_path / 'work' / 'features'
+    log = runs / 'nonlinear_baseline' / 'train.log'
+    trained = log.read_text()
+    assert 'Epoch(train)' in trained and 'Epoch(train)' not in first.stdout + first.stderr
     second = _run(*bench, '--methods', 'baseline,cbs', '--workers', '0', cwd=tmp_path)
     assert second.returncode == 0, second.stdout[-2000:] + second.stderr[-4000:]
-    assert 'nonlinear_baseline: done before' in second.stdout
-    assert second.stdout.count('Epoch(train)') == first.stdout.count('Epoch(train)') > 0
+    steps = [line for line in second.stdout.splitlines() if line.startswith('== ')]
+    assert [re.sub(r': \d+ (s|min)\b.*, log: ', ': TIME, log: ', line) for line in steps] == [
+        f'== {runs}/nonlinear_baseline: done before',
+        f'== {runs}/nonlinear_cbs: training: TIME, log: {runs}/nonlinear_cbs/train.log',
+        f'== {runs}/nonlinear_cbs: test: TIME, log: {runs}/nonlinear_cbs/test.log',
+    ]
+    assert log.read_text() == trained
+    assert 'Epoch(train)' in (runs / 'nonlinear_cbs' / 'train.log').read_text()
     table = (tmp_path / 'work' / 'table.md').read_text(encoding='utf-8')
     assert len(table.splitlines()) == 2 + 2 + 2  # title, head, rows
     for method in ('baseline', 'cbs'):
@@ -72,6 +129,7 @@ def test_bench_trains_tests_tells_and_can_be_started_again(data_root, tmp_path):
         metrics = json.loads((run / 'metrics.json').read_text(encoding='utf-8'))
         assert np.isfinite(metrics['mAP'])
         assert set(metrics['groups']) == {'head', 'medium', 'tail'}
+    _check_the_command_it_prints(second.stdout, runs, tmp_path)
     other = _run(*bench[:-1], '2', cwd=tmp_path)
     assert other.returncode == 2
     assert 'choose another --work-dir' in other.stderr
