@@ -111,7 +111,8 @@ def read_detections(path: str | Path) -> AVABoxes:
     except _FieldError as error:
         raise ValueError(str(error)) from None
     except Exception as error:  # a damaged file can raise anything
-        raise ValueError(f'{path}: not a Parquet file, or damaged: {error}') from None
+        reason = f'{type(error).__name__}: {error}'.splitlines()[0]
+        raise ValueError(f'{path}: not a Parquet file, or damaged ({reason})') from None
     if checksum is not None and checksum != _checksum(detections):
         raise ValueError(f'{path}: damaged; its values are not those that were written')
     _check_values(detections, path)
