@@ -123,6 +123,10 @@ class Machine:
         if self.take_byte() > 5:
             refuse('a protocol above 5')
 
+    def start_frame(self) -> None:
+        if int.from_bytes(self.take(8), 'little') > len(self.content) - self.position:
+            raise ValueError('it is cut off')
+
     def integer(self) -> None:
         line = self.take_line()  # protocol 0 writes a truth value as the number 00 or 01
         if line in (b'00', b'01'):
