@@ -163,4 +163,4 @@ def test_a_box_in_pixels_is_asked_about(tmp_path, corners, asks):
     content = {'v,0902': np.array([BOX]), 'v,903': np.array([BOX, [*corners, 0.5]])}
     with pytest.raises(ValueError, match=r"p\.pkl: 'v,903', row 1: .*in fractions of") as error:
         read_proposals(_write(tmp_path / 'p.pkl', content))
-    assert ('pixels' in str(error.value)) is asks
+    assert ('is this one in pixels?' in str(error.value)) is asks

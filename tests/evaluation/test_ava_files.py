@@ -85,7 +85,7 @@ def test_label_map_errors_name_file_line_and_value(tmp_path, text, message):
         (ITEMS.replace('12', '1' * 30), r"line 8: id .*: '1+', not an integer >= 1 of at most 6"),
         (ITEMS.replace('12', '1' * 5000), r'line 8: id .*, not an integer >= 1 of at most 6'),
         (ITEMS.replace('id: 12', 'id: 12 label_id: 13'), 'line 8: the item that ends here has two'),
-        (ITEMS.replace("it's", r'caf\303\251'), "line 8: '3' behind a backslash in the name"),
+        (ITEMS.replace("it's", r'caf\303\251'), "line 8: '2' behind a backslash in the name"),
         (ITEMS.replace("it's", 'it\0s'), r"line 8: name 'it\\x00s': .*control character"),
         (ITEMS.replace('\n', '\r').replace('12', 'x'), "line 8: id .*: 'x', not an integer"),
         ('# a comment ends with its line\r' + ITEMS.replace('12', '1'), 'line 9: id 1 repeated'),
