@@ -17,7 +17,8 @@ def naming_checkpoint(path: str | Path) -> Iterator[None]:
     """Turn whatever ``torch.load`` raises into one error, and refuse a damaged archive.
 
     torch does not compare the checksums that it writes: of a file with a byte changed it reads
-    other weights. Here they are compared first, at the speed of the disk.
+    other weights. Here they are compared first, at the speed of the disk. (Files from before torch
+    1.6 have none: a changed weight in one goes unnoticed.)
 
     Args:
         path: The file that is read inside; nothing but its reading belongs there.
