@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from mmlt.functional._checks import check_integer
-from mmlt.functional._npy_files import map_npy
 from mmlt.functional.class_files import write_class_counts
 from mmlt.functional.videolt_files import read_videolt_counts
 
@@ -96,7 +97,7 @@ def read_data(root: str | Path, feature_dir: str | Path) -> Data:
     first = _first_file(feature_dir)
     if first is None:
         raise FileNotFoundError(f'{feature_dir}: no .npy file')
-    shape = map_npy(first).shape
+    shape = np.load(first, mmap_mode='r', allow_pickle=False).shape
     if len(shape) != 2:
         raise ValueError(f'{first}: features must be (frames, channels), got {shape}')
     num_classes = len(read_videolt_counts(root / 'count-labels-train.lst').counts)

@@ -154,7 +154,7 @@ def _file(tmp_path, name, text) -> str:
     return str(tmp_path / name)
 
 
-QUOTE = 'input: line 2: unexpected end of data; is a quote not closed?'
+QUOTE = r"input: line 2: score is '0\nv,2,0\n' (a quote is not closed in its line): it must be a"
 
 
 @pytest.mark.parametrize(
@@ -221,5 +221,6 @@ def test_a_quote_left_open_does_not_show_the_whole_file(run, tmp_path, capsys):
     rows = ''.join(f'v,{second},0,0,1,1,1,0\n' for second in range(1000))
     assert run('--ground-truth', _file(tmp_path, 'input', 'v,1,0,0,1,1,1,0\n"' + rows)) == 2
     error = capsys.readouterr().err
-    assert f'{tmp_path}/input: line 2: unexpected end of data; is a quote not closed?\n' in error
+    assert f'{tmp_path}/input: line 2 has 1 columns where 8 columns are due: [' in error
+    assert error.endswith(' ... (a quote is not closed in its line)\n')
     assert len(error) < 500
