@@ -63,7 +63,10 @@ def _read_labels(path: str | Path) -> Iterator[tuple[str, list[int]]]:
             raise ValueError(f'{where}: no label behind the path: {clip!r}')
         for field in fields:
             if not _LABEL.fullmatch(field):
-                raise ValueError(f'{where}: label {field!r} is not a whole number from 0 to 999999')
+                raise ValueError(
+                    f'{where}: label {field!r:.80} is not a whole number of at least 0, or more '
+                    'than 999999'
+                )
         labels = [int(field) for field in fields]
         if len(set(labels)) < len(labels):
             raise ValueError(f'{where}: a label stands twice: {" ".join(fields)!r}')

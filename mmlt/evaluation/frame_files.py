@@ -76,7 +76,7 @@ def read_frame_folder(path: str | Path, *, start_index: int = 1) -> Iterator[Fra
     for file in sorted(Path(path).iterdir()):
         if file.suffix.lower() not in _IMAGE_SUFFIXES:
             continue
-        digits = re.search(r'(\d+)$', file.stem)
+        digits = re.search(r'([0-9]+)$', file.stem)
         if digits is None:
             raise ValueError(f'{file}: the name does not end in a frame number')
         number = int(digits[1])
@@ -88,7 +88,10 @@ def read_frame_folder(path: str | Path, *, start_index: int = 1) -> Iterator[Fra
     if not numbered:
         raise ValueError(f'{path}: no image ({", ".join(_IMAGE_SUFFIXES)}) in this folder')
     for number, file in sorted(numbered.items()):
-        image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+        try:
+            image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+        except cv2.error:  # a header that claims more pixels than OpenCV will hold
+            image = None
         if image is None:
             raise ValueError(f'{file}: not a readable image')
         yield Frame(number - start_index, file.name, image)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmlt.evaluation.seed_table import mean_and_error, with_error
 from mmlt.evaluation.videolt_bench import HEADS, METHODS
+from mmlt.functional._json_files import read_json_object
 
 MEASURES = ('mAP', 'head', 'medium', 'tail', 'Acc@1', 'Acc@5')
 #: (features, head) -> method -> the measures, as far as the paper prints them.
@@ -84,7 +84,7 @@ def read_measures(folder: str | Path) -> dict[str, float | None]:
         ValueError: That is not the file of a classifier.
     """
     path = Path(folder) / 'metrics.json'
-    metrics = json.loads(path.read_text(encoding='utf-8'))
+    metrics = read_json_object(path)
     if metrics.get('task') != 'classification':
         raise ValueError(f'{path}: task is {metrics.get("task")!r}, not that of a classifier')
     groups = metrics['groups']

@@ -11,7 +11,7 @@ from typing import Any
 from ._pickled_arrays import PickledArray, PickledDType, call, refuse, stand_in
 
 MARK = object()
-_DIGITS = re.compile(rb'-?[0-9]{1,20}')
+_DIGITS = re.compile(rb'-?[0-9]{1,30}')
 _ESCAPED = rb'\\(?:[\\\'"abfnrtv]|[0-3]?[0-7]{1,2}|x[0-9a-fA-F]{2})'
 _QUOTED = re.compile(rb"'(?:[^'\\]|" + _ESCAPED + rb")*'" + rb'|"(?:[^"\\]|' + _ESCAPED + rb')*"')
 
@@ -46,9 +46,10 @@ class Machine:
             if instruction is None:
                 refuse(f'the instruction {bytes([code])!r} at byte {self.position - 1}')
             instruction(self)
-        if len(self.stack) != 1 or self.position != size:
+        value = self.pop()
+        if self.stack or self.position != size:
             refuse('more than one value, or bytes behind its end')
-        return self.pop()
+        return value
 
     def take(self, size: int) -> bytes:
         end = self.position + size
@@ -122,6 +123,10 @@ class Machine:
     def start(self) -> None:
         if self.take_byte() > 5:
             refuse('a protocol above 5')
+
+    def start_frame(self) -> None:
+        if int.from_bytes(self.take(8), 'little') > len(self.content) - self.position:
+            raise ValueError('it is cut off')
 
     def integer(self) -> None:
         line = self.take_line()  # protocol 0 writes a truth value as the number 00 or 01

@@ -65,7 +65,7 @@ def _decode(read: Callable[[Machine], bytes], encoding: str) -> Callable[[Machin
 
 _INSTRUCTIONS: dict[int, Callable[[Machine], None]] = {
     0x80: Machine.start,
-    0x95: lambda m: m.take(8) and None,  # FRAME: its length says nothing that is needed
+    0x95: Machine.start_frame,
     ord('('): lambda m: m.stack.append(MARK),
     # numbers, truth values, None
     ord('N'): _push(lambda m: None),

@@ -146,12 +146,12 @@ def read_class_counts(
         counts[class_id] = _whole_number(
             entry.get('count'), f'{where}.count', minimum=0, maximum=MAX_COUNT
         )
+    source, unit = _source(content, path), _text(content, 'unit', 'boxes', path)
     if label_map is not None:
         _check_names(path, names, label_map)
         names = dict(label_map)
         counts = {class_id: counts[class_id] for class_id in label_map}
-    unit = _text(content, 'unit', 'boxes', path)
-    return ClassCounts(_source(content, path), unit, names, counts)
+    return ClassCounts(source, unit, names, counts)
 
 
 def _check_names(path: Any, names: Mapping[int, str], label_map: Mapping[int, str]) -> None:

@@ -106,3 +106,71 @@ def test_json_that_is_none(feature_dir):
     (feature_dir / 'index.json').write_text('{')
     with pytest.raises(ValueError, match=r'index\.json, line 1: not JSON'):
         open_features(feature_dir)
+
+
+def _rewrite(path, **changes):
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'format': 'x'}, "format is 'x', not 'mmlt box features, version 1'"),
+        ({'num_shards': 10**9}, 'num_shards is 1000000000; 3 keyframes make 2'),
+        ({'num_shards': None}, 'num_shards is None, not a whole number >= 0'),
+        ({'num_keyframes': 3.0}, 'num_keyframes is 3.0, not a whole number >= 0'),
+        ({'keyframes_per_shard': 0}, 'keyframes_per_shard is 0, not a whole number >= 1'),
+        ({'feature_dim': True}, 'feature_dim is True, not a whole number >= 1'),
+        ({'dtype': 'O'}, "dtype is 'O', none of float32, float16"),
+        ({'dtype': ['float32']}, 'dtype is .*, none of float32, float16'),
+    ],
+)
+def test_meta_that_says_something_else(feature_dir, changes, message):
+    _rewrite(feature_dir / 'meta.json', **changes)
+    with pytest.raises(ValueError, match=r'meta\.json: ' + message):
+        open_features(feature_dir)
+
+
+@pytest.mark.parametrize('shards', [None, 3, [1, 2], [{}, {}], [{'name': 'shard_00000'}] * 2])
+def test_index_of_another_form(feature_dir, shards):
+    _rewrite(feature_dir / 'index.json', shards=shards)
+    with pytest.raises(ValueError, match=r'index\.json does not list the 2 shards of meta\.json'):
+        open_features(feature_dir)
+
+
+@pytest.mark.parametrize(
+    'table',
+    [
+        np.array([('one', 902)] * 2, [('video_id', '<U3'), ('timestamp', '<i4')]),
+        np.array([('one', 902)] * 3, [('video_id', '<U3'), ('second', '<i4')]),
+        np.arange(3),
+    ],
+    ids=['fewer', 'other names', 'no table'],
+)
+def test_another_table_of_keyframes(feature_dir, table):
+    np.save(feature_dir / 'keyframes.npy', table)
+    with pytest.raises(
+        ValueError, match=r'keyframes\.npy: shape .* meta\.json says \(3,\), of video'
+    ):
+        open_features(feature_dir)
+
+
+@pytest.mark.parametrize(
+    ('field', 'value'), [('kind', 2), ('box', -1), ('score', np.nan), ('box_xyxy_norm', np.inf)]
+)
+def test_a_row_that_no_extraction_writes(feature_dir, field, value):
+    path = feature_dir / 'shard_00000' / 'rows.npy'
+    rows = np.load(path)
+    rows[field][1] = value
+    np.save(path, rows)
+    with pytest.raises(ValueError, match=r'shard_00000/rows\.npy, row 1: \('):
+        open_features(feature_dir)
+
+
+def test_a_label_that_is_neither_0_nor_1(feature_dir):
+    path = feature_dir / 'shard_00001' / 'labels.npy'
+    labels = np.load(path)
+    labels[1, 2] = 129
+    np.save(path, labels)
+    with pytest.raises(ValueError, match=r'labels\.npy, row 1: 129 for class 2, not 0 or 1'):
+        open_features(feature_dir)

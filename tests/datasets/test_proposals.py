@@ -124,3 +124,43 @@ def test_a_file_that_is_no_pickle(tmp_path, content):
     (tmp_path / 'p.pkl').write_bytes(content)
     with pytest.raises(ValueError, match=r'p\.pkl: not a pickle'):
         read_proposals(tmp_path / 'p.pkl')
+
+
+@pytest.mark.parametrize('written', ['v,902', 'v,0902', 'v,00902'])
+def test_a_key_may_be_padded_or_not(tmp_path, written):
+    content = {written: np.array([BOX]), 'a,b,12000': np.array([BOX])}
+    assert list(read_proposals(_write(tmp_path / 'p.pkl', content))) == ['v,0902', 'a,b,12000']
+
+
+def test_two_keys_that_are_one_keyframe(tmp_path):
+    content = {'v,902': np.array([BOX]), 'v,0902': np.array([BOX])}
+    with pytest.raises(ValueError, match=r"p\.pkl: 'v,0902': the same keyframe as 'v,902'"):
+        read_proposals(_write(tmp_path / 'p.pkl', content))
+
+
+@pytest.mark.parametrize(
+    'key', [',0902', 'v,', 'v,9_0', 'v,\uff19\uff10', 'v\0,0902', 'v,-1', 'v,1.0']
+)
+def test_a_key_that_is_no_keyframe(tmp_path, key):
+    with pytest.raises(ValueError, match=r'p\.pkl: .*a key must be a string such as'):
+        read_proposals(_write(tmp_path / 'p.pkl', {key: np.array([BOX])}))
+
+
+def test_a_corner_a_little_outside_is_moved_to_the_edge(tmp_path):
+    """Where mmaction2 would assert that there is none, in the middle of an epoch."""
+    boxes = np.array([BOX, [-0.05, 0.2, 1.05, 1.001, 0.9]])
+    content = {'v,0902': boxes, 'v,0903': np.array([BOX[:4]], np.float32)}
+    found = read_proposals(_write(tmp_path / 'p.pkl', content))
+    assert found['v,0902'].tolist() == [BOX, [0, 0.2, 1, 1, 0.9]]
+    assert found['v,0903'].tolist() == np.array([BOX[:4]], np.float32).tolist()
+
+
+@pytest.mark.parametrize(
+    ('corners', 'asks'),
+    [([0.1, 0.2, 1.06, 0.9], False), ([-0.06, 0, 1, 1], False), ([12, 30, 340, 254], True)],
+)
+def test_a_box_in_pixels_is_asked_about(tmp_path, corners, asks):
+    content = {'v,0902': np.array([BOX]), 'v,903': np.array([BOX, [*corners, 0.5]])}
+    with pytest.raises(ValueError, match=r"p\.pkl: 'v,903', row 1: .*in fractions of") as error:
+        read_proposals(_write(tmp_path / 'p.pkl', content))
+    assert ('is this one in pixels?' in str(error.value)) is asks

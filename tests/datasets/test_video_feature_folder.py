@@ -128,6 +128,24 @@ def test_failures_are_brought_up_to_date(out):
     assert not file.exists()
 
 
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (
+            'video_id,file,reason\na,a.mp4\n',
+            r"failures\.csv, line 2: \['a', 'a\.mp4'\] has 2 fields",
+        ),
+        ('a,a.mp4,broken\n', r'failures\.csv, line 1: the header video_id,file,reason is missing'),
+        ('video_id,file,reason\na,a.mp4,"bro\n', r'failures\.csv, line 2: unexpected end of data'),
+    ],
+)
+def test_damaged_failures_stay_as_they_are(out, content, message):
+    (out / 'failures.csv').write_text(content)
+    with pytest.raises(ValueError, match=message):
+        write_failures(out, [], [A])
+    assert (out / 'failures.csv').read_text() == content
+
+
 def test_what_killed_processes_left_goes(out):
     (out / 'sub').mkdir()
     (out / 'sub' / '.b.npy.1.abc.tmp').touch()

@@ -77,6 +77,27 @@ def test_label_map_errors_name_file_line_and_value(tmp_path, text, message):
         read_label_map(path)
 
 
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        (ITEMS.replace('12', '\uff11\uff12'), r'line 7: not part of a label map'),
+        (ITEMS.replace('12', '0x12'), r"line 8: id .*: '0x12', not an integer >= 1"),
+        (ITEMS.replace('12', '1' * 30), r"line 8: id .*: '1+', not an integer >= 1 of at most 6"),
+        (ITEMS.replace('12', '1' * 5000), r'line 8: id .*, not an integer >= 1 of at most 6'),
+        (ITEMS.replace('id: 12', 'id: 12 label_id: 13'), 'line 8: the item that ends here has two'),
+        (ITEMS.replace("it's", r'caf\303\251'), "line 8: '2' behind a backslash in the name"),
+        (ITEMS.replace("it's", 'it\0s'), r"line 8: name 'it\\x00s': .*control character"),
+        (ITEMS.replace('\n', '\r').replace('12', 'x'), "line 8: id .*: 'x', not an integer"),
+        ('# a comment ends with its line\r' + ITEMS.replace('12', '1'), 'line 9: id 1 repeated'),
+    ],
+)
+def test_what_another_reader_would_take_for_something_else(tmp_path, text, message):
+    path = tmp_path / 'map.pbtxt'
+    path.write_bytes(text.encode())
+    with pytest.raises(ValueError, match=r'map\.pbtxt, ' + message):
+        read_label_map(path)
+
+
 def test_a_label_map_with_a_byte_order_mark_or_another_encoding(tmp_path):
     path = tmp_path / 'map.pbtxt'
     path.write_text(ITEMS, encoding='utf-8-sig')

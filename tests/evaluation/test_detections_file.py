@@ -148,6 +148,43 @@ def test_parquet_errors(tmp_path, change, message):
         read_detections(path)
 
 
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'label': pa.array([1, 2**40])}, r'd\.parquet, row 1: label 1099511627776 does not fit'),
+        ({'timestamp': pa.array([-(2**40), 2])}, r'row 0: timestamp -1099511627776 does not fit'),
+        ({'video_id': pa.array(['a', 'a\0'])}, r"video_id 'a\\x00': .*control character"),
+        ({'video_id': pa.array(['', 'a'])}, r"video_id '': it must not be empty"),
+    ],
+)
+def test_what_would_become_something_else(tmp_path, change, message):
+    path = tmp_path / 'd.parquet'
+    pq.write_table(pa.table({**_columns(), **change}), path)
+    with pytest.raises(ValueError, match=message):
+        read_detections(path)
+
+
+def test_a_changed_value_is_noticed(tmp_path):
+    path = tmp_path / 'd.parquet'
+    write_detections(path, _detections([0.5, 0.25, 0.125]))
+    content, value = path.read_bytes(), np.float64(1.01).tobytes()
+    assert value in content
+    path.write_bytes(content.replace(value, np.float64(1.02).tobytes()))
+    assert pq.read_table(path)['y2'][2].as_py() == 1.02  # pyarrow reads it
+    with pytest.raises(
+        ValueError, match=r'd\.parquet: damaged; its values are not those that were'
+    ):
+        read_detections(path)
+
+
+def test_videos_numbered_in_another_way_are_the_same_rows(tmp_path):
+    path = tmp_path / 'd.parquet'
+    boxes = _detections([0.5, 0.25, 0.0])._replace(video_names=('b', 'unused', 'b', 'a'))
+    boxes = boxes._replace(video_index=np.array([3, 0, 2]))
+    write_detections(path, boxes)
+    assert _videos(read_detections(path)) == ['a', 'b', 'b']
+
+
 def test_not_a_parquet_file(tmp_path):
     path = tmp_path / 'd.parquet'
     path.write_text('v,1,0,0,1,1,1,0.5\n')

@@ -69,6 +69,21 @@ def test_bad_frame_folders(tmp_path):
         list(read_frame_folder(tmp_path, start_index=0))
 
 
+def test_a_number_in_other_digits_is_none(tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), _image(0))
+    (tmp_path / 'a.png').rename(tmp_path / 'img_\uff11.png')
+    with pytest.raises(ValueError, match='the name does not end in a frame number'):
+        list(read_frame_folder(tmp_path))
+
+
+def test_an_image_that_claims_to_be_huge(tmp_path):
+    image = cv2.imencode('.bmp', _image(0))[1].tobytes()
+    size = (2**30).to_bytes(4, 'little')
+    (tmp_path / 'img_1.bmp').write_bytes(image[:18] + size + size + image[26:])
+    with pytest.raises(ValueError, match='img_1.bmp: not a readable image'):
+        list(read_frame_folder(tmp_path))
+
+
 def test_bad_videos(tmp_path):
     with pytest.raises(FileNotFoundError, match='no.mp4: no such video'):
         list(read_video(tmp_path / 'no.mp4'))

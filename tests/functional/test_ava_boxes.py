@@ -12,7 +12,9 @@ from mmlt.functional import (
     ava_boxes_from_score_matrix,
     read_ava_csv,
 )
-from mmlt.functional._ava_csv import check_labels, num_columns
+from mmlt.functional import ava_boxes as ava_boxes_module
+from mmlt.functional._ava_csv import check_labels, line_of_row, num_columns, person_ids
+from mmlt.functional._ava_roads import read_exactly
 
 ROW = 'clip,0902,0.1,0.2,0.3,0.4,5,0.5'
 
@@ -168,6 +170,91 @@ def test_errors_name_file_line_field_and_value(tmp_path, row, message):
     path.write_text(f'{ROW}\n{ROW}\n{row}\n{ROW}\n')
     with pytest.raises(ValueError, match=f'bad.csv: {message}'):
         read_ava_csv(path)
+
+
+@pytest.mark.parametrize(
+    ('row', 'message'),
+    [
+        (ROW.replace('5,', '0x1012,'), "line 3: label is '0x1012': it must be a number"),
+        (ROW.replace('5,', '-2147483648,'), "line 3: label is '-2147483648'"),
+        (ROW.replace('5,', '1e1,'), "line 3: label is '1e1': it must be written as a whole"),
+        (ROW.replace('0.1', '1e400'), "line 3: x1 is '1e400': it must be finite"),
+        (ROW.replace('0902', '9' * 5000), 'line 3: timestamp is .*: it must be finite'),
+        (ROW.replace('0902', '\uff19\uff10\uff12'), 'line 3: timestamp is .*: it must be a number'),
+        (ROW.replace('0902', '902\xa0'), 'line 3: timestamp is .*: it must be a number'),
+        (ROW.replace('clip', 'clip\0'), r"line 3: video_id is 'clip\\x00': .* control character"),
+        (ROW.replace('clip', '\ufeffclip'), 'line 3: video_id is .* control character'),
+        (ROW.replace('clip', '"cl"ip'), "line 3: ',' expected after '\"'"),
+        (ROW.replace('clip', '"clip'), 'line 3: unexpected end of data; is a quote not closed'),
+    ],
+)
+def test_what_another_reader_would_take_for_something_else(tmp_path, row, message):
+    path = tmp_path / 'bad.csv'
+    path.write_text(f'{ROW}\n{ROW}\n{row}\n{ROW}\n', encoding='utf-8')
+    with pytest.raises(ValueError, match=f'bad.csv: {message}'):
+        read_ava_csv(path)
+
+
+@pytest.mark.parametrize(
+    'number', ['+0.1', ' 0.1\t', '.1', '1e-1', '1E-1', '0.1000000000000000055']
+)
+def test_other_ways_to_write_a_number(tmp_path, number):
+    path = tmp_path / 'boxes.csv'
+    path.write_text(ROW.replace('0.1', number) + '\n' + ROW.replace('0.1', '1e-400'))
+    assert read_ava_csv(path).boxes_xyxy_norm[:, 0].tolist() == [0.1, 0.0]
+
+
+def test_the_quick_and_the_exact_road_give_the_same(tmp_path, monkeypatch):
+    path = tmp_path / 'boxes.csv'
+    rows = [
+        ROW,
+        ROW.replace('clip', '"clip"'),
+        ROW.replace('clip', '0x10'),
+        ROW.replace('0.2', '.2'),
+    ]
+    path.write_text('\n'.join(rows * 30))
+    exact = []
+    monkeypatch.setattr(
+        ava_boxes_module, 'read_exactly', lambda *args: exact.append(args) or read_exactly(*args)
+    )
+    quick = read_ava_csv(path)
+    assert not exact  # names in quotes do not need it
+    monkeypatch.setattr(ava_boxes_module, 'read_quickly', lambda *args: None)
+    for one, other in zip(quick, read_ava_csv(path)):
+        np.testing.assert_array_equal(one, other)
+    assert len(exact) == 1
+    assert quick.video_names.tolist() == ['clip', '0x10']
+
+
+@pytest.mark.parametrize('size', [10, -1])
+def test_a_compressed_file_that_is_cut_off(tmp_path, size):
+    path = tmp_path / 'boxes.csv.gz'
+    path.write_bytes(gzip.compress(ROW.encode() * 2)[:size])
+    with pytest.raises(ValueError, match=r'boxes\.csv\.gz: cannot be unpacked'):
+        read_ava_csv(path)
+
+
+def test_person_ids(tmp_path):
+    path = tmp_path / 'boxes.csv'
+    path.write_text(f'{ROW[:-3]}17\n\n{ROW[:-3]}2.0\n', encoding='utf-8-sig')
+    assert person_ids(path, read_ava_csv(path)).tolist() == [17, 2]
+    for wrong, shown in (('0.5', '0.5'), ('1e12', '1000000000000.0')):
+        path.write_text(f'{ROW[:-3]}17\n\n{ROW[:-3]}{wrong}\n')
+        with pytest.raises(
+            ValueError, match=f'boxes.csv, line 3: person id {shown} is not a whole'
+        ):
+            person_ids(path, read_ava_csv(path))
+    path.write_text(ROW[:-4])
+    with pytest.raises(ValueError, match=r'boxes\.csv: 7 columns; annotations need 8'):
+        person_ids(path, read_ava_csv(path))
+
+
+def test_the_line_of_a_row(tmp_path):
+    path = tmp_path / 'boxes.csv'
+    path.write_text(f'\n{ROW}\r\n  \n{ROW}')
+    assert [line_of_row(path, row) for row in (0, 1)] == [2, 4]
+    with pytest.raises(IndexError, match='has no row 2'):
+        line_of_row(path, 2)
 
 
 def test_line_numbers_count_blank_lines(tmp_path):

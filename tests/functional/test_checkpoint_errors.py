@@ -69,6 +69,16 @@ def test_whatever_is_raised_names_the_file(good):
                 raise error
 
 
+def test_weights_that_do_not_fit_a_model_pass(good):
+    from mmengine.runner.checkpoint import load_state_dict
+
+    model = torch.nn.Linear(2, 3)
+    with pytest.raises(RuntimeError, match='loading state_dict'), naming_checkpoint(good):
+        model.load_state_dict({'weight': torch.zeros(9, 9)})
+    with pytest.raises(RuntimeError, match='do not match exactly'), naming_checkpoint(good):
+        load_state_dict(model, {'weight': torch.zeros(9, 9)}, strict=True)
+
+
 def test_a_changed_weight_is_noticed(good):
     content = bytearray(good.read_bytes())
     place = content.index(torch.arange(1000.0, 1010.0).numpy().tobytes())

@@ -81,6 +81,15 @@ def test_source_is_the_file_name_where_none_is_given(tmp_path):
         (_counts((1, None, 3)), r'classes\[0\]\.name: None is not a string'),
         (_counts((1, 'stand', -1)), r'classes\[0\]\.count: -1 is not an integer >= 0'),
         (_counts((1, 'stand', 2.5)), r'classes\[0\]\.count: 2\.5 is not an integer >= 0'),
+        (_counts((1, 'stand', 10**30)), r'line 1: 10+ is more than 64 bits hold'),
+        (
+            _counts((1, 'stand', 2**53 + 1)),
+            r'classes\[0\]\.count: 9007199254740993 is not an integer',
+        ),
+        (_counts((10**6, 'stand', 1)), r'classes\[0\]\.id: 1000000 is not an integer'),
+        ({'classes': [], 'unit': 3}, r'field unit is not a string: 3'),
+        ({'classes': [], 'source': ['x']}, r"field source is not a string: \['x'\]"),
+        ('{"classes": [], "classes": []}', r'line 1: "classes" stands twice'),
         (_counts((1, 'stand', True)), r'classes\[0\]\.count: True is not an integer >= 0'),
         (_counts((1, 'stand', 3), (1, 'sit', 3)), r'classes\[1\]\.id: class 1 repeated'),
         (

@@ -11,6 +11,8 @@ def test_excluded_timestamps(tmp_path):
     assert read_excluded_timestamps(path) == {('a-b_c', 904), ('x', 1751)}
     path.write_text('a-b_c,0904\n', encoding='utf-8-sig')
     assert read_excluded_timestamps(path) == {('a-b_c', 904)}
+    path.write_text('x,904.0\n  \nx, 12\n')
+    assert read_excluded_timestamps(path) == {('x', 904), ('x', 12)}
     path.write_text('')
     assert read_excluded_timestamps(path) == frozenset()
 
@@ -24,6 +26,9 @@ def test_excluded_timestamps(tmp_path):
         ('x,12.5', r"line 2: timestamp '12\.5' is not a whole number"),
         ('x,', r"line 2: timestamp '' is not a whole number"),
         ('x,\u0663', r"line 2: timestamp '\u0663' is not a whole number"),
+        ('x,' + '9' * 5000, r"line 2: timestamp '9+' is not a whole number"),
+        ('x,0x10', r"line 2: timestamp '0x10' is not a whole number"),
+        ('x\0,1', r"line 2: video_id 'x\\x00': .*control character"),
         ('x,noon', r"line 2: timestamp 'noon' is not a whole number"),
     ],
 )

@@ -64,6 +64,9 @@ def test_the_published_counts_make_the_papers_groups(write):
 
 
 LIST_ERRORS = {
+    'a 0\nb\xa00\n': "line 2: the character '\\xa0'; only blanks and tabs may separate fields",
+    'a\0 0\n': "line 1: the character '\\x00'",
+    'a 0\rb 0\r\nc \u0663\n': "line 3: class index '\u0663' is not a whole number",
     'a\n': "line 1: 'a' has 1 fields, not 2: video id and class indices joined by commas",
     'a 0, 1\n': "line 1: 'a 0, 1' has 3 fields, not 2",
     'a 0\n\nb 3\n': 'line 3: unknown class 3: count.lst names 3 classes, 0 to 2',
@@ -93,6 +96,7 @@ COUNT_ERRORS = {
     'bee x 1\n': "line 1: class index 'x' is not a whole number",
     'bee 0 1.5\n': "line 1: count '1.5' is not a whole number of at least 0",
     'bee 0 -1\n': "line 1: count '-1' is not a whole number",
+    'bee 0 1_0\n': "line 1: count '1_0' is not a whole number",
     'bee 0 nan\n': "line 1: count 'nan' is not a whole number",
     'bee 0 1\nbat 0 1\n': 'line 2: class index 0 stands in line 1 already',
     'bee 0 1\nbee 1 1\n': "line 2: class name 'bee' stands in line 1 already",

@@ -131,6 +131,19 @@ def _encode(text: str, encoding: str) -> bytes:
 class _Unpickler(pickle._Unpickler):
     """Python's own in pure Python, which knows stand-ins and nothing of numpy."""
 
+    dispatch = dict(pickle._Unpickler.dispatch)
+
+    def __init__(self, content: bytes) -> None:
+        self.stream = io.BytesIO(content)
+        super().__init__(self.stream, encoding='latin1')
+
+    def load_frame(self) -> None:
+        """A frame says how much can be read ahead; where it ends means nothing."""
+        (length,) = struct.unpack('<Q', self.read(8))
+        demand(length <= len(self.stream.getbuffer()) - self.stream.tell())
+
+    dispatch[pickle.FRAME[0]] = load_frame
+
     def find_class(self, module: str, called: str):
         known = {'dtype': _DType, '_reconstruct': _Array, '_frombuffer': _Array, 'encode': _encode}
         known |= {'ndarray': 'ndarray', 'bytes': bytes}
@@ -142,7 +155,7 @@ class _Unpickler(pickle._Unpickler):
 
 def proposals(path) -> dict:
     try:
-        content = _Unpickler(io.BytesIO(path.read_bytes()), encoding='latin1').load()
+        content = _Unpickler(path.read_bytes()).load()
         demand(type(content) is dict)
         arrays = {key: value.made() for key, value in content.items()}
     except Refused:

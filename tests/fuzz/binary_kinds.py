@@ -1,0 +1,247 @@
+"""The kinds of binary files: features, proposals, detections, checkpoints."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import zipfile
+from functools import partial
+from pathlib import Path
+
+import binary_references as binary
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import text_references as text
+import torch
+from kinds import ANY, Kind, alone
+from text_kinds import rows_of
+
+from mmlt.checkpoint_files import read_checkpoint
+from mmlt.datasets.box_feature_files import (
+    ROW_DTYPE,
+    finish_folder,
+    make_keyframe_table,
+    start_folder,
+    write_shard,
+)
+from mmlt.datasets.box_feature_reader import open_features
+from mmlt.datasets.frame_feature_file import open_frame_features
+from mmlt.datasets.proposals import read_proposals
+from mmlt.evaluation.detections_file import read_detections, write_detections
+from mmlt.functional import ava_boxes_from_arrays
+
+# -------------------------------------------------------------------------------------- arrays
+
+
+def _npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=True)
+    return stream.getvalue()
+
+
+_FEATURES = np.random.default_rng(0).random((5, 7)).astype(np.float32)
+_ARRAYS = [
+    _FEATURES,
+    _FEATURES.astype('<f2'),
+    _FEATURES.astype('>f8'),
+    np.asfortranarray(_FEATURES),
+    np.array([[1.0, None]], object),
+]
+_ROWS_OF_BOXES = np.zeros(3, ROW_DTYPE)
+_ROWS_OF_BOXES['keyframe'] = [0, 0, 1]
+_ROWS_OF_BOXES['kind'] = [0, 1, 0]
+
+
+def _box_folder(folder: Path) -> dict[str, bytes]:
+    """Content of the files of a finished folder of box features."""
+    meta = {'checkpoint_sha256': 'c' * 64, 'dtype': 'float32', 'feature_dim': 7, 'num_classes': 4}
+    meta |= {'num_keyframes': 2, 'keyframes_per_shard': 1, 'num_shards': 2}
+    start_folder(folder, meta, make_keyframe_table([('one', 902), ('another', 903)]))
+    labels = np.eye(3, 4, dtype=np.uint8)
+    for number, rows in enumerate((slice(0, 2), slice(2, 3))):
+        write_shard(folder, number, _FEATURES[rows], labels[rows], _ROWS_OF_BOXES[rows])
+    finish_folder(folder)
+    files = sorted(path for path in folder.rglob('*') if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def _opened(path: Path, depth: int) -> tuple:
+    found = open_features(path.parents[depth])
+    features = found.read(np.arange(len(found.rows))).numpy()
+    keyframes = found.keyframes.tolist()
+    return found.meta, keyframes, *(binary.plain(a) for a in (features, found.labels, found.rows))
+
+
+def array_kinds(scratch: Path) -> list[Kind]:
+    """Features of frames and of boxes; one kind for each file of the folder."""
+    kinds = [
+        Kind('frame features', 'video.npy', [_npy(array) for array in _ARRAYS],
+             lambda p: binary.plain(open_frame_features(p)), alone(binary.frame_features),
+             is_exact=False, place=ANY, is_binary=True)
+    ]  # fmt: skip
+    files = _box_folder(scratch / 'box_features')
+    for file in files:
+        depth = file.count('/')
+        if file.startswith('shard_00001'):
+            continue  # as the first shard's
+        kinds.append(
+            Kind(f'boxes: {file.removeprefix("shard_00000/")}', file, [files[file]],
+                 partial(_opened, depth=depth),
+                 alone(lambda path, depth=depth: binary.box_features(path.parents[depth])),
+                 is_exact=False, place=ANY, is_binary=file.endswith('.npy'), beside=files)
+        )  # fmt: skip
+    return kinds
+
+
+# ----------------------------------------------------------------------------------- proposals
+
+_PROPOSALS = {
+    'one,0902': np.array([[0.1, 0.2, 0.5, 0.9, 0.95], [0, 0, 1, 1, 0.1]], np.float32),
+    'one,903': np.array([[0.1, 0.2, 1.02, 0.9, 0.5]]),
+    'another,01000': np.array([[0.25, 0.25, 0.5, 0.5]], '>f4'),
+    'none,0902': np.zeros((0, 5)),
+}
+
+
+class Attack:
+    """Unpickles into a call of the shell."""
+
+    def __reduce__(self):
+        return os.system, ('touch harm',)
+
+
+def _proposals(path: Path) -> dict:
+    return {key: (boxes.dtype.str, boxes.tolist()) for key, boxes in read_proposals(path).items()}
+
+
+PROPOSALS = Kind(
+    'proposals', 'proposals.pkl',
+    [pickle.dumps(_PROPOSALS, protocol) for protocol in (0, 2, 4, 5)]
+    + [pickle.dumps({'one,0902': Attack()})],
+    _proposals, alone(binary.proposals), is_exact=False, place=ANY, is_binary=True,
+)  # fmt: skip
+
+# ---------------------------------------------------------------------------------- detections
+
+_DETECTIONS = ava_boxes_from_arrays(
+    ['one', 'one', 'another', 'one'] * 5, np.arange(20) + 902,
+    [[0.1, 0.2, 0.3 + i / 100, 1 / 3] for i in range(20)], np.arange(20) % 3 + 1,
+    np.arange(20) / 30,
+)  # fmt: skip
+
+
+def _written_detections(scratch: Path) -> list[bytes]:
+    paths = [scratch / f'{i}.parquet' for i in range(2)]
+    write_detections(paths[0], _DETECTIONS)
+    write_detections(paths[1], _DETECTIONS._replace(scores=np.arange(20) / 32))
+    return [path.read_bytes() for path in paths]
+
+
+def _same_detections(expected: dict[bytes, list], path: Path, base: bytes) -> list:
+    """Damage is noticed: what is read is what was written."""
+    return expected[base]
+
+
+def _foreign_detections() -> bytes:
+    boxes = _DETECTIONS
+    columns = {'video_id': boxes.video_names[boxes.video_index], 'timestamp': boxes.timestamps}
+    columns |= dict(zip(('x1', 'y1', 'x2', 'y2'), boxes.boxes_xyxy_norm.T.copy()))
+    columns |= {'label': boxes.labels, 'score': boxes.scores}
+    stream = io.BytesIO()
+    pq.write_table(pa.table({key: pa.array(value) for key, value in columns.items()}), stream)
+    return stream.getvalue()
+
+
+def _lawful_detections(path: Path, base: bytes) -> list:
+    """There is no second reader of Parquet: what is read must keep the rules."""
+    rows = rows_of(read_detections(path))
+    for video, second, box, label, score in rows:
+        text.name(video)
+        text.demand(max(abs(second), abs(label)) < 2**31 and np.isfinite(box).all())
+        text.demand(box[0] <= box[2] and box[1] <= box[3] and not np.isnan(score))
+    return rows
+
+
+def detection_kinds(scratch: Path) -> list[Kind]:
+    """Parquet files of mmlt, which carry a checksum, and of others."""
+    ours = _written_detections(scratch)
+    expected = {}
+    for number, content in enumerate(ours):
+        expected[content] = rows_of(read_detections(scratch / f'{number}.parquet'))
+    options = dict(is_exact=False, place=ANY, is_binary=True)
+    return [
+        Kind('detections', 'd.parquet', ours, lambda p: rows_of(read_detections(p)),
+             partial(_same_detections, expected), **options),
+        Kind('detections of others', 'd.parquet', [_foreign_detections()],
+             lambda p: rows_of(read_detections(p)), _lawful_detections, **options),
+    ]  # fmt: skip
+
+
+# --------------------------------------------------------------------------------- checkpoints
+
+_STATE = {'backbone.w': torch.arange(12.0).reshape(3, 4), 'head.b': torch.ones(3).half()}
+
+
+def _saved(**options) -> bytes:
+    stream = io.BytesIO()
+    torch.save({'meta': {'epoch': 3}, 'state_dict': _STATE}, stream, **options)
+    return stream.getvalue()
+
+
+def _files_in(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {info.filename: archive.read(info) for info in archive.infolist()}
+
+
+def _pickle_in(content: bytes) -> bytes:
+    files = _files_in(content)
+    return files[next(file for file in files if file.endswith('data.pkl'))]
+
+
+def _packed(inner: bytes) -> bytes:
+    """A checkpoint with another pickle in it, and right checksums."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, 'w') as archive:
+        for file, data in _files_in(_saved()).items():
+            archive.writestr(file, inner if file.endswith('data.pkl') else data)
+    return stream.getvalue()
+
+
+def _weights(path: Path) -> dict:
+    state = read_checkpoint(path)['state_dict']
+    return {key: (str(w.dtype), w.tolist()) for key, w in state.items() if torch.is_tensor(w)}
+
+
+def _same_weights(path: Path, base: bytes) -> dict:
+    return {key: (str(w.dtype), w.tolist()) for key, w in _STATE.items()}
+
+
+def _names(path: Path) -> list:
+    """What can be told where no checksum tells: a state dict comes back, or an error.
+
+    Which numbers come back cannot: torch leaves what memory held where an old file lost a storage.
+    """
+    state = read_checkpoint(path)['state_dict']
+    return [(type(key), type(value)) for key, value in state.items()]
+
+
+def _names_again(path: Path, base: bytes) -> list:
+    return _names(path)
+
+
+CHECKPOINTS = [
+    Kind('checkpoint', 'a.pth', [_saved()], _weights, _same_weights,
+         is_exact=False, place=ANY, is_binary=True),
+    Kind('pickle in checkpoint', 'a.pth', [_pickle_in(_saved()), pickle.dumps(Attack(), 2)],
+         _names, _names_again, is_exact=False, place=ANY, is_binary=True, wrap=_packed),
+    Kind('old checkpoint', 'a.pth',
+         [_saved(_use_new_zipfile_serialization=False), pickle.dumps({'state_dict': Attack()})],
+         _names, _names_again, is_exact=False, place=ANY, is_binary=True),
+]  # fmt: skip
+
+
+def binary_kinds(scratch: Path) -> list[Kind]:
+    """All of them; ``scratch`` is an empty folder."""
+    return [*array_kinds(scratch), PROPOSALS, *detection_kinds(scratch), *CHECKPOINTS]
