@@ -120,7 +120,7 @@ def test_another_sampler(tool, config, tmp_path, capsys):
             'no train_dataloader with',
         ),
         (
-            "train_dataloader = dict(sampler=dict(type='DefaultSampler'), dataset=dict(type='Nix'))",
+            "train_dataloader = dict(sampler=dict(type='A'), dataset=dict(type='Nix'))",
             "KeyError: 'Nix is not in the ",
         ),
     ],
