@@ -7,6 +7,12 @@ for WORD in "$@"; do
     case $WORD in -h | --help) usage && exit 0 ;; esac
 done
 
+check_ranks() { # RANKS: what torch's launcher takes
+    [[ $1 =~ ^([1-9][0-9]*|auto|cpu|gpu)$ ]] && return
+    echo "error: RANKS must be a whole number, at least 1, not '$1'" >&2
+    exit 2
+}
+
 STEP='' STEP_LOG='' STEP_START=0 WATCH=''
 
 run_step() { # NAME LOG COMMAND ...: its output goes to the log; here one line tells its time

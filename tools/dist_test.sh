@@ -17,6 +17,7 @@ if [ ! -f "$2" ] && [[ $2 != *://* ]]; then
     exit 2
 fi
 RANKS=$3
+check_ranks "$RANKS"
 ARGS=("$1" "$2" --launcher pytorch "${@:4}")
 NNODES=${NNODES:-1}
 if [ "$NNODES" = 1 ] && [ -z "${PORT:-}" ]; then

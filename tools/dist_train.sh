@@ -13,6 +13,7 @@ if [ ! -f "$1" ]; then # the launcher would add a page of its own to each rank's
     exit 2
 fi
 RANKS=$2
+check_ranks "$RANKS"
 ARGS=("$1" --launcher pytorch "${@:3}")
 NNODES=${NNODES:-1}
 if [ "$NNODES" = 1 ] && [ -z "${PORT:-}" ]; then

@@ -12,6 +12,7 @@ traceback in a file, and else below its traceback.
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -23,11 +24,12 @@ USER_ERROR = 2  # exit code of a rank that mmlt.command_line has ended for such 
 
 
 def first_failure(failures: Mapping[int, ProcessFailure]) -> tuple[int, ProcessFailure]:
-    """The rank that failed first; of those in the same second not one that lost its peer."""
+    """The rank that failed first, before those that then lost their peer or were ended."""
 
     def order(rank: int) -> tuple:
         failure = failures[rank]
-        return failure.timestamp, 'onnection' in _error(failure), failure.exitcode < 0, rank
+        is_ended = failure.exitcode == -signal.SIGTERM  # by the launcher
+        return is_ended, 'onnection' in _error(failure), failure.timestamp, rank
 
     rank = min(failures, key=order)
     return rank, failures[rank]

@@ -25,6 +25,14 @@ def _run(command, **environment):
         (['tools/dist_train.sh', 'nowhere.py', '2'], 'nowhere.py: no such config'),
         (['tools/dist_test.sh', 'nowhere.py', 'x.pth', '2'], 'nowhere.py: no such config'),
         (['tools/dist_test.sh', CONFIG, 'x.pth', '2'], 'x.pth: no such checkpoint'),
+        (
+            ['tools/dist_train.sh', CONFIG, '--seed', '3'],
+            "RANKS must be a whole number, at least 1, not '--seed'",
+        ),
+        (
+            ['tools/dist_test.sh', CONFIG, CONFIG, '0'],
+            "RANKS must be a whole number, at least 1, not '0'",
+        ),
         ([sys.executable, 'tools/train.py', 'nowhere.py'], 'nowhere.py: no such config'),
         ([sys.executable, 'tools/test.py', CONFIG, 'x.pth'], 'x.pth: no such checkpoint'),
     ],

@@ -25,7 +25,7 @@ import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
-from mmlt.command_line import HelpFormatter
+from mmlt.command_line import HelpFormatter, one_line
 from mmlt.datasets.samplers import ClassBalancedSampler
 from mmlt.datasets.samplers.sample_labels import class_names
 from mmlt.functional import ClassMembers, class_counts_of_draws, expected_draws
@@ -86,7 +86,10 @@ def of_config(args: argparse.Namespace) -> Sampling:
     cfg = Config.fromfile(args.config)
     cfg.merge_from_dict(args.cfg_options or {})
     init_default_scope(cfg.get('default_scope', 'mmaction'))
-    options = _sampler_options(cfg.train_dataloader.sampler, args)
+    loader = cfg.get('train_dataloader') or {}
+    if not {'dataset', 'sampler'} <= set(loader):
+        raise ValueError(f'{args.config}: no train_dataloader with a dataset and a sampler')
+    options = _sampler_options(loader.sampler, args)
     dataset = DATASETS.build(cfg.train_dataloader.dataset)
     sampler = DATA_SAMPLERS.build(options, default_args={'dataset': dataset, 'seed': args.seed})
     if not isinstance(sampler, ClassBalancedSampler):
@@ -188,8 +191,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sampling = of_config(args) if args.config else of_counts(args)
         print(table(sampling))
         plot(sampling, args.out, overwrite=args.overwrite)
-    except (ImportError, OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
+    except (ImportError, KeyError, OSError, ValueError) as error:
+        print(f'error: {one_line(error)}', file=sys.stderr)
         return 2
     print(f'picture: {args.out}')
     return 0

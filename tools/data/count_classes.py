@@ -7,11 +7,16 @@ Examples:
         --count-file count-labels-train.lst --out counts.json
     python tools/data/count_classes.py train.txt --format clips --class-names labels.txt \
         --out counts.json
+
+The file goes to class_counts= of metrics, losses and samplers, and to --train-counts of
+evaluate_ava.py. Which classes are head and tail is said there: --head-min, --tail-max, as of
+split_by_counts.py, which writes groups as a file.
 """
 
 from __future__ import annotations
 
 import argparse
+import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -115,8 +120,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    total = sum(counts.counts.values())
-    print(f'{total} labels of {counts.unit}, {len(counts.counts)} classes: {args.out}')
+    values = list(counts.counts.values())
+    print(f'{sum(values)} labels of {counts.unit}, {len(values)} classes: {args.out}')
+    middle = statistics.median(values)
+    print(f'a class has {min(values)} to {max(values)}, {middle:g} in the middle')
     return 0
 
 

@@ -6,6 +6,13 @@ Examples:
     python tools/features/extract_video_features.py VIDEO_DIR --out data/videolt/tsm_r50 \
         --config CONFIG --checkpoint TSM.pth --list train.lst val.lst test.lst
 
+WEIGHTS of --backbone is a file of a state dict under torchvision's names (conv1.weight,
+layer1.0.bn1.bias, ...; fc is not read), as torchvision distributes those trained on ImageNet. With
+torchvision, which is needed for nothing else, and a network:
+
+    python -c "import torch, torchvision as t; \
+        torch.save(t.models.resnet50(weights='IMAGENET1K_V1').state_dict(), 'resnet50.pth')"
+
 The setting of VideoLT: frames at 1 a second, of a long video 150 of them, evenly; shorter side 256,
 center crop 224; the last map of the backbone averaged over its places. A shorter video has fewer
 rows; reading 150 evenly (mmlt.LoadFeatureFrames) repeats them. A video's id is its path in the
@@ -81,7 +88,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--config', help='config of mmaction2 with a Recognizer2D (TSN, TSM, ...)')
     parser.add_argument('--checkpoint', help='its weights')
     parser.add_argument('--backbone', help='instead: torchvision:resnet18, 34, 50, 101 or 152')
-    parser.add_argument('--weights', help="its weights, torchvision's state dict")
+    parser.add_argument('--weights', help='its weights, a file as above')
     parser.add_argument('--list', nargs='+', default=[], help='VideoLT lists: their videos alone')
     parser.add_argument('--fps', type=float, default=1.0, help='frames of a second')
     parser.add_argument('--num-frames', type=int, default=150, help='most frames of a video')

@@ -112,6 +112,28 @@ def test_another_sampler(tool, config, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('model = {}', 'a_config.py: no train_dataloader with a dataset and a sampler'),
+        (
+            "train_dataloader = dict(sampler=dict(type='DefaultSampler'))",
+            'no train_dataloader with',
+        ),
+        (
+            "train_dataloader = dict(sampler=dict(type='A'), dataset=dict(type='Nix'))",
+            "KeyError: 'Nix is not in the ",
+        ),
+    ],
+)
+def test_a_config_that_cannot_be_sampled_is_one_line(tool, tmp_path, capsys, text, message):
+    path = tmp_path / 'a_config.py'
+    path.write_text(text + '\n')
+    assert tool.main([str(path), '--out', str(tmp_path / 'a.png')]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith('error: ') and said.count('\n') == 1 and message in said
+
+
+@pytest.mark.parametrize(
     ('arguments', 'message'),
     [
         (['--out', 'a.png'], 'give a CONFIG or --counts'),

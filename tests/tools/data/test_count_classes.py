@@ -35,7 +35,9 @@ def test_counts_by_hand(main, tmp_path, capsys):
             {'id': 7, 'name': 'lie/sleep', 'count': 1},
         ],
     }
-    assert capsys.readouterr().out == f'5 labels of boxes, 4 classes: {out}\n'
+    assert capsys.readouterr().out == (
+        f'5 labels of boxes, 4 classes: {out}\na class has 0 to 3, 1 in the middle\n'
+    )
 
 
 def test_excluded_keyframes_are_left_out(main, tmp_path):
@@ -76,7 +78,9 @@ def test_clips(main, tmp_path, capsys):
             {'id': 3, 'name': 'run', 'count': 1},
         ],
     }
-    assert capsys.readouterr().out == f'4 labels of clips, 4 classes: {out}\n'
+    assert capsys.readouterr().out == (
+        f'4 labels of clips, 4 classes: {out}\na class has 0 to 2, 1 in the middle\n'
+    )
     assert main([*clips, '--overwrite']) == 0
     named = {entry['name']: entry['count'] for entry in json.loads(out.read_text())['classes']}
     assert named == {'0': 2, '1': 1, '2': 0, '3': 1}
@@ -183,7 +187,8 @@ def test_videolt_counts_by_hand(main, videolt, tmp_path, capsys):
         ],
     }
     printed = capsys.readouterr()
-    assert printed.out == f'4 labels of videos, 3 classes: {tmp_path / "counts.json"}\n'
+    counted = f'4 labels of videos, 3 classes: {tmp_path / "counts.json"}\n'
+    assert printed.out == f'{counted}a class has 0 to 2, 2 in the middle\n'
     assert printed.err == ''
 
 
