@@ -64,6 +64,70 @@ def _take_videos(boxes: AVABoxes, drawn: list[str]) -> AVABoxes:
     )
 
 
+def draw_over_videos(
+    evaluate: Callable[[AVABoxes, AVABoxes, Excluded], Mapping[str, float]],
+    detections: AVABoxes,
+    ground_truth: AVABoxes,
+    excluded: Excluded = frozenset(),
+    *,
+    num_resamples: int = 200,
+    seed: int = 0,
+) -> dict[str, np.ndarray]:
+    """Any numbers in every resample of the videos.
+
+    The draws depend on the videos of the ground truth and the seed alone: two runs that are judged
+    on the same ground truth meet the same resamples, and their numbers can be subtracted pairwise.
+
+    Args:
+        evaluate: From detections, ground truth and exclusions to named numbers, such as group
+            means.
+        detections: Every detection.
+        ground_truth: Annotated boxes.
+        excluded: (video id, timestamp) of keyframes to leave out.
+        num_resamples: Draws, at least 2.
+        seed: Seed of the draws.
+
+    Returns:
+        Name -> (num_resamples,) float64, NaN where a draw leaves the number undefined.
+
+    Raises:
+        ValueError: ``num_resamples`` out of range.
+    """
+    if num_resamples < 2:
+        raise ValueError(f'num_resamples must be at least 2, got {num_resamples}')
+    rng = np.random.default_rng(seed)
+    draws = [
+        evaluate(*resample_videos(detections, ground_truth, excluded, rng))
+        for _ in range(num_resamples)
+    ]
+    return {name: np.array([draw[name] for draw in draws], dtype=np.float64) for name in draws[0]}
+
+
+def interval_of(draws: np.ndarray, level: float = 0.95) -> dict[str, float]:
+    """Standard error ``se`` (ddof=1) and percentile interval, ``low`` to ``high``, of resamples.
+
+    Args:
+        draws: A number in each resample, or the difference of two runs' numbers; NaN does not
+            count.
+        level: Coverage of the interval, in (0, 1).
+
+    Raises:
+        ValueError: ``level`` out of range; fewer than two defined draws.
+
+    Example:
+        >>> interval_of(np.array([0.25, 0.75, np.nan]), 0.5)
+        {'se': 0.3535533905932738, 'low': 0.375, 'high': 0.625}
+    """
+    if not 0 < level < 1:
+        raise ValueError(f'level must lie between 0 and 1, got {level}')
+    defined = draws[~np.isnan(draws)]
+    if len(defined) < 2:
+        raise ValueError(f'undefined in all but {len(defined)} of the resamples')
+    tail = 50 * (1 - level)
+    low, high = np.percentile(defined, [tail, 100 - tail])
+    return {'se': float(defined.std(ddof=1)), 'low': float(low), 'high': float(high)}
+
+
 def bootstrap_over_videos(
     evaluate: Callable[[AVABoxes, AVABoxes, Excluded], Mapping[str, float]],
     detections: AVABoxes,
@@ -77,8 +141,7 @@ def bootstrap_over_videos(
     """Percentile intervals and standard errors of any numbers, over resampled videos.
 
     Args:
-        evaluate: From detections, ground truth and exclusions to named numbers, such as group
-            means.
+        evaluate: As in :func:`draw_over_videos`, and the other arguments too.
         detections: Every detection.
         ground_truth: Annotated boxes.
         excluded: (video id, timestamp) of keyframes to leave out.
@@ -87,8 +150,8 @@ def bootstrap_over_videos(
         level: Coverage of the interval, in (0, 1).
 
     Returns:
-        For each name ``value`` (all videos), ``se`` (ddof=1), ``low`` and ``high``. Resamples in
-        which a number is NaN (a group whose videos were not drawn) do not count for it.
+        For each name ``value`` (all videos), ``se``, ``low`` and ``high``. Resamples in which a
+        number is NaN (a group whose videos were not drawn) do not count for it.
 
     Raises:
         ValueError: ``num_resamples`` or ``level`` out of range; a number that is NaN in all but
@@ -97,28 +160,15 @@ def bootstrap_over_videos(
     Reference:
         Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 6 and 13.
     """
-    if num_resamples < 2:
-        raise ValueError(f'num_resamples must be at least 2, got {num_resamples}')
-    if not 0 < level < 1:
+    if not 0 < level < 1:  # said before the work
         raise ValueError(f'level must lie between 0 and 1, got {level}')
     values = evaluate(detections, ground_truth, excluded)
-    rng = np.random.default_rng(seed)
-    draws = [
-        evaluate(*resample_videos(detections, ground_truth, excluded, rng))
-        for _ in range(num_resamples)
-    ]
-    tail = 50 * (1 - level)
+    inputs = (detections, ground_truth, excluded)
+    draws = draw_over_videos(evaluate, *inputs, num_resamples=num_resamples, seed=seed)
     intervals = {}
     for name, value in values.items():
-        column = np.array([draw[name] for draw in draws], dtype=np.float64)
-        column = column[~np.isnan(column)]
-        if len(column) < 2:
-            raise ValueError(f'{name} is undefined in all but {len(column)} of the resamples')
-        low, high = np.percentile(column, [tail, 100 - tail])
-        intervals[name] = {
-            'value': float(value),
-            'se': float(column.std(ddof=1)),
-            'low': float(low),
-            'high': float(high),
-        }
+        try:
+            intervals[name] = {'value': float(value), **interval_of(draws[name], level)}
+        except ValueError as error:
+            raise ValueError(f'{name} is {error}') from None
     return intervals

@@ -3,25 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 
 from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.report_parts import escape
+from mmlt.evaluation.run_gains import undetected
 from mmlt.evaluation.run_metrics import Run
 from mmlt.evaluation.run_tasks import DETECTION, task_of
+from mmlt.evaluation.run_undetected import list_names
 from mmlt.evaluation.score_ratios import changed_scores_warning
+
+_TELL = (low_coverage_warning, changed_scores_warning)
 
 
 def warnings_of(runs: Sequence[Run]) -> list[str]:
     """What casts doubt on the numbers of a run, a sentence each."""
-    tell = (low_coverage_warning, changed_scores_warning)
-    told = [warning(run.metrics, run.name) for run in runs for warning in tell]
+    told = [warning(run.metrics, run.name) for run in runs for warning in _TELL]
     return [f'{sentence}.' for sentence in told if sentence]
+
+
+def checks_box(runs: Sequence[Run]) -> str:
+    """What the data checks of the evaluations said, as HTML; '' where they had nothing to say.
+
+    What :func:`warnings_of` says of a run anyway is not said again.
+    """
+    lines = []
+    for run in runs:
+        said = {(tell(run.metrics, '') or '').partition(': ')[2] for tell in _TELL}
+        for warning in run.metrics.get('warnings', ()):
+            where, colon, what = warning.partition(': ')
+            if colon and what in said:
+                continue
+            if colon:  # in whose folder the file was is no matter
+                warning = f'{PurePath(where).name}: {what}'
+            lines.append(f'{run.name}: {warning}' if len(runs) > 1 else warning)
+    if not lines:
+        return ''
+    items = ''.join(f'<li>{escape(line)}</li>' for line in dict.fromkeys(lines))
+    start = '<div class="checks" role="note"><b>The data checks of the evaluation said:</b>'
+    return f'{start}<ul>{items}</ul></div>'
+
+
+def gaps_warnings(runs: Sequence[Run]) -> list[str]:
+    """That the frame-mAPs of detectors are over different classes, a sentence for each pair."""
+    notes = []
+    for run in runs[1:]:
+        before, after = undetected(runs[0]), undetected(run)
+        if before == after:
+            continue
+        pairs = ((runs[0].name, before - after), (run.name, after - before))
+        told = '; '.join(
+            f'{name} alone never detected {list_names(sorted(own))}' for name, own in pairs if own
+        )
+        notes.append(
+            f'The frame-mAPs of {runs[0].name} and {run.name} are means over different classes: '
+            f'{told}. Compare the values with undetected classes as 0.'
+        )
+    return notes
 
 
 def facts_list(runs: Sequence[Run]) -> str:
     """The facts as HTML; one that differs between the runs is told for each."""
     facts = _FACTS if runs[0].task is DETECTION else _CLASSIFIER_FACTS
-    return _list({term: [tell(run.metrics) for run in runs] for term, tell in facts.items()}, runs)
+    told = {term: [tell(run.metrics) for run in runs] for term, tell in facts.items()}
+    return _list({**_origins(runs), **told}, runs)
 
 
 def shuffle_facts(runs: Sequence[Run]) -> str:
@@ -34,14 +79,21 @@ def shuffle_facts(runs: Sequence[Run]) -> str:
         ],
         'Shuffles': [f'{result["num_shuffles"]}, seed {result["seed"]}' for result in results],
     }
-    return _list(facts, runs)
+    return _list({**_origins(runs), **facts}, runs)
 
 
-def _list(facts: Mapping[str, list[str]], runs: Sequence[Run]) -> str:
+def _origins(runs: Sequence[Run]) -> dict[str, list[str | None]]:
+    """Date, config, checkpoint and seed, as far as they are known of any run."""
+    terms = dict.fromkeys(term for run in runs for term in run.origin)
+    return {term: [run.origin.get(term) for run in runs] for term in terms}
+
+
+def _list(facts: Mapping[str, list[str | None]], runs: Sequence[Run]) -> str:
     lines = []
     for term, texts in facts.items():
         if len(set(texts)) > 1:
-            texts = [f'{text} ({run.name})' for run, text in zip(runs, texts)]
+            pairs = zip(runs, texts)
+            texts = [f'{text} ({run.name})' for run, text in pairs if text is not None]
         lines.append(f'<dt>{term}</dt><dd>{escape("; ".join(dict.fromkeys(texts)))}</dd>')
     return f'<dl>{"".join(lines)}</dl>'
 

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmlt.evaluation.report_svg import INK, ClassFigure, add_bars, add_lines, add_marks, plain_text
+from mmlt.evaluation.report_inline import plain_text
+from mmlt.evaluation.report_shapes import INK, add_lines, add_marks
+from mmlt.evaluation.report_svg import MIN_BOXES, ClassFigure
 from mmlt.evaluation.run_metrics import ClassRow, has_counts
 from mmlt.evaluation.run_tasks import DETECTION, Task
 
@@ -48,7 +50,7 @@ def frequency_figure(rows: Sequence[ClassRow], task: Task = DETECTION) -> str:
     tested = np.array([row.num_tested for row in rows], dtype=float)
     evaluated = f'evaluated {task.noun}'
     drawn = [np.where(values > 0, values, np.nan) for values in (counts, tested)]  # no log of 0
-    with _figure(rows, height=4.5) as figure:
+    with class_figure(rows, task.noun, height=5.2) as figure:
         axes = figure.axes[0]
         axes.set_yscale('log')
         if has_counts(rows):
@@ -68,25 +70,25 @@ def frequency_figure(rows: Sequence[ClassRow], task: Task = DETECTION) -> str:
 
 
 def scores_figure(rows: Sequence[ClassRow], run: int, run_name: str) -> str:
-    """SAP with its standard deviation and AP of each class, side by side, for one run."""
+    """SAP with its standard deviation and frame-AP of each class, side by side, for one run."""
     sap, std, ap = (_column(rows, run, key) for key in ('SAP', 'SAP_std', 'AP'))
-    with _figure(rows, height=4.9) as figure:
+    with class_figure(rows, height=5.2) as figure:
         axes = figure.axes[0]
         figure.group_bars(axes, sap, 'SAP', width=0.42, offset=-0.21)
-        add_bars(axes, ap, COMPARED_COLOR, 'AP', width=0.42, offset=0.21)
+        figure.bars(axes, ap, COMPARED_COLOR, 'frame-AP', width=0.42, offset=0.21)
         add_lines(axes, sap - std, sap + std, INK, 1.0, offset=-0.21)
-        percent_axis(axes, 'SAP and AP (%)', chance=0.5)  # of SAP
+        percent_axis(axes, 'SAP and frame-AP (%)', chance=0.5)  # of SAP
         texts = [
-            f'{row.name}: SAP {percent(s)} ± {percent(d)}, AP {percent(a)}'
+            f'{row.name}: SAP {percent(s)} ± {percent(d)}, frame-AP {percent(a)}'
             for row, s, d, a in zip(rows, sap, std, ap)
         ]
-        return figure.to_svg(f'scores-{run}', f'SAP and AP of each class, {run_name}', texts)
+        return figure.to_svg(f'scores-{run}', f'SAP and frame-AP of each class, {run_name}', texts)
 
 
 def ap_figure(rows: Sequence[ClassRow], run: int, run_name: str) -> str:
     """AP of each class for one run."""
     ap = _column(rows, run, 'AP')
-    with _figure(rows, height=4.9) as figure:
+    with class_figure(rows, 'samples', height=5.2) as figure:
         axes = figure.axes[0]
         figure.group_bars(axes, ap, 'AP')
         percent_axis(axes, 'AP (%)')
@@ -95,7 +97,7 @@ def ap_figure(rows: Sequence[ClassRow], run: int, run_name: str) -> str:
 
 
 def gain_figure(rows: Sequence[ClassRow], run_names: Sequence[str], task: Task = DETECTION) -> str:
-    """SAP of two runs (above), and the second's gain in SAP and AP (below), largest SAP gain first.
+    """SAP of two runs (above), and the second's gain in SAP and frame-AP (below), largest first.
 
     Of classifiers it is AP, above and below. Classes without this score in both runs are left out;
     '' where none is left.
@@ -107,7 +109,7 @@ def gain_figure(rows: Sequence[ClassRow], run_names: Sequence[str], task: Task =
     rows.sort(key=lambda row: -row.gain(1, score))
     values = [_column(rows, run, score) for run in (0, 1)]
     gains = {key: np.array([row.gain(1, key) for row in rows]) for key in task.gains}
-    with _figure(rows, height=7.2, panels=2) as figure:
+    with class_figure(rows, task.noun, height=7.8, panels=2) as figure:
         above, below = figure.axes
         add_lines(above, *values, '#9aa3ad', 1.6)
         for name, value, face in zip(shorten_names(run_names), values, ('white', INK)):
@@ -115,7 +117,7 @@ def gain_figure(rows: Sequence[ClassRow], run_names: Sequence[str], task: Task =
         percent_axis(above, f'{score} (%)', chance=task.chance)
         figure.group_bars(below, gains[score], f'{score} gain')
         for key in task.gains[1:]:
-            add_marks(below, gains[key], f'{key} gain')
+            add_marks(below, gains[key], f'{task.scores[key]} gain')
         below.axhline(0, color=INK, linewidth=0.8)
         every_gain = np.stack(list(gains.values()))
         low, high = min(np.nanmin(every_gain), 0), max(np.nanmax(every_gain), 0)
@@ -125,7 +127,7 @@ def gain_figure(rows: Sequence[ClassRow], run_names: Sequence[str], task: Task =
         below.set_ylabel('gain (points)')
         texts = [
             f'{row.name}: {score} {percent(a)} → {percent(b)} ({signed_points(gains[score][i])})'
-            + ''.join(f', {key} {signed_points(gains[key][i])}' for key in task.gains[1:])
+            + ''.join(f', {task.scores[k]} {signed_points(gains[k][i])}' for k in task.gains[1:])
             for i, (row, a, b) in enumerate(zip(rows, *values))
         ]
         label = f'Gain of {run_names[1]} over {run_names[0]} for each class, largest first'
@@ -138,13 +140,17 @@ def all_runs_figure(
     """SAP (of classifiers: AP) of each class in every run, one mark a run."""
     score = task.gains[0]
     values = [_column(rows, run, score) for run in range(len(run_names))]
-    with _figure(rows, height=4.9) as figure:
+    with class_figure(rows, task.noun, height=5.2) as figure:
         axes = figure.axes[0]
         add_lines(axes, np.fmin.reduce(values), np.fmax.reduce(values), '#c9ced4', 1.2)
         for index, (name, value) in enumerate(zip(shorten_names(run_names), values)):
             color = RUN_COLORS[index % len(RUN_COLORS)]
             marker = _RUN_MARKERS[index % len(_RUN_MARKERS)]
-            add_marks(axes, value, name, marker=marker, face=color, edge=color)
+            shown = np.where(figure.few, np.nan, value)
+            add_marks(axes, shown, name, marker=marker, face=color, edge=color)
+            if figure.few.any():
+                hollow = np.where(figure.few, value, np.nan)
+                add_marks(axes, hollow, None, marker=marker, edge=color)
         percent_axis(axes, f'{score} (%)', chance=task.chance)
         texts = [
             f'{row.name}: ' + ', '.join(f'{n} {percent(v[i])}' for n, v in zip(run_names, values))
@@ -168,8 +174,11 @@ def shorten_names(names: Sequence[str]) -> list[str]:
     return short
 
 
-def _figure(rows: Sequence[ClassRow], **size) -> ClassFigure:
-    return ClassFigure([row.name for row in rows], [row.group for row in rows], **size)
+def class_figure(rows: Sequence[ClassRow], noun: str = 'boxes', **size) -> ClassFigure:
+    """A figure of classes, hollow where fewer than ten boxes (or samples) are evaluated."""
+    few = [row.num_tested < MIN_BOXES for row in rows]
+    names, groups = [row.name for row in rows], [row.group for row in rows]
+    return ClassFigure(names, groups, few=few, noun=noun, **size)
 
 
 def _column(rows: Sequence[ClassRow], run: int, key: str) -> np.ndarray:

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Sequence
 
-from mmlt.evaluation.report_svg import plain_text
+from mmlt.evaluation.report_inline import plain_text
 
 _MOST_UNBROKEN = 12  # characters of a run's name
 
@@ -65,9 +65,13 @@ def figure(label: str, drawing: str, caption: str) -> str:
     return f'<figure>{scrolled(label, drawing)}<figcaption>{caption}</figcaption></figure>'
 
 
-def table(kind: str, head: Sequence[str], body: Sequence[str]) -> str:
-    """A table of class ``kind`` from rows of cells that are HTML."""
-    head, body = ((f'<tr>{row}</tr>' for row in rows) for rows in (head, body))
+def table(kind: str, head: Sequence[str], body: Sequence[str | tuple[str, str]]) -> str:
+    """A table of class ``kind`` from rows of cells that are HTML.
+
+    A row of the body may be a pair: its classes and its cells.
+    """
+    pairs = (('', row) if isinstance(row, str) else row for row in body)
+    head, body = (f'<tr>{row}</tr>' for row in head), (tag('tr', row, own) for own, row in pairs)
     return (
         f'<table class="{kind}"><thead>{"".join(head)}</thead>'
         f'<tbody>{"".join(body)}</tbody></table>'

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mmlt.evaluation.bootstrap import Excluded
+from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.run_folder import METRICS_FILE
+from mmlt.evaluation.run_intervals import (
+    DETECTIONS_FILE,
+    INTERVALS_FILE,
+    difference,
+    make_intervals,
+    read_intervals,
+    write_intervals,
+)
 from mmlt.evaluation.run_metrics import Run, read_run
-from mmlt.evaluation.run_tasks import CLASSIFICATION
+from mmlt.evaluation.run_origin import find_origin
+from mmlt.evaluation.run_tasks import CLASSIFICATION, DETECTION
 from mmlt.evaluation.shuffle_bias import SHUFFLE_BIAS_FILE, read_shuffle_bias
+from mmlt.functional import AVABoxes
 
 _BARE = f'only a {SHUFFLE_BIAS_FILE}'
 _CLASSIFIER = f'the {METRICS_FILE} of a classifier'
 _DETECTOR = f'the {METRICS_FILE} of a detector'
+_MOST_SUGGESTED = 3
 
 
 def read_runs(paths: Sequence[Path], names: Sequence[str] | None = None) -> list[Run]:
@@ -23,7 +36,7 @@ def read_runs(paths: Sequence[Path], names: Sequence[str] | None = None) -> list
         names: A name for each.
 
     Raises:
-        FileNotFoundError: A folder has neither file.
+        FileNotFoundError: A folder has neither file; where folders in it have, they are named.
         ValueError: A file is malformed, or the runs are not all detectors, all classifiers, or all
             with shuffle bias.
     """
@@ -36,12 +49,89 @@ def read_runs(paths: Sequence[Path], names: Sequence[str] | None = None) -> list
 def _read(path: Path) -> Run:
     if not path.exists():
         return read_run(path)  # says so
-    folder = path if path.is_dir() else path.parent
+    folder = folder_of(path)
     shuffle_bias = read_shuffle_bias(folder)
     file = folder / METRICS_FILE if path.is_dir() or path.name == SHUFFLE_BIAS_FILE else path
+    origin = find_origin(folder)
     if shuffle_bias is not None and not file.exists():
-        return Run(folder.resolve().name, {}, shuffle_bias)
-    return read_run(file)._replace(shuffle_bias=shuffle_bias)
+        return Run(folder.resolve().name, {}, shuffle_bias, origin=origin)
+    if path.is_dir() and not file.exists():
+        raise FileNotFoundError(f'{path}: holds no {METRICS_FILE}{_suggestion(path)}')
+    run = read_run(file)._replace(shuffle_bias=shuffle_bias, origin=origin)
+    return _add_intervals(run, folder) if run.task is DETECTION else run
+
+
+def folder_of(path: Path) -> Path:
+    """The folder of a run that is given by its folder or a file in it."""
+    return path if path.is_dir() else path.parent
+
+
+def _suggestion(folder: Path) -> str:
+    """Which folders below, at most two levels down, have results; the latest first."""
+    names = (METRICS_FILE, SHUFFLE_BIAS_FILE)
+    for level in ('*', '*/*'):
+        found = {file.parent for name in names for file in folder.glob(f'{level}/{name}')}
+        listed = [str(run) for run in sorted(found, reverse=True)]
+        if listed:
+            more = f' and {len(listed) - _MOST_SUGGESTED} more' if listed[_MOST_SUGGESTED:] else ''
+            verb = 'has' if len(listed) == 1 else 'have'
+            return f', but {", ".join(listed[:_MOST_SUGGESTED])}{more} {verb}: name the run itself'
+    return ', nor does a folder in it'
+
+
+def _add_intervals(run: Run, folder: Path) -> Run:
+    """The run with its intervals, or with a remark why it has none."""
+    intervals = read_intervals(folder)
+    if intervals is None:
+        there = (folder / DETECTIONS_FILE).is_file()
+        return run._replace(remark=None if there else f'keeps no {DETECTIONS_FILE}')
+    values = {name: interval['value'] for name, interval in intervals['means'].items()}
+    differing = difference(values, run.metrics)
+    if differing:
+        return run._replace(remark=f'has an {INTERVALS_FILE} of another evaluation ({differing})')
+    return run._replace(intervals=intervals)
+
+
+def add_intervals(
+    path: Path,
+    ground_truth: AVABoxes,
+    excluded: Excluded,
+    *,
+    num_resamples: int,
+    seed: int,
+    overwrite: bool = False,
+    on_resample: Callable[[], object] | None = None,
+) -> None:
+    """Write the ``intervals.json`` of a detector's run, unless it is there from the same draws.
+
+    Raises:
+        FileExistsError: It is there from other draws and ``overwrite`` is false.
+        FileNotFoundError: The run keeps no ``detections.parquet``.
+        ValueError: The run is no detector's, or the inputs are not those it was evaluated on.
+    """
+    run, folder = _read(path), folder_of(path)
+    if not run.metrics or run.task is not DETECTION:
+        raise ValueError(f'{path}: intervals are made of detectors, it is a classifier')
+    wanted = {'num_resamples': num_resamples, 'seed': seed}
+    if run.intervals and wanted.items() <= run.intervals.items():
+        return
+    if (folder / INTERVALS_FILE).exists() and not overwrite:
+        raise FileExistsError(
+            f'{folder / INTERVALS_FILE}: of other draws or another evaluation; pass --overwrite to '
+            'replace it'
+        )
+    file = folder / DETECTIONS_FILE
+    if not file.is_file():
+        raise FileNotFoundError(
+            f'{file}: no such file; evaluate with test_evaluator.dump={DETECTIONS_FILE}'
+        )
+    draws = dict(num_resamples=num_resamples, seed=seed, on_resample=on_resample)
+    detections = read_detections(file)
+    try:
+        intervals = make_intervals(run.metrics, detections, ground_truth, excluded, **draws)
+    except ValueError as error:
+        raise ValueError(f'{folder}: {error}') from None
+    write_intervals(intervals, folder, overwrite=overwrite)
 
 
 def _of_one_kind(runs: list[Run]) -> list[Run]:

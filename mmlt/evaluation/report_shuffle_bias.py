@@ -15,12 +15,13 @@ from mmlt.evaluation.report_figures import (
     shorten_names,
 )
 from mmlt.evaluation.report_parts import escape, figure, run_name, scrolled, section, table, tag
-from mmlt.evaluation.report_svg import INK, ClassFigure, add_bars, add_lines
+from mmlt.evaluation.report_shapes import INK, add_bars, add_lines
+from mmlt.evaluation.report_svg import ClassFigure
 from mmlt.evaluation.run_metrics import ClassRow, Run
 
 _OVERALL = {
     'accuracy': 'accuracy',
-    'ava/frame_mAP': 'mAP',
+    'ava/frame_mAP': 'frame-mAP',
     'ava/mSAP': 'mSAP',
     'ava/mAUC': 'mAUC',
 }
@@ -57,7 +58,7 @@ def shuffle_bias_section(runs: Sequence[Run], detector_rows: Sequence[ClassRow] 
         explained += f' Without such results: {escape(", ".join(without))}.'
     overall = _value_table(held, _join(held, _overall))
     parts = [scrolled('Shuffle bias', overall), tag('p', explained, 'hint')]
-    for quantity, read in (('accuracy', _accuracies), ('AP', _average_precisions)):
+    for quantity, read in _QUANTITIES.items():
         own = [run for run in held if read(run.shuffle_bias)]
         if own:
             parts.append(_of_classes(own, quantity, _sort(_join(own, read, groups))))
@@ -80,11 +81,23 @@ def _accuracies(result: Mapping) -> dict[str, Mapping]:
     return dict(result['per_class'])
 
 
-def _average_precisions(result: Mapping) -> dict[str, Mapping]:
-    """The rows called '<prefix>/AP/<class>'; a class name may hold a slash."""
+def _frame_aps(result: Mapping) -> dict[str, Mapping]:
+    """The rows called 'ava/AP/<class>', a detector's; a class name may hold a slash."""
+    return _average_precisions(result, is_detector=True)
+
+
+def _average_precisions(result: Mapping, is_detector: bool = False) -> dict[str, Mapping]:
+    """The rows called '<another prefix>/AP/<class>'."""
     parts = ((key.split('/', 2), row) for key, row in result['metrics'].items())
-    named = {p[2]: row for p, row in parts if len(p) == 3 and p[1] == 'AP'}
-    return {name: row for name, row in named.items() if row['original'] is not None}
+    named = [(p, row) for p, row in parts if len(p) == 3 and p[1] == 'AP']
+    return {
+        p[2]: row
+        for p, row in named
+        if (p[0] == 'ava') == is_detector and row['original'] is not None
+    }
+
+
+_QUANTITIES = {'accuracy': _accuracies, 'frame-AP': _frame_aps, 'AP': _average_precisions}
 
 
 def _join(runs: Sequence[Run], read, groups: Mapping[str, str | None] | None = None) -> list:

@@ -7,29 +7,30 @@ its numbers when the pointer rests on it. The same input gives the same bytes.
 from __future__ import annotations
 
 import html
-import io
-import re
-import unicodedata
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
+from mmlt.evaluation.report_inline import inline_svg, plain_text
+from mmlt.evaluation.report_shapes import INK, MAX_LABELLED, add_bars
 from mmlt.functional.class_files import GROUPS
 
 # Paul Tol's "high contrast" scheme: apart for every kind of colour vision, and in grey print.
 GROUP_COLORS = {'head': '#004488', 'medium': '#ddaa33', 'tail': '#bb5566'}
 PLAIN_COLOR = '#004488'
-INK = '#20262e'
+#: The scores of a class with fewer evaluated boxes say little: it is drawn hollow.
+MIN_BOXES = 10
 _UNGROUPED_COLOR = '#8a929c'  # a class without a group among classes that have one
-_MAX_LABELLED = 80  # with more classes the names would be too small to read
+#: Of a figure of a page; shown from :data:`WIDTH` up to half as large, it can be read.
+FONT_SIZE = 10.5
+WIDTH = 11.9  # inches: as wide as the page, where the names of the classes leave the choice
 _MAX_LABEL = 30  # characters; the pointer and the table tell the whole name
 _STYLE = {
     'svg.fonttype': 'none',
     'svg.hashsalt': 'mmlt',
     'text.parse_math': False,  # a class may be called '$5'
-    'font.size': 9,
     'text.color': INK,
     'axes.labelcolor': INK,
     'axes.edgecolor': '#8a929c',
@@ -41,7 +42,7 @@ _STYLE = {
     'grid.color': '#e3e6ea',
     'xtick.color': INK,
     'ytick.color': INK,
-    'xtick.labelsize': 8.5,
+    'xtick.labelsize': 'medium',
     'xtick.major.size': 2,
     'ytick.major.size': 0,
     'ytick.minor.size': 0,
@@ -51,8 +52,11 @@ _STYLE = {
 
 
 @contextmanager
-def drawing_style() -> Iterator[None]:
+def drawing_style(font_size: float = 9) -> Iterator[None]:
     """Put matplotlib in our style for the ``with`` block.
+
+    Args:
+        font_size: In points.
 
     Raises:
         ImportError: matplotlib is not installed; says how to get it.
@@ -63,7 +67,7 @@ def drawing_style() -> Iterator[None]:
         raise ImportError("the report draws with matplotlib: pip install 'mmlt[report]'") from error
     with matplotlib.rc_context():
         matplotlib.rcdefaults()  # nobody's matplotlibrc changes a report
-        matplotlib.rcParams.update(_STYLE)
+        matplotlib.rcParams.update({**_STYLE, 'font.size': font_size})
         yield
 
 
@@ -75,6 +79,8 @@ class ClassFigure:
         groups: 'head', 'medium', 'tail' or None of each class.
         height: Height in inches with the names written below.
         panels: Number of axes, one above the other.
+        few: Whether each class has so few evaluated boxes that its bars are hollow; None says no.
+        noun: What is few: boxes or samples.
     """
 
     def __init__(
@@ -84,18 +90,22 @@ class ClassFigure:
         *,
         height: float,
         panels: int = 1,
+        few: Sequence[bool] | None = None,
+        noun: str = 'boxes',
     ):
         self.names, self.groups = list(names), list(groups)
+        self.few = np.array([False] * len(self.names) if few is None else few, dtype=bool)
+        self.noun = noun
         self.height, self.panels = height, panels
-        self.labelled = len(self.names) <= _MAX_LABELLED
+        self.labelled = len(self.names) <= MAX_LABELLED
 
     def __enter__(self) -> ClassFigure:
-        self._style = drawing_style()
+        self._style = drawing_style(FONT_SIZE)
         self._style.__enter__()
         from matplotlib.figure import Figure
 
         count = len(self.names)
-        width = max(6.5, 1.4 + 0.175 * count) if self.labelled else max(12.0, 1.4 + 0.03 * count)
+        width = max(WIDTH, 1.4 + (0.175 if self.labelled else 0.03) * count)
         height = self.height if self.labelled else self.height - 1.1
         self.figure = Figure(figsize=(width, height), layout='constrained')
         self.axes = self.figure.subplots(self.panels, 1, sharex=True, squeeze=False)[:, 0]
@@ -104,9 +114,15 @@ class ClassFigure:
     def __exit__(self, *error) -> None:
         self._style.__exit__(*error)
 
-    def group_bars(
-        self, axes, values: np.ndarray, label: str, *, width=0.8, bottom=0.0, offset=0.0
-    ) -> None:
+    def bars(self, axes, values: np.ndarray, color: str, label: str | None, **place) -> None:
+        """Bars of one colour, hollow for classes with few boxes; ``place`` as in ``add_bars``."""
+        for hollow in (False, True):
+            shown = np.where(self.few == hollow, values, np.nan)
+            add_bars(axes, shown, color, label, hollow=hollow, **place)
+            if np.isfinite(shown).any():
+                label = None  # told once
+
+    def group_bars(self, axes, values: np.ndarray, label: str, **place) -> None:
         """Bars in the colour of each class's group, with a legend entry for each group."""
         is_grouped = any(self.groups)
         for group in (*GROUPS, None):
@@ -115,8 +131,7 @@ class ClassFigure:
                 continue
             color = GROUP_COLORS.get(group, _UNGROUPED_COLOR if is_grouped else PLAIN_COLOR)
             text = f'{label}: {group or "no group"}' if is_grouped else label
-            shown = np.where(mask, values, np.nan)
-            add_bars(axes, shown, color, text, width=width, bottom=bottom, offset=offset)
+            self.bars(axes, np.where(mask, values, np.nan), color, text, **place)
 
     def to_svg(self, key: str, label: str, hover_texts: Sequence[str]) -> str:
         """Name the classes, draw, and return the ``<svg>``.
@@ -136,19 +151,21 @@ class ClassFigure:
         else:
             last.set_xlabel(f'{count:,} classes; point at one for its name and numbers', loc='left')
         for axes in self.axes:
-            labels = axes.get_legend_handles_labels()[1]
-            if labels:
-                needed = [0.5 + 0.065 * len(label) for label in labels]  # inches, about
-                room = self.figure.get_figwidth() - 0.5
-                columns = len(labels) if sum(needed) <= room else max(1, int(room / max(needed)))
-                place = dict(loc='lower left', bbox_to_anchor=(0, 1), borderaxespad=0.2)
-                axes.legend(ncols=columns, **place)
-        buffer = io.StringIO()
-        with warnings.catch_warnings():  # which glyphs exist is the browser's affair
-            warnings.filterwarnings('ignore', message='.*missing from.*font.*')
-            warnings.filterwarnings('ignore', message='.*does not support.*natively.*')
-            self.figure.savefig(buffer, format='svg')
-        return self._inline(buffer.getvalue(), key, label, self._hover_strips(hover_texts))
+            self._add_legend(axes)
+        overlay = partial(self._hover_strips, hover_texts)
+        return inline_svg(self.figure, key, label, overlay, self.labelled)
+
+    def _add_legend(self, axes) -> None:
+        from matplotlib.patches import Patch
+
+        handles, labels = axes.get_legend_handles_labels()
+        if axes is self.axes[0] and self.few.any():
+            handles.append(Patch(facecolor='white', edgecolor=INK, linewidth=0.9))
+            labels.append(f'hollow: fewer than {MIN_BOXES} evaluated {self.noun}')
+        if labels:
+            columns = _legend_columns(labels, self.figure.get_figwidth() - 0.5)
+            place = dict(loc='lower left', bbox_to_anchor=(0, 1), borderaxespad=0.2)
+            axes.legend(handles, labels, ncols=columns, **place)
 
     def _hover_strips(self, texts: Sequence[str]) -> str:
         """A strip as high as the drawing over each class; the page's style knows their height."""
@@ -162,89 +179,17 @@ class ClassFigure:
         )
         return f'<g class="strips" style="--w:{edges[1] - edges[0]:.2f}px">{"".join(strips)}</g>'
 
-    def _inline(self, svg: str, key: str, label: str, strips: str) -> str:
-        """The drawing alone: no prolog, metadata or namespace, ids that stay unique in a page."""
-        body = svg[svg.index('</metadata>') + len('</metadata>') : svg.rindex('</svg>')]
-        body = body.replace('xlink:href', 'href')
-        used = set(re.findall(r'(?:url\(#|href="#)([^")]+)', body))
 
-        def rename(match):
-            return f' id="{key}-{match[1]}"' if match[1] in used else ''
+def _legend_columns(labels: Sequence[str], room: float) -> int:
+    """The most columns, filled one after the other, that fit in ``room`` inches."""
+    needed = [0.7 + 0.085 * len(label) for label in labels]  # about
 
-        body = re.sub(r' id="([^"]*)"', rename, body)
-        body = re.sub(r'(url\(#|href="#)', rf'\g<1>{key}-', body)
-        width, height = self.figure.get_size_inches()
-        return (
-            f'<svg role="img" aria-label="{html.escape(plain_text(label))}" '
-            f'viewBox="0 0 {width * 72:g} {height * 72:g}" '
-            f'width="{width * 96:.0f}" height="{height * 96:.0f}">{_compact(body)}{strips}</svg>'
-        )
+    def total(columns: int) -> float:
+        rows = -(-len(needed) // columns)
+        return sum(max(needed[i : i + rows]) for i in range(0, len(needed), rows))
 
-
-def plain_text(text: str) -> str:
-    """The text without what no font draws: control characters and half surrogates."""
-    return ''.join('\ufffd' if unicodedata.category(c) in ('Cc', 'Cs') else c for c in text)
+    return next((n for n in range(len(needed), 1, -1) if total(n) <= room), 1)
 
 
 def _shorten(text: str) -> str:
     return text if len(text) <= _MAX_LABEL else f'{text[: _MAX_LABEL - 1].rstrip()}…'
-
-
-def _compact(body: str) -> str:
-    """Two decimals for coordinates, and the style of many equal marks said once."""
-
-    def round_numbers(tag):
-        return re.sub(r'\d+\.\d{3,}', lambda number: f'{float(number[0]):.2f}', tag[0])
-
-    def hoist_style(group):
-        styles = set(re.findall(r'<use[^>]* style="([^"]*)"', group[2]))
-        if len(styles) != 1:
-            return group[0]
-        marks = re.sub(r' style="[^"]*"', '', group[2])
-        return f'{group[1]} style="{styles.pop()}">{marks}</g>'
-
-    body = re.sub(r'<(?:path|use)[^>]*>', round_numbers, body)
-    return re.sub(r'(<g[^>]*)>((?:\s*<use[^>]*>)+)\s*</g>', hoist_style, body)
-
-
-def add_bars(axes, heights, color, label, *, width=0.8, bottom=0.0, offset=0.0) -> None:
-    """Bars, all as one path: the drawing of a thousand classes stays small."""
-    at = np.flatnonzero(np.isfinite(heights))
-    left, right = at + offset - width / 2, at + offset + width / 2
-    low, high = np.full(len(at), bottom), heights[at]
-    corners = [(left, low), (left, high), (right, high), (right, low), (left, low)]
-    # move, three lines, close: matplotlib.path.Path's codes
-    _add_path(axes, corners, [1, 2, 2, 2, 79], facecolor=color, linewidth=0, label=label)
-
-
-def add_lines(axes, lows, highs, color, linewidth, *, offset=0.0) -> None:
-    """A vertical line from ``lows`` to ``highs`` for each class where both are known."""
-    at = np.flatnonzero(np.isfinite(lows) & np.isfinite(highs))
-    corners = [(at + offset, lows[at]), (at + offset, highs[at])]
-    _add_path(axes, corners, [1, 2], fill=False, edgecolor=color, linewidth=linewidth)
-
-
-def add_marks(axes, values, label, *, marker='D', face='white', edge=INK) -> None:
-    """A mark for each class whose value is known."""
-    axes.plot(
-        np.arange(len(values)),
-        values,
-        linestyle='none',
-        marker=marker,
-        markersize=4.2 if len(values) <= _MAX_LABELLED else 2.4,
-        markerfacecolor=face,
-        markeredgecolor=edge,
-        markeredgewidth=0.9 if len(values) <= _MAX_LABELLED else 0.5,
-        label=label,
-    )
-
-
-def _add_path(axes, corners, codes, **style) -> None:
-    """Many equal shapes as one path; ``corners`` lists (x (n,), y (n,)) along the shape."""
-    from matplotlib.patches import PathPatch
-    from matplotlib.path import Path
-
-    vertices = np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)
-    if len(vertices):
-        path = Path(vertices.reshape(-1, 2), np.tile(codes, len(vertices)))
-        axes.add_patch(PathPatch(path, **style))

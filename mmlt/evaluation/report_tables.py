@@ -1,4 +1,4 @@
-"""The tables of a report as HTML: the means of every run, and every class."""
+"""The table of all classes in a report, as HTML."""
 
 from __future__ import annotations
 
@@ -7,64 +7,25 @@ from collections.abc import Iterable, Sequence
 
 from mmlt.evaluation.report_figures import percent, signed_points
 from mmlt.evaluation.report_parts import escape, run_name, section, tag
+from mmlt.evaluation.report_summary import sign_of
+from mmlt.evaluation.report_svg import MIN_BOXES
 from mmlt.evaluation.run_metrics import (
     ClassRow,
     Run,
     has_counts,
     number_or_nan,
     share_classes,
-    tell_num_classes,
 )
 from mmlt.evaluation.run_tasks import DETECTION, Task
 from mmlt.functional.class_files import GROUPS
 
 _DEVIATION_HINT = '± is one standard deviation of SAP over its random draws; '
 _CLASSES_HINT = (
-    'In percent; {deviation}a dash stands for what is undefined. Click on a heading to sort, again '
-    'to reverse.'
+    'In percent; {deviation}a dash stands for what is undefined. {few} Click on a heading to sort, '
+    'again to reverse.'
 )
-
-
-def present_groups(runs: Sequence[Run]) -> list[str]:
-    """The groups, head first, that hold a class in any run."""
-    return [
-        group
-        for group in GROUPS
-        if any(run.metrics['groups'].get(group, {}).get('num_classes') for run in runs)
-    ]
-
-
-def summary_table(runs: Sequence[Run]) -> str:
-    """The means over all classes and over each group; a run a row, then its gain on the first.
-
-    A run without a class of the first has no gain on it.
-    """
-    task = runs[0].task
-    means = {None: task.overall, **dict.fromkeys(present_groups(runs), task.means)}
-    columns = [(group, key) for group, titles in means.items() for key in titles]
-    bands = ''.join(
-        tag(f'th colspan="{len(titles)}" scope="colgroup"', _group_title(runs, group), 'edge')
-        for group, titles in means.items()
-    )
-    titles = (tag('th scope="col"', task.overall[k], _edge(k, task.means)) for _, k in columns)
-    body = []
-    for index, run in enumerate(runs):
-        values = [_mean(run, *column) for column in columns]
-        cells = (tag('td', percent(v), _edge(k, task.means)) for v, (_, k) in zip(values, columns))
-        body.append(f'<tr><th scope="row">{run_name(run.name)}</th>{"".join(cells)}</tr>')
-        if index and share_classes(runs[0], run):
-            gains = [value - _mean(runs[0], *column) for value, column in zip(values, columns)]
-            cells = (
-                tag('td', signed_points(gain), f'{_sign(gain)} {_edge(key, task.means)}')
-                for gain, (_, key) in zip(gains, columns)
-            )
-            name = run_name(f'gain on {runs[0].name}')
-            body.append(f'<tr class="gain"><th scope="row">{name}</th>{"".join(cells)}</tr>')
-    return (
-        '<table class="summary"><thead>'
-        f'<tr><th rowspan="2" scope="col">run</th>{bands}</tr><tr>{"".join(titles)}</tr></thead>'
-        f'<tbody>{"".join(body)}</tbody></table>'
-    )
+#: What :func:`few_boxes` looks like.
+FEW_HINT = f'Italic: fewer than {MIN_BOXES} evaluated {{noun}}, so that the scores say little.'
 
 
 def class_table(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
@@ -81,10 +42,12 @@ def class_table(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
     bands = f'<td colspan="{len(heads)}"></td>'
     compared = [index > 0 and share_classes(runs[0], run) for index, run in enumerate(runs)]
     for run, has_gain in zip(runs, compared):
-        titles = [*task.scores, *(f'{key} gain' for key in task.gains if has_gain)]
+        gains = [f'{task.scores[key]} gain' for key in task.gains if has_gain]
+        titles = [*task.scores.values(), *gains]
         bands += tag(f'th colspan="{len(titles)}" scope="colgroup"', run_name(run.name), 'edge')
         for title in titles:
-            heads.append(_head(title, len(heads), classes=_edge(title, task.scores)))
+            edge = _edge(title, task.scores.values())
+            heads.append(_head(title, len(heads), classes=edge))
     bands = f'<tr class="bands">{bands}</tr>' if len(runs) > 1 else ''
     body = '\n'.join(_class_row(row, task, compared, counts, groups) for row in rows)
     return (
@@ -109,7 +72,8 @@ def class_section(runs: Sequence[Run], rows: Sequence[ClassRow], groups: Sequenc
     narrow += f'<output id="shown" aria-live="polite">{count} of {count} classes</output>'
     start = 'div class="table-box" tabindex="0" role="region" aria-label="All classes"'
     deviation = _DEVIATION_HINT if runs[0].task is DETECTION else ''
-    hint = _CLASSES_HINT.format(deviation=deviation)
+    few = FEW_HINT.format(noun=runs[0].task.noun)
+    hint = _CLASSES_HINT.format(deviation=deviation, few=few)
     hint, controls = tag('p', hint, 'hint'), tag('div', narrow, 'controls')
     return section('All classes', hint, controls, tag(start, class_table(runs, rows)))
 
@@ -121,8 +85,10 @@ def _class_row(
     if groups:
         chip = f'<span class="chip {row.group}">{row.group}</span>' if row.group else '–'
         cells.append(_cell(GROUPS.index(row.group) if row.group else math.nan, chip))
-    for value in [row.num_train, row.num_tested] if counts else [row.num_tested]:
-        cells.append(_cell(number_or_nan(value), '–' if value is None else f'{value:,}'))
+    if counts:
+        text = '–' if row.num_train is None else f'{row.num_train:,}'
+        cells.append(_cell(number_or_nan(row.num_train), text))
+    cells.append(_cell(row.num_tested, f'{row.num_tested:,}', few_boxes(row.num_tested)))
     for run, has_gain in enumerate(compared):
         for key in task.scores:
             value = row.value(run, key)
@@ -132,8 +98,13 @@ def _class_row(
             cells.append(_cell(value, text, _edge(key, task.scores)))
         for key in task.gains if has_gain else ():
             gain = row.gain(run, key)
-            cells.append(_cell(gain, signed_points(gain), _sign(gain)))
+            cells.append(_cell(gain, signed_points(gain), sign_of(gain)))
     return f'<tr data-group="{row.group or ""}">{"".join(cells)}</tr>'
+
+
+def few_boxes(count: int) -> str:
+    """The class of a cell that tells on how few boxes, or samples, scores rest."""
+    return 'few' if count < MIN_BOXES else ''
 
 
 def _cell(value: float, text: str, classes: str = '') -> str:
@@ -151,23 +122,6 @@ def _head(title, column, kind='number', first='descending', order='none', classe
     return tag(start, f'<button type="button">{title}</button>', classes)
 
 
-def _group_title(runs: Sequence[Run], group: str | None) -> str:
-    sizes = dict.fromkeys(tell_num_classes(run.metrics, group) for run in runs)
-    shown = ' / '.join(sizes)
-    noun = 'class' if shown == '1' else 'classes'
-    chip = f'<span class="chip {group}">{group}</span>' if group else 'all'
-    return f'{chip} <small>{shown} {noun}</small>'
-
-
-def _mean(run: Run, group: str | None, key: str) -> float:
-    means = run.metrics if group is None else run.metrics['groups'].get(group, {})
-    return number_or_nan(means.get(key))
-
-
 def _edge(key: str, keys: Iterable[str]) -> str:
     """The class of a column that opens a band of columns."""
     return 'edge' if key == next(iter(keys)) else ''
-
-
-def _sign(gain: float) -> str:
-    return {'+': 'up', '−': 'down'}.get(signed_points(gain)[0], '')

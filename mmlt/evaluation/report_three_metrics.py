@@ -1,4 +1,4 @@
-"""AP beside SAP and ROC-AUC for the largest head and the smallest tail classes.
+"""Frame-AP beside SAP and ROC-AUC for the largest head and the smallest tail classes.
 
 After Zhang et al. 2019, "A Study on Action Detection in the Wild", Table 1: where AP sees no
 difference between two models, or any value at all in the tail, SAP does.
@@ -13,12 +13,15 @@ import numpy as np
 
 from mmlt.evaluation.report_figures import COMPARED_COLOR, percent, percent_axis, shorten_names
 from mmlt.evaluation.report_parts import escape, figure, run_name, scrolled, section, table, tag
-from mmlt.evaluation.report_svg import ClassFigure, add_bars
-from mmlt.evaluation.run_metrics import ClassRow, Run, number_or_nan
+from mmlt.evaluation.report_summary import tell_mean, undetected_notes
+from mmlt.evaluation.report_svg import MIN_BOXES, ClassFigure
+from mmlt.evaluation.run_gains import Mean, mean_of_run
+from mmlt.evaluation.run_metrics import ClassRow, Run
+from mmlt.evaluation.run_tasks import DETECTION
 
-HEADING = 'AP vs SAP vs ROC-AUC, head and tail'
+HEADING = 'SAP vs frame-AP vs ROC-AUC, head and tail'
 _MEANS = {'SAP': 'mSAP', 'AP': 'frame_mAP', 'AUC': 'mAUC'}
-_TITLES = {'SAP': 'SAP', 'AP': 'AP', 'AUC': 'ROC-AUC'}
+_TITLES = DETECTION.scores
 _MOST = 5  # classes of each group
 _MISSING = (
     'This table takes the head classes with the most training boxes and the tail classes with the '
@@ -29,9 +32,9 @@ _MISSING = (
 _CAPTION = (
     'The head classes with the most training boxes and the tail classes with the fewest, at most '
     '{most} of each, of those with a value in every run; the last row is the mean over all '
-    'classes of a run. AP falls with the share of a class in the test set, and ROC-AUC of a rare '
-    'class can be high where its boxes are far from first; SAP pits each class against as many '
-    'negatives as it has positives.'
+    'classes of a run. Frame-AP falls with the share of a class in the test set, and ROC-AUC of a '
+    'rare class can be high where its boxes are far from first; SAP pits each class against as '
+    'many negatives as it has positives.'
 )
 
 
@@ -47,6 +50,7 @@ def three_metrics_section(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
         return section(HEADING, tag('p', _MISSING.format(what=_lacking(rows)), 'hint'))
     parts = [
         scrolled(HEADING, _table(runs, chosen)),
+        *undetected_notes(runs),
         tag('p', _CAPTION.format(most=_MOST), 'hint'),
     ]
     if len(runs) <= 2:
@@ -83,10 +87,10 @@ def _table(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
         if row is members[0]:
             chip = f'<span class="chip {row.group}">{row.group}</span>'
             band = tag(f'th rowspan="{len(members)}" scope="rowgroup"', chip)
-        cells = _cells([[row.value(run, key) for run in range(len(runs))] for key in _MEANS])
+        values = [[Mean(row.value(run, key)) for run in range(len(runs))] for key in _MEANS]
         start = f'{band}<th scope="row">{escape(row.name)}</th><td>{row.num_train:,}</td>'
-        body.append(start + cells)
-    means = [[number_or_nan(run.metrics[key]) for run in runs] for key in _MEANS.values()]
+        body.append(start + _cells(values))
+    means = [[mean_of_run(run, None, key) for run in runs] for key in _MEANS.values()]
     body.append(f'<th colspan="2" scope="row">average, all classes</th><td></td>{_cells(means)}')
     return table('summary three', _heads(runs), body)
 
@@ -110,15 +114,16 @@ def _heads(runs: Sequence[Run]) -> list[str]:
     return [start + ''.join(tag(band, t, 'edge') for t in _TITLES.values()), names * len(_TITLES)]
 
 
-def _cells(values: Sequence[Sequence[float]]) -> str:
+def _cells(values: Sequence[Sequence[Mean]]) -> str:
     """The cells of a row, metric by metric; the best of several runs stands out."""
     cells = []
     for of_runs in values:
-        texts = [percent(value) for value in of_runs]
+        texts = [percent(mean.value) for mean in of_runs]
         best = max((float(text) for text in texts if text != '–'), default=math.nan)
         for index, text in enumerate(texts):
             is_best = len(set(texts)) > 1 and text != '–' and float(text) == best
-            cells.append(tag('td', text, f'{_edge(index)} {"best" if is_best else ""}'))
+            shown = tell_mean(of_runs[index]._replace(interval=None))
+            cells.append(tag('td', shown, f'{_edge(index)} {"best" if is_best else ""}'))
     return ''.join(cells)
 
 
@@ -138,10 +143,11 @@ def _drawing(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
         for run in range(len(runs))
     ]
     titles = shorten_names([run.name for run in runs])
-    with ClassFigure(names, groups, height=4.2) as drawing:
+    few = [block is not None and block[1].num_tested < MIN_BOXES for block in blocks]
+    with ClassFigure(names, groups, height=4.8, few=few) as drawing:
         axes = drawing.axes[0]
         if len(runs) == 2:
-            add_bars(axes, values[0], COMPARED_COLOR, titles[0], width=0.42, offset=-0.21)
+            drawing.bars(axes, values[0], COMPARED_COLOR, titles[0], width=0.42, offset=-0.21)
             drawing.group_bars(axes, values[1], titles[1], width=0.42, offset=0.21)
         else:
             drawing.group_bars(axes, values[0], titles[0])

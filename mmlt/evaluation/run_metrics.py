@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from mmlt.evaluation.run_folder import METRICS_FILE
@@ -16,12 +17,16 @@ from mmlt.evaluation.strict_json import check_keys, check_object, check_value, r
 class Run(NamedTuple):
     """One evaluated run: how a report calls it, and the checked content of its files.
 
-    ``metrics`` is empty where the run has nothing but ``shuffle_bias``.
+    ``metrics`` is empty where the run has nothing but ``shuffle_bias``. ``origin`` says where the
+    run came from, and ``remark`` what stands in the way of its intervals.
     """
 
     name: str
     metrics: Mapping
     shuffle_bias: Mapping | None = None
+    intervals: Mapping | None = None
+    origin: Mapping[str, str] = MappingProxyType({})
+    remark: str | None = None
 
     @property
     def task(self) -> Task:
@@ -102,9 +107,18 @@ def tell_num_classes(metrics: Mapping, group: str | None = None) -> str:
     return f'{total:,}' if scored == total else f'{scored:,} of {total:,}'
 
 
-def share_classes(first: Run, second: Run) -> bool:
-    """Whether any class is in both runs, so that one can gain on the other."""
-    return not first.metrics['per_class'].keys().isdisjoint(second.metrics['per_class'])
+def share_classes(first: Run, second: Run, group: str | None = None) -> bool:
+    """Whether any class (of a group) is scored in both runs, so that one can gain on the other."""
+    key = first.task.gains[0]
+    names = [
+        {
+            name
+            for name, entry in run.metrics['per_class'].items()
+            if entry[key] is not None and group in (None, entry['group'])
+        }
+        for run in (first, second)
+    ]
+    return not names[0].isdisjoint(names[1])
 
 
 def join_classes(runs: Sequence[Run]) -> list[ClassRow]:
@@ -126,7 +140,7 @@ def join_classes(runs: Sequence[Run]) -> list[ClassRow]:
                 class_id=known[0]['id'],
                 group=_first_known(known, 'group'),
                 num_train=_first_known(known, 'num_train'),
-                num_tested=known[0][count_key],
+                num_tested=next((e[count_key] for e in known if e[count_key]), 0),
                 entries=entries,
             )
         )
@@ -152,7 +166,10 @@ def compare_runs(runs: Sequence[Run], rows: Sequence[ClassRow]) -> list[str]:
         )
     for run in runs[1:]:
         if not share_classes(runs[0], run):
-            notes.append(f'{run.name} has no class of {runs[0].name}: no gain is shown.')
+            key = run.task.gains[0]
+            notes.append(
+                f'No class has {key} in both {runs[0].name} and {run.name}: no gain is shown.'
+            )
     for key in runs[0].task.conditions:
         values = [run.metrics[key] for run in runs]
         if any(value != values[0] for value in values):

@@ -29,7 +29,7 @@ class Task(NamedTuple):
     class_keys: Mapping[str, str]
     overall: Mapping[str, str]  # key of a mean of the whole run -> its title
     means: Mapping[str, str]  # those that each group has too
-    scores: tuple[str, ...]  # of each class
+    scores: Mapping[str, str]  # key of a score of each class -> its title
     gains: tuple[str, ...]  # scores whose gain is shown; the first is the one to go by
     chance: float | None  # the first score of random guesses, where it is the same everywhere
     conditions: tuple[str, ...]  # keys that are equal in runs that were evaluated alike
@@ -40,8 +40,8 @@ class Task(NamedTuple):
         return f'num_{self.noun}'
 
 
-_AVA_MEANS = {'mSAP': 'mSAP', 'frame_mAP': 'mAP', 'mAUC': 'mAUC'}
-_CLASSIFIER_MEANS = {'mAP': 'mAP', 'mean_recall@1': 'R@1', 'mean_recall@5': 'R@5'}
+_AVA_MEANS = {'mSAP': 'mSAP', 'frame_mAP': 'frame-mAP', 'mAUC': 'mAUC'}
+_CLASSIFIER_MEANS = {'mAP': 'mAP', 'mean_recall@1': 'recall@1', 'mean_recall@5': 'recall@5'}
 _CLASSIFIER_OVERALL = {'mAP': 'mAP', 'acc@1': 'Acc@1', 'acc@5': 'Acc@5', **_CLASSIFIER_MEANS}
 
 DETECTION = Task(
@@ -61,6 +61,12 @@ DETECTION = Task(
         'num_keyframes_detected': 'count',
         'num_videos': 'count',
         'num_videos_detected': 'count',
+        'num_classes_with_boxes': 'count',
+        'num_classes_averaged': 'count',  # those that frame_mAP is the mean of
+        'undetected_classes': 'texts',
+        'frame_mAP_undetected_as_zero': _FRACTION,
+        'warnings': 'texts',
+        'no_score_ratio': 'fraction',
         'missing_score_ratio': 'fraction',
         'tied_score_ratio': 'fraction',
     },
@@ -72,7 +78,7 @@ DETECTION = Task(
     },
     overall=_AVA_MEANS,
     means=_AVA_MEANS,
-    scores=('SAP', 'AP', 'AUC'),
+    scores={'SAP': 'SAP', 'AP': 'frame-AP', 'AUC': 'ROC-AUC'},
     gains=('SAP', 'AP'),
     chance=0.5,
     conditions=('protocol', 'capacity', 'pool', 'num_keyframes', 'num_boxes'),
@@ -93,7 +99,7 @@ CLASSIFICATION = Task(
     },
     overall=_CLASSIFIER_OVERALL,
     means=_CLASSIFIER_MEANS,
-    scores=('AP', 'recall@1', 'recall@5'),
+    scores={'AP': 'AP', 'recall@1': 'recall@1', 'recall@5': 'recall@5'},
     gains=('AP',),
     chance=None,
     conditions=('num_samples',),

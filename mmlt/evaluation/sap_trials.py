@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mmlt.evaluation.report_svg import INK, PLAIN_COLOR, drawing_style
+from mmlt.evaluation.report_shapes import INK
+from mmlt.evaluation.report_svg import PLAIN_COLOR, drawing_style
 from mmlt.functional import (
     MatchedScores,
     average_precision_trials,

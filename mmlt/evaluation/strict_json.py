@@ -19,8 +19,9 @@ def check_keys(values: Mapping, kinds: Mapping[str, str], where: str) -> None:
 
     Args:
         values: The object.
-        kinds: 'text', 'integer', 'count', 'fraction', 'number', 'ratio' (a number, 'inf' or
-            '-inf'), 'group' or 'object' of each key; with ' or null' behind where null is fine.
+        kinds: 'text', 'texts' (a list), 'integer', 'count', 'fraction', 'number', 'ratio' (a
+            number, 'inf' or '-inf'), 'group' or 'object' of each key; with ' or null' behind where
+            null is fine.
         where: File and place, for the message.
 
     Raises:
@@ -47,6 +48,7 @@ def check_value(value, kind: str, where: str) -> None:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     right = {
         'text': isinstance(value, str),
+        'texts': isinstance(value, list) and all(isinstance(each, str) for each in value),
         'integer': is_number and isinstance(value, int),
         'count': is_number and isinstance(value, int) and value >= 0,
         'fraction': is_number and -1e-9 <= value <= 1 + 1e-9,  # a mean may round past 1
@@ -59,6 +61,7 @@ def check_value(value, kind: str, where: str) -> None:
             'fraction': 'fraction in [0, 1]',
             'group': f'one of {", ".join(GROUPS)}',
             'ratio': "number, 'inf' or '-inf'",
+            'texts': 'a list of texts',
         }
         raise ValueError(
             f'{where} must be {meaning.get(base, base)}{" or null" if optional else ""}, '

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,97 @@ def make_run(tmp_path):
         return folder
 
     return write
+
+
+@pytest.fixture
+def pair(make_run):
+    """Two runs; the second is better in the tail."""
+    return make_run('baseline', seed=1), make_run('two_stage', seed=2, tail_gain=0.12)
+
+
+@pytest.fixture
+def classifiers(make_classifier_run, make_classifier_metrics):
+    return [
+        make_classifier_run(n, make_classifier_metrics(i)) for i, n in enumerate(('base', 'eql'))
+    ]
+
+
+def example_entry(class_id, sap, ap, group=None, num_train=None, num_boxes=30):
+    """A class of a detector's ``metrics.json``."""
+    return {
+        'id': class_id, 'num_boxes': num_boxes, 'num_train': num_train, 'AP': ap, 'SAP': sap,
+        'SAP_std': 0.01, 'SAP_sampled': sap, 'AUC': 0.9, 'group': group,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def make_entry():
+    return example_entry
+
+
+@pytest.fixture
+def two_classes():
+    """Make the metrics of a detector of two classes."""
+
+    def make():
+        classes = {
+            'stand': example_entry(12, 0.75, 0.5, 'head', 20_000, 300),
+            'swim': example_entry(24, 0.25, 0.125, 'tail', 111, 34),
+        }
+        return {**example_metrics(), 'per_class': classes}
+
+    return make
+
+
+def shuffle_row(original, shuffled, log_ratio, **more):
+    """One quantity of a ``shuffle_bias.json``."""
+    return {'original': original, 'shuffled': shuffled, 'shuffles': [shuffled, shuffled],
+            'log_ratio': log_ratio, 'log_ratio_std_error': 0.05, **more}  # fmt: skip
+
+
+@pytest.fixture
+def make_shuffle_row():
+    return shuffle_row
+
+
+@pytest.fixture
+def write_shuffle_bias():
+    """Write a ``shuffle_bias.json``: ``write_shuffle_bias(folder, metrics, per_class)``."""
+
+    def write(folder, metrics, per_class=()):
+        result = {'num_shuffles': 2, 'seed': 0, 'num_samples': 9, 'metrics': metrics,
+                  'per_class': dict(per_class)}  # fmt: skip
+        folder.mkdir(exist_ok=True)
+        (folder / 'shuffle_bias.json').write_text(json.dumps(result))
+        return folder
+
+    return write
+
+
+class Table(HTMLParser):
+    """Rows of cells of a table: text, and the attributes of the cell."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.rows, self.open = [], 0
+        self.feed(html)
+        self.texts = [[' '.join(text.split()) for text, _ in row] for row in self.rows]
+
+    def handle_starttag(self, tag, attributes):
+        if tag == 'tr':
+            self.rows.append([])
+        elif tag in ('td', 'th'):
+            self.rows[-1].append(['', dict(attributes)])
+            self.open += 1
+
+    def handle_endtag(self, tag):
+        self.open -= tag in ('td', 'th')
+
+    def handle_data(self, data):
+        if self.open:
+            self.rows[-1][-1][0] += data
+
+
+@pytest.fixture
+def read_table():
+    return Table

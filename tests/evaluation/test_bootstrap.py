@@ -3,7 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mmlt.evaluation.bootstrap import bootstrap_over_videos, resample_videos
+from mmlt.evaluation.bootstrap import (
+    bootstrap_over_videos,
+    draw_over_videos,
+    interval_of,
+    resample_videos,
+)
 from mmlt.functional import ava_boxes_from_arrays
 
 BOX = (0.1, 0.1, 0.5, 0.9)
@@ -81,6 +86,33 @@ def test_the_same_seed_gives_the_same_intervals():
     )
     assert first == again and first != other
     assert first['rows']['value'] == 4 and first['excluded']['value'] == 1
+
+
+def test_two_runs_meet_the_same_resamples():
+    """Their detections differ in videos and number; the draws come from the ground truth alone."""
+
+    def seen(detections, ground_truth, excluded):
+        names = [str(name).split()[1] for name in ground_truth.video_names]
+        return {'videos': sum(ord(name) * 3**place for place, name in enumerate(names))}
+
+    other = _boxes([('b', 1, 1, 0.5)])
+    first, second = (draw_over_videos(seen, d, GROUND_TRUTH) for d in (DETECTIONS, other))
+    np.testing.assert_array_equal(first['videos'], second['videos'])
+    assert len(set(first['videos'])) > 10
+
+
+def test_interval_by_hand():
+    """Of 0, 1, ..., 40 the 2.5th and the 97.5th percentile are 1 and 39."""
+    interval = interval_of(np.append(np.arange(41.0), np.nan))
+    assert (interval['low'], interval['high']) == (pytest.approx(1), pytest.approx(39))
+    assert interval['se'] == pytest.approx(np.sqrt(41 * 42 / 12))  # of 0..n-1: n (n + 1) / 12
+    with pytest.raises(ValueError, match='undefined in all but 1 of the resamples'):
+        interval_of(np.array([1.0, np.nan]))
+
+
+def test_a_number_that_is_hardly_ever_defined_is_named():
+    with pytest.raises(ValueError, match='tail is undefined in all but 0 of the resamples'):
+        bootstrap_over_videos(lambda *_: {'tail': np.nan}, DETECTIONS, GROUND_TRUTH)
 
 
 @pytest.mark.parametrize(

@@ -68,11 +68,11 @@ def test_scores_of_one_run():
     ]
     svg = scores_figure(rows, 0, 'my <run>')
     assert _strip_texts(svg) == [
-        'stand: SAP 50.0 ± 1.5, AP 25.0',
-        'swim: SAP – ± –, AP –',
-        'fly: SAP – ± –, AP –',
+        'stand: SAP 50.0 ± 1.5, frame-AP 25.0',
+        'swim: SAP – ± –, frame-AP –',
+        'fly: SAP – ± –, frame-AP –',
     ]
-    assert 'aria-label="SAP and AP of each class, my &lt;run&gt;"' in svg
+    assert 'aria-label="SAP and frame-AP of each class, my &lt;run&gt;"' in svg
 
 
 def test_gain_is_ordered_by_sap_and_leaves_out_the_undefined():
@@ -85,9 +85,9 @@ def test_gain_is_ordered_by_sap_and_leaves_out_the_undefined():
     ]
     svg = gain_figure(rows, ['baseline', 'ours'])
     assert _strip_texts(svg) == [
-        'gains most: SAP 20.0 → 60.0 (+40.0), AP 0.0',
-        'gains: SAP 50.0 → 55.0 (+5.0), AP –',
-        'loses: SAP 50.0 → 40.0 (−10.0), AP +10.0',
+        'gains most: SAP 20.0 → 60.0 (+40.0), frame-AP 0.0',
+        'gains: SAP 50.0 → 55.0 (+5.0), frame-AP –',
+        'loses: SAP 50.0 → 40.0 (−10.0), frame-AP +10.0',
     ]
     assert '>baseline<' in svg and '>ours<' in svg
 
@@ -98,7 +98,7 @@ def test_gain_of_runs_without_a_common_class_is_no_figure():
 
 def test_gain_of_a_run_on_itself_is_drawn():
     row = _row('a', _entry(0.5, 0.5), _entry(0.5, 0.5))
-    assert 'SAP 50.0 → 50.0 (0.0), AP 0.0' in gain_figure([row], ['x', 'y'])
+    assert 'SAP 50.0 → 50.0 (0.0), frame-AP 0.0' in gain_figure([row], ['x', 'y'])
 
 
 def test_figures_of_classifiers():
@@ -126,6 +126,21 @@ def test_more_runs_than_marks():
     svg = all_runs_figure(rows, names)
     assert _strip_texts(svg) == ['a: ' + ', '.join(f'run {i} {10 * i}.0' for i in range(9))]
     assert all(f'>{name}<' in svg for name in names)
+
+
+def test_classes_of_few_boxes_look_different():
+    entry = _entry(0.5, 0.25)
+    rows = [_row(name, entry, entry, entry, num_boxes=n) for name, n in (('a', 10), ('b', 9))]
+    drawings = [
+        frequency_figure(rows),
+        scores_figure(rows, 0, 'x'),
+        gain_figure(rows, ['x', 'y']),
+        all_runs_figure(rows, ['x', 'y', 'z']),
+    ]
+    for svg in drawings:
+        assert svg.count('>hollow: fewer than 10 evaluated boxes<') == 1
+    assert 'fewer than 10 evaluated samples' in ap_figure(rows, 0, 'x')
+    assert 'hollow' not in ap_figure(rows[:1], 0, 'x')
 
 
 def test_all_undefined():

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from mmlt.evaluation.report import build_report
 from mmlt.evaluation.report_shuffle_bias import bias_figure, shuffle_bias_section
 from mmlt.evaluation.run_metrics import ClassRow, Run
 
@@ -64,7 +65,7 @@ def test_detector_shows_the_ap_of_each_action():
     html = shuffle_bias_section([_run('a', metrics)], rows)
     assert [text.split(': ')[0] for text in _strip_texts(html)] == ['carry/hold', 'sit']
     assert '>in order: head<' in html and '>in order: tail<' in html
-    assert '<th scope="row">mAP</th>' in html
+    assert '<th scope="row">frame-mAP</th>' in html
     assert 'sampled' not in html and 'head/' not in html
 
 
@@ -115,3 +116,39 @@ def test_all_undefined():
 def test_minus_infinity():
     row = _class_row('a', _row(0.0, 0.1, -math.inf, None))
     assert 'log ratio −∞' in bias_figure([row], ['run'], 'AP')
+
+
+def _text(path):
+    return path.read_text(encoding='utf-8')
+
+
+def test_shuffle_bias_of_recognizers(make_shuffle_row, write_shuffle_bias, tmp_path):
+    per_class = [{name: make_shuffle_row(0.75, 0.5, 0.405, id=i, num_videos=4)}
+                 for i, name in enumerate(('drift', 'striped'))]  # fmt: skip
+    overall = {'accuracy': make_shuffle_row(0.75, 0.5, 0.405)}
+    runs = [write_shuffle_bias(tmp_path / name, overall, rows)
+            for name, rows in zip(('motion', 'looks'), per_class)]  # fmt: skip
+    text = _text(build_report(runs, tmp_path / 'r.html'))
+    assert 'Shuffle bias: looks against motion' in text
+    assert '9 samples, classes with samples: 1' in text and '2, seed 0' in text
+    assert 'accuracy 75.0 in order, 50.0 shuffled, log ratio 0.41 ±0.05' in text
+    assert 'id="classes"' not in text
+
+
+def test_a_detector_beside_a_recognizer_is_refused(
+    make_shuffle_row, write_shuffle_bias, make_run, tmp_path
+):
+    bare = write_shuffle_bias(tmp_path / 'clips', {'accuracy': make_shuffle_row(1, 0.5, 0.7)})
+    with pytest.raises(ValueError, match='ava: the metrics.json of a detector; clips: only a'):
+        build_report([make_run('ava'), bare], tmp_path / 'r.html')
+
+
+def test_detectors_without_shuffle_bias_are_named(
+    make_shuffle_row, write_shuffle_bias, make_run, tmp_path
+):
+    runs = [make_run('with'), make_run('without')]
+    assert 'Shuffle bias' not in _text(build_report(runs, tmp_path / 'none.html'))
+    write_shuffle_bias(runs[0], {'ava/AP/sit': make_shuffle_row(0.6, 0.5, 0.18)})
+    text = _text(build_report(runs, tmp_path / 'one.html'))
+    assert 'Without such results: without.' in text
+    assert 'sit: frame-AP 60.0 in order, 50.0 shuffled, log ratio 0.18 ±0.05' in text

@@ -8,20 +8,14 @@ import matplotlib
 import numpy as np
 import pytest
 
-from mmlt.evaluation.report_svg import (
-    GROUP_COLORS,
-    PLAIN_COLOR,
-    ClassFigure,
-    add_bars,
-    add_lines,
-    add_marks,
-    plain_text,
-)
+from mmlt.evaluation.report_inline import plain_text
+from mmlt.evaluation.report_shapes import add_bars, add_lines, add_marks
+from mmlt.evaluation.report_svg import GROUP_COLORS, PLAIN_COLOR, ClassFigure
 
 
-def _draw(values, names=None, groups=None, paint=None, **kwargs):
+def _draw(values, names=None, groups=None, paint=None, few=None, **kwargs):
     names = names or [f'c{i}' for i in range(len(values))]
-    with ClassFigure(names, groups or [None] * len(values), height=3) as figure:
+    with ClassFigure(names, groups or [None] * len(values), height=3, few=few) as figure:
         axes = figure.axes[0]
         axes.set_ylim(0, 1)
         if paint:
@@ -76,6 +70,47 @@ def test_without_groups_there_is_one_plain_color():
     svg = _draw([0.2, 0.4])
     assert '>SAP<' in svg
     assert 'head' not in svg
+
+
+def test_classes_of_few_boxes_are_hollow():
+    groups = ['head', 'head', 'tail', 'tail']
+    svg = _draw([0.2, 0.4, 0.6, 0.8], groups=groups, few=[False, True, True, True])
+    assert len(_shapes(svg, f'fill: {GROUP_COLORS["head"]}')) == 1
+    for group, heights in (('head', [0.4]), ('tail', [0.6, 0.8])):
+        hollow = _shapes(svg, f'fill: #ffffff; stroke: {GROUP_COLORS[group]}')
+        tops = np.ptp(hollow[..., 1], axis=1)
+        np.testing.assert_allclose(tops / tops[0], np.array(heights) / heights[0], atol=1e-2)
+    for entry in ('SAP: head', 'SAP: tail', 'hollow: fewer than 10 evaluated boxes'):
+        assert svg.count(f'>{entry}<') == 1
+    assert 'hollow' not in _draw([0.2, 0.4])
+
+
+def _widths(svg):
+    """How wide a drawing is, and the least that it is shown in, both in pixels."""
+    found = re.search(r' width="(\d+)" height="\d+" style="min-width: (\d+)px"', svg)
+    return int(found[1]), int(found[2])
+
+
+def test_a_drawing_takes_the_width_of_the_page_down_to_where_it_can_be_read():
+    width, least = _widths(_draw([0.5] * 4))
+    assert 1100 < width < 1200  # of a page of 1200
+    assert 600 < least < 660  # of a page of 700
+    width, least = _widths(_draw([0.5] * 1004))
+    assert least == width  # a class would be less than a pixel
+
+
+def test_long_legends_take_several_rows():
+    def paint(axes):
+        for index in range(6):
+            add_bars(axes, np.array([0.5, 0.5]), '#123456', f'{index} ' + 'x' * 40)
+
+    def columns(svg):
+        texts = ElementTree.fromstring(svg).iter('text')
+        places = [re.search(r'(-?[\d.]+)', t.get('x') or t.get('transform'))[1] for t in texts
+                  if 'x' * 40 in ''.join(t.itertext())]  # fmt: skip
+        return len(set(places)), len(places)
+
+    assert columns(_draw([0, 0], paint=paint)) == (2, 6)  # three would take 12.3 inches
 
 
 def test_lines_go_from_low_to_high():

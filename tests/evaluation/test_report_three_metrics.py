@@ -18,7 +18,7 @@ def _entry(class_id, group, num_train, sap=0.5, ap=0.25, auc=0.75):
 
 def _run(name, per_class, **means):
     means = {'mSAP': 0.478, 'frame_mAP': 0.167, 'mAUC': 0.777, **means}
-    return Run(name, {'per_class': per_class, 'groups': {}, **means})
+    return Run(name, {'protocol': 'mmaction2', 'per_class': per_class, 'groups': {}, **means})
 
 
 def _section(*runs):
@@ -65,7 +65,7 @@ def test_five_largest_of_the_head_and_five_smallest_of_the_tail():
     texts = [title.text or '' for title in svg.iter('title')]
     assert len(texts) == 3 * 10 + 2
     assert texts[0] == 'head 0: SAP only 50.0'
-    assert texts[11] == 'head 0: AP only 25.0'
+    assert texts[11] == 'head 0: frame-AP only 25.0'
     assert texts[31] == 'tail 6: ROC-AUC only 75.0'
     assert texts[10] == texts[21] == ''
 

@@ -5,7 +5,13 @@ import math
 
 import pytest
 
-from mmlt.evaluation.run_metrics import Run, compare_runs, join_classes, read_run
+from mmlt.evaluation.run_metrics import (
+    Run,
+    compare_runs,
+    join_classes,
+    read_run,
+    share_classes,
+)
 from mmlt.evaluation.run_tasks import CLASSIFICATION
 
 
@@ -190,6 +196,36 @@ def test_refuses_a_list(tmp_path):
 def test_names_the_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match='metrics.json: no such file'):
         read_run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'message'),
+    [
+        ('num_classes_with_boxes', None, 'must be count, got None'),
+        ('num_classes_averaged', -1, 'must be count, got -1'),
+        ('undetected_classes', 'swim', "must be a list of texts, got 'swim'"),
+        ('undetected_classes', ['swim', None], 'must be a list of texts, got'),
+        ('frame_mAP_undetected_as_zero', 53.9, r'must be fraction in \[0, 1\] or null'),
+        ('warnings', {}, r'must be a list of texts, got \{\}'),
+        ('no_score_ratio', None, r'must be fraction in \[0, 1\], got None'),
+    ],
+)
+def test_what_is_said_of_undetected_classes_is_checked(make_run, make_metrics, key, value, message):
+    good = {'num_classes_with_boxes': 60, 'num_classes_averaged': 59, 'warnings': ['one'],
+            'undetected_classes': ['swim'], 'frame_mAP_undetected_as_zero': None}  # fmt: skip
+    assert read_run(make_run('good', metrics={**make_metrics(), **good})).metrics['warnings']
+    with pytest.raises(ValueError, match=f"'{key}' {message}"):
+        read_run(make_run('bad', metrics={**make_metrics(), **good, key: value}))
+
+
+def test_a_gain_takes_a_class_that_is_scored_in_both_runs():
+    first = _run('a', x=(9, 9, 0.25), y=(8, 8, None))
+    second = _run('b', x=(9, 9, None), y=(8, 8, 0.5))
+    assert share_classes(first, first) and not share_classes(first, second)
+    notes = compare_runs([first, second], join_classes([first, second]))
+    assert notes == ['No class has SAP in both a and b: no gain is shown.']
+    first.metrics['per_class']['x']['group'] = 'tail'
+    assert share_classes(first, first, 'tail') and not share_classes(first, first, 'head')
 
 
 def test_later_keys_may_be_absent_but_not_wrong(make_run, make_metrics):

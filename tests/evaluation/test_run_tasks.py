@@ -12,6 +12,12 @@ def test_a_file_of_detectors_names_no_task(make_metrics, make_classifier_metrics
         task_of({'task': ['x']})
 
 
+def test_one_name_for_each_measure():
+    """That of the terminal's table, on the page too."""
+    assert DETECTION.means == {'mSAP': 'mSAP', 'frame_mAP': 'frame-mAP', 'mAUC': 'mAUC'}
+    assert DETECTION.scores == {'SAP': 'SAP', 'AP': 'frame-AP', 'AUC': 'ROC-AUC'}
+
+
 def test_what_is_shown_is_checked():
     for task in (DETECTION, CLASSIFICATION):
         assert task.means.keys() <= task.overall.keys() <= task.run_keys.keys()

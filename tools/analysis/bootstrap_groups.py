@@ -1,8 +1,13 @@
-"""Head, medium and tail of one run with intervals from a bootstrap over videos.
+r"""Head, medium and tail of any detections with intervals from a bootstrap over videos.
 
-Examples:
+Keyframes that the evaluation leaves out must be left out here too: without --exclude the values
+are others. Where a metrics.json lies beside the detections and says something else, a warning
+tells so. For intervals in a report, and of the gain of one run on another, see --ground-truth of
+tools/analysis/report.py.
+Example:
     python tools/analysis/bootstrap_groups.py RUN/detections.parquet --out RUN/bootstrap.json \
-        --ground-truth test.csv --label-map label_map.pbtxt --split split.json
+        --ground-truth test.csv --exclude excluded.csv --label-map label_map.pbtxt \
+        --split split.json
 """
 
 from __future__ import annotations
@@ -28,6 +33,9 @@ from mmlt.evaluation.ava_files import (
 from mmlt.evaluation.bootstrap import bootstrap_over_videos
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.run_folder import METRICS_FILE
+from mmlt.evaluation.run_intervals import difference
+from mmlt.evaluation.run_metrics import read_run
 from mmlt.functional import read_ava_csv, read_excluded_timestamps
 from mmlt.functional.class_files import read_split
 from mmlt.functional.safe_write import new_file
@@ -45,8 +53,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--label-map', required=True, help='the classes to evaluate (pbtxt)')
     parser.add_argument('--split', required=True, help='head / medium / tail (split.json)')
     parser.add_argument('--exclude', help='keyframes to leave out (CSV of video_id,timestamp)')
-    parser.add_argument('--num-resamples', type=int, default=200)
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument(
+        '--num-resamples', type=int, default=200, help='draws of the videos, default: %(default)s'
+    )
+    parser.add_argument(
+        '--seed', type=int, default=0, help='seed of these draws, default: %(default)s'
+    )
     parser.add_argument('--out', required=True, help='JSON file to write')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
     return parser.parse_args(argv)
@@ -88,7 +100,20 @@ def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
         num_resamples=args.num_resamples,
         seed=args.seed,
     )
+    other = other_evaluation_warning(intervals, Path(args.detections).parent)
+    if other:
+        print(f'warning: {other}', file=sys.stderr)
     return {'num_resamples': args.num_resamples, 'seed': args.seed, 'intervals': intervals}
+
+
+def other_evaluation_warning(intervals: dict, folder: Path) -> str | None:
+    """Say in one sentence that the evaluation beside the detections gave other means."""
+    file = folder / METRICS_FILE
+    if not file.is_file():
+        return None
+    values = {f'all/{name}': intervals[f'all/{name}']['value'] for name in MEASURES}
+    differing = difference(values, read_run(file).metrics)
+    return differing and f'{file}: {differing}; other --exclude, --ground-truth or --label-map?'
 
 
 def print_intervals(result: dict) -> None:

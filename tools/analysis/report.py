@@ -1,28 +1,40 @@
-"""Write one HTML file about one run, or about several beside each other, that opens offline.
+r"""Write one HTML file about one run, or about several beside each other, that opens offline.
 
-Also prints the head / medium / tail table of each.
+Also prints the head / medium / tail table of each, and what each further run gains on the first.
 
 A run is a folder with a metrics.json, as evaluate_ava.py and mmlt.AVALongTailMetric write it of
 detectors and mmlt.LongTailMetric of classifiers. A shuffle_bias.json beside it, or alone, as
 mmlt.ShuffleBiasMetric writes it, is reported too.
+
+With --ground-truth, means and gains of detectors get 95% intervals: the test videos are resampled,
+the same ones for every run, and each run's detections.parquet (dump= of mmlt.AVALongTailMetric) is
+evaluated again. They are kept in each run's intervals.json, and later reports show them unasked.
 Examples:
-    python tools/analysis/report.py work_dirs/baseline
-    python tools/analysis/report.py work_dirs/baseline work_dirs/two_stage --out comparison.html
+    python tools/analysis/report.py work_dirs/baseline/test
+    python tools/analysis/report.py work_dirs/baseline/test work_dirs/two_stage/test
+    python tools/analysis/report.py work_dirs/baseline/test work_dirs/two_stage/test \
+        --ground-truth ava_val_v2.2.csv --exclude ava_val_excluded_timestamps_v2.2.csv
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.report import build_report
-from mmlt.evaluation.report_runs import read_runs
+from mmlt.evaluation.report_runs import add_intervals, folder_of, read_runs
+from mmlt.evaluation.run_gains import print_gains
 from mmlt.evaluation.shuffle_bias import print_shuffle_bias
 from mmlt.evaluation.table import print_table
+from mmlt.functional import read_ava_csv, read_excluded_timestamps
+
+_MOST_NAME = 120  # characters of a file's name
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -31,33 +43,86 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument('runs', nargs='+', metavar='RUN', help='run folders, the baseline first')
-    parser.add_argument('--out', help='default: report.html in the folder of the only run')
+    parser.add_argument(
+        '--out',
+        help='file to write; default: report.html, of several runs report-RUN-RUN.html, in the '
+        'folder of the first run',
+    )
     parser.add_argument('--names', nargs='+', help='what to call the runs; default: their folders')
-    parser.add_argument('--title', help='heading of the report')
-    parser.add_argument('--overwrite', action='store_true', help='replace an existing report')
+    parser.add_argument('--title', help='heading of the report; default: made from the names')
+    parser.add_argument(
+        '--ground-truth', help='annotations that the runs were evaluated on (CSV), for intervals'
+    )
+    parser.add_argument('--exclude', help='keyframes they were not evaluated on (CSV)')
+    parser.add_argument(
+        '--num-resamples', type=int, default=200, help='draws of the videos, default: %(default)s'
+    )
+    parser.add_argument(
+        '--seed', type=int, default=0, help='seed of these draws, default: %(default)s'
+    )
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='replace an existing report, and an intervals.json of other draws',
+    )
     args = parser.parse_args(argv)
-    if args.out is None:
-        if len(args.runs) > 1:
-            parser.error('several runs need --out FILE')
-        run = Path(args.runs[0])
-        args.out = (run.parent if run.is_file() else run) / 'report.html'
+    if args.exclude and not args.ground_truth:
+        parser.error('--exclude takes --ground-truth, the annotations whose keyframes it names')
     return args
+
+
+def default_out(paths: Sequence[Path], names: Sequence[str]) -> Path:
+    """The file of the report: in the folder of the first run, named after all if several."""
+    name = 'report'
+    if len(paths) > 1:
+        safe = [re.sub(r'[^\w.()+-]+', '_', each) for each in names]
+        name = '-'.join(['report', *safe])[:_MOST_NAME]
+    return folder_of(paths[0]) / f'{name}.html'
+
+
+def make_all_intervals(args: argparse.Namespace, paths: Sequence[Path]) -> None:
+    """Write the intervals of every run that has none from the same draws yet."""
+    ground_truth = read_ava_csv(args.ground_truth)
+    excluded = read_excluded_timestamps(args.exclude) if args.exclude else frozenset()
+    with ProgressBar(len(paths) * (args.num_resamples + 1)) as bar:
+        for path in paths:
+            add_intervals(
+                path,
+                ground_truth,
+                excluded,
+                num_resamples=args.num_resamples,
+                seed=args.seed,
+                overwrite=args.overwrite,
+                on_resample=lambda path=path: bar.step(f'resampling, {folder_of(path).name}'),
+            )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
     args = parse_args(argv)
+    paths = [Path(run) for run in args.runs]
     options = dict(names=args.names, title=args.title, overwrite=args.overwrite)
     try:
-        path = build_report(args.runs, args.out, **options)
+        if args.names and len(args.names) != len(paths):
+            raise ValueError(f'--names: got {len(args.names)} for {len(paths)} runs')
+        out = Path(args.out or default_out(paths, [r.name for r in read_runs(paths, args.names)]))
+        if out.exists() and not args.overwrite:  # said before the resampling
+            raise FileExistsError(f'{out}: exists already; pass --overwrite to replace it')
+        if args.ground_truth:
+            make_all_intervals(args, paths)
+        path = build_report(paths, out, **options)
     except (ImportError, OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    for run in read_runs([Path(run) for run in args.runs], args.names):
+    runs = read_runs(paths, args.names)
+    for run in runs:
+        name = run.name if len(runs) > 1 else None
         if run.metrics:
-            print_table(run.metrics, name=run.name if len(args.runs) > 1 else None)
+            print_table(run.metrics, name=name)
         else:
-            print_shuffle_bias(run.shuffle_bias, name=run.name if len(args.runs) > 1 else None)
+            print_shuffle_bias(run.shuffle_bias, name=name)
+    if runs[0].metrics:
+        print_gains(runs)
     print(f'report: {path}')
     return 0
 
