@@ -81,40 +81,6 @@ def detected_classes(
     return np.bincount(classes[classes >= 0], minlength=len(ids)) > 0
 
 
-def undetected_sentence(metrics: Mapping) -> str | None:
-    """Say what frame-mAP is the mean of, where classes were never detected.
-
-    mmaction2's protocol leaves them out, so that a run that never detects its hardest classes has
-    a higher frame-mAP than one that does.
-
-    Args:
-        metrics: The content of ``metrics.json``; one without the key, as older versions wrote it,
-            gives None.
-
-    Returns:
-        The sentence, or None where every class with boxes was detected.
-    """
-    names = metrics.get('undetected_classes')
-    if not names:
-        return None
-    listed = ', '.join(names[:10]) + (f' and {len(names) - 10} more' if len(names) > 10 else '')
-    start = (
-        f'{len(names)} of the {metrics["num_classes_with_boxes"]} classes with boxes '
-        f'{"was" if len(names) == 1 else "were"} never detected ({listed})'
-    )
-    if metrics['protocol'] == 'official':
-        return f'{start}; the official protocol counts their frame-AP as 0'
-    return (
-        f'frame-mAP {_percent(metrics["frame_mAP"])} is the mean of '
-        f'{metrics["num_classes_averaged"]} classes: {start} and left out, as mmaction2 does; '
-        f'with these as 0 it is {_percent(metrics["frame_mAP_undetected_as_zero"])}'
-    )
-
-
-def _percent(fraction: float | None) -> str:
-    return 'undefined' if fraction is None else f'{100 * fraction:.1f}'
-
-
 def low_coverage_warning(metrics: Mapping, name: Any) -> str | None:
     """Say in one sentence that less than half of the annotated keyframes have a detection.
 

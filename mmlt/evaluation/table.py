@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mmlt.evaluation.coverage import undetected_sentence
 from mmlt.evaluation.run_metrics import tell_num_classes
+from mmlt.evaluation.run_undetected import tell_undetected
 from mmlt.functional.class_files import GROUPS
 
 _DETECTION = {'mSAP': 'mSAP', 'frame_mAP': 'frame-mAP', 'mAUC': 'mAUC'}
@@ -49,7 +49,7 @@ def print_table(metrics: Mapping, console: Console | None = None, name: str | No
             _add_row(table, group, tell_num_classes(metrics, group), means, columns)
     console = console or Console()
     console.print(table)
-    sentence = undetected_sentence(metrics)
+    sentence = None if columns is _CLASSIFICATION else tell_undetected(metrics)
     if sentence:
         console.print(sentence, markup=False, highlight=False)
 

@@ -1,4 +1,4 @@
-"""Judge the detections of any AVA-style run: frame-AP, sampled AP and ROC-AUC, class by class.
+r"""Judge the detections of any AVA-style run: frame-AP, sampled AP and ROC-AUC, class by class.
 
 Writes metrics.json, per_class.csv and report.html.
 

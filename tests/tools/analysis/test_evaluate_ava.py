@@ -210,7 +210,6 @@ def test_detections_of_few_keyframes_are_told(run, tmp_path, capsys):
     assert run(detections=_file(tmp_path, 'd.csv', ''.join(few))) == 0
     told = 'd.csv: the detections cover 1 of 3 annotated keyframes, 1 of 2 videos'
     assert f'{tmp_path}/{told}\n' in capsys.readouterr().err
-    assert 'd.csv' not in (tmp_path / 'run' / 'report.html').read_text()
     assert told.replace('d.csv', 'run') in (tmp_path / 'run' / 'report.html').read_text()
     assert _metrics(tmp_path)['num_keyframes_detected'] == 1
 
