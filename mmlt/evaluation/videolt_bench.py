@@ -10,6 +10,7 @@ import numpy as np
 
 from mmlt.functional import split_head_medium_tail
 from mmlt.functional._checks import check_integer
+from mmlt.functional._npy_files import map_npy
 from mmlt.functional.class_files import write_class_counts
 from mmlt.functional.videolt_files import read_videolt_counts
 
@@ -100,7 +101,7 @@ def read_data(root: str | Path, feature_dir: str | Path) -> Data:
     first = _first_file(feature_dir)
     if first is None:
         raise FileNotFoundError(f'{feature_dir}: no .npy file')
-    shape = np.load(first, mmap_mode='r', allow_pickle=False).shape
+    shape = map_npy(first).shape
     if len(shape) != 2:
         raise ValueError(f'{first}: features must be (frames, channels), got {shape}')
     num_classes = len(read_videolt_counts(root / 'count-labels-train.lst').counts)

@@ -23,9 +23,9 @@ def test_overall_and_groups():
     metrics = {
         'protocol': 'official',
         'per_class': {
-            'a': {'group': 'head', 'SAP': 0.5},
-            'b': {'group': 'tail', 'SAP': 0.25},
-            'c': {'group': 'tail', 'SAP': None},
+            'a': {'group': 'head', 'num_boxes': 4, 'AP': 0.3, 'SAP': 0.5},
+            'b': {'group': 'tail', 'num_boxes': 2, 'AP': 0.1, 'SAP': 0.25},
+            'c': {'group': 'tail', 'num_boxes': 0, 'AP': None, 'SAP': None},
         },
         **means,
         'groups': {
