@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import binary_references as binary
+import mmengine.runner.checkpoint  # noqa: F401  (here: its imports warn, which no case may)
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
