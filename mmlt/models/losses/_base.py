@@ -41,7 +41,10 @@ def column_counts(
     missing = [class_id for class_id in ids if class_id not in count_of]
     if missing:
         listed = ', '.join(map(str, missing))
-        raise ValueError(f'{class_counts}: no count for class {listed}, which class_ids names')
+        raise ValueError(
+            f'{class_counts}: no count for class {listed}, which class_ids names; to count your own: '
+            'python tools/data/count_classes.py'
+        )
     return check_class_counts([count_of[class_id] for class_id in ids])
 
 
