@@ -173,9 +173,7 @@ def test_no_run(tmp_path):
         build_report([], tmp_path / 'r.html')
 
 
-@pytest.mark.parametrize(
-    'name', ['<script>alert(1)</script>', 'a & "b"', '$title', '動作 🎬', '\ud800']
-)
+@pytest.mark.parametrize('name', ['<script>alert(1)</script>', 'a & "b"', '$title', '動作 🎬'])
 def test_any_class_name(make_entry, make_run, make_metrics, tmp_path, name):
     metrics = {
         **make_metrics(),
@@ -194,6 +192,6 @@ def test_doubtful_numbers_are_told_for_the_run_they_belong_to(make_run, make_met
     text = _text(build_report(runs, tmp_path / 'both.html'))
     assert re.findall('<p class="note">(.*?)</p>', text) == [
         'odd: the detections cover 215 of 55,000 annotated keyframes, 1 of 64 videos.',
-        'odd: 25% of the scores are tied; if the file was thresholded or rounded, frame-AP stands '
-        'but SAP and ROC-AUC do not.',
+        'odd: 25% of the scores are tied; if the file was thresholded or rounded, SAP and ROC-AUC '
+        'do not stand, nor frame-AP where a class lost all of its detections.',
     ]

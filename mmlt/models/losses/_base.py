@@ -42,8 +42,8 @@ def column_counts(
     if missing:
         listed = ', '.join(map(str, missing))
         raise ValueError(
-            f'{class_counts}: no count for class {listed}, which class_ids names; to count your own: '
-            'python tools/data/count_classes.py'
+            f'{class_counts}: no count for class {listed}, which class_ids names; to count your '
+            'own: python tools/data/count_classes.py'
         )
     return check_class_counts([count_of[class_id] for class_id in ids])
 
