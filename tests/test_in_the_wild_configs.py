@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmlt.evaluation.ava_files import read_label_map
+from mmlt.fileio.label_map import read_label_map
 
 FOLDER = Path(__file__).parents[1] / 'configs' / 'in_the_wild'
 LABEL_MAP = Path(__file__).parent / 'data' / 'ava_action_list_v2.2_for_activitynet_2019.pbtxt'

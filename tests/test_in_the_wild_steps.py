@@ -16,7 +16,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
 
-from mmlt.evaluation.ava_files import read_label_map
+from mmlt.fileio.label_map import read_label_map
 
 ROOT = Path(__file__).parents[1]
 ENV = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from mmaction.datasets import AVADataset as _AVADataset
-from mmaction.evaluation import read_labelmap
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 
@@ -23,14 +22,15 @@ from mmlt.datasets.ava_keyframes import (
 )
 from mmlt.datasets.ava_media import last_media_files, media_exists
 from mmlt.datasets.proposals import read_proposals
+from mmlt.fileio.box_checks import timestamps_outside
 from mmlt.fileio.data_checks import (
     Findings,
     check_annotations,
     check_proposals,
     missing_files,
-    timestamps_outside,
     unused_columns,
 )
+from mmlt.fileio.label_map import read_label_map
 from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
 from mmlt.functional._ava_csv import check_labels, person_ids
 from mmlt.registry import DATASETS
@@ -79,7 +79,7 @@ class AVADataset(_AVADataset):
         """Read and check the annotations: an entry for each keyframe, in the order of the file."""
         boxes = read_ava_csv(self.ann_file)
         persons = person_ids(self.ann_file, boxes)
-        _raise_and_say(check_annotations(boxes, self.ann_file))
+        _raise_and_say(check_annotations(boxes, self.ann_file, is_evaluated=False))
         rows, columns = self._trained_rows(boxes)
         keyframes = group_by_keyframe(boxes, rows)
         self._annotations = boxes, keyframes.first_rows
@@ -101,11 +101,13 @@ class AVADataset(_AVADataset):
         return rows, order[at[rows]]
 
     def _say_unused_columns(self, boxes: AVABoxes) -> None:
-        highest = int(boxes.labels.max())
+        highest, source = int(boxes.labels.max()), self.ann_file
         if self.label_file is not None:
-            with open(self.label_file, encoding='utf-8') as file:
-                highest = max(highest, *read_labelmap(file)[1])
-        _say(unused_columns(self.num_classes, highest, self.label_file or self.ann_file))
+            try:
+                highest, source = max(highest, *read_label_map(self.label_file)), self.label_file
+            except ValueError:  # mmaction2 does not open it: it may be in another format
+                return
+        _say(unused_columns(self.num_classes, highest, source))
 
     def _to_samples(
         self, boxes: AVABoxes, persons: np.ndarray, keyframes: AVAKeyframes, columns: np.ndarray
@@ -154,10 +156,12 @@ class AVADataset(_AVADataset):
         if not data_list:
             raise ValueError(f'{self.ann_file}: {self.exclude_file} excludes every keyframe')
         print_log(f'{len(data_list)} out of {len(self.data_list)} frames are valid.', 'current')
-        # at one frame a second timestamps are frame numbers; a video has its own length
-        if self.use_frames and self._FPS > 1:
+        if self._FPS > 1:  # at one frame a second timestamps are frame numbers
             bounds = self.timestamp_start, self.timestamp_end
-            _refuse(timestamps_outside(boxes, rows, self.ann_file, *bounds))
+            if self.use_frames:
+                _refuse(timestamps_outside(boxes, rows, self.ann_file, *bounds))
+            else:  # a video has its own length, but it starts at timestamp_start
+                _say(timestamps_outside(boxes, rows, self.ann_file, bounds[0]))
         if self._proposals is not None:
             path, proposals = self._proposals
             annotated = {info['img_key']: info['ann']['gt_bboxes'] for info in data_list}

@@ -145,9 +145,9 @@ def evaluate_ava(
 
 
 def _mean_with_zeros(per_class: Mapping[str, Mapping], undetected: Sequence[str]) -> float | None:
-    """Mean frame-AP with 0 for the classes that were never detected, whatever the protocol."""
-    rows = [{'AP': 0.0} if name in undetected else row for name, row in per_class.items()]
-    return mean_of(rows, 'AP')
+    """Mean frame-AP of the classes with evaluated boxes, 0 for those that were never detected."""
+    rows = {name: row for name, row in per_class.items() if row['num_boxes']}
+    return mean_of([{'AP': 0.0} if name in undetected else row for name, row in rows.items()], 'AP')
 
 
 def _summarise_group(

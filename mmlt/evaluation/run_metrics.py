@@ -86,7 +86,8 @@ def read_run(path: str | os.PathLike, name: str | None = None) -> Run:
     for group, means in metrics['groups'].items():
         check_value(group, 'group', f"{file}: 'groups'")
         check_object(means, f"{file}: 'groups', {group!r}")
-        check_keys(means, task.group_keys, f"{file}: 'groups', {group!r}")
+        later = {key: kind for key, kind in task.later_keys.items() if key in means}
+        check_keys(means, {**task.group_keys, **later}, f"{file}: 'groups', {group!r}")
     for class_name, entry in metrics['per_class'].items():
         check_object(entry, f"{file}: 'per_class', {class_name!r}")
         check_keys(entry, task.class_keys, f"{file}: 'per_class', {class_name!r}")

@@ -75,7 +75,7 @@ def _find_job(folder: Path) -> Path | None:
         return folder
     near = [*folder.glob(f'*/{_CONFIG}'), *folder.parent.glob(f'*/{_CONFIG}')]
     jobs = [file.parents[1] for file in near if _writes_to(_read(file), folder)]
-    return max(jobs, key=lambda job: job.name, default=None)  # the latest
+    return jobs[0] if len(jobs) == 1 else None  # of several one cannot know which it was
 
 
 def _writes_to(config: str, folder: Path) -> bool:

@@ -41,17 +41,18 @@ def frame_map_as_zero(metrics: Mapping, group: str | None = None) -> float:
     given = metrics.get('frame_mAP_undetected_as_zero') if group is None else None
     if given is not None:
         return given
-    total, count = _scored(metrics, group)
-    count += len(undetected_classes(metrics, group)) if leaves_out(metrics) else 0
-    return total / count if count else math.nan
+    undetected = undetected_classes(metrics, group)
+    members = _entries(metrics, group).items()
+    values = [
+        0.0 if name in undetected else entry['AP'] for name, entry in members if entry['num_boxes']
+    ]
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known else math.nan
 
 
-def _scored(metrics: Mapping, group: str | None) -> tuple[float, int]:
-    """Sum and number of the frame-APs."""
-    entries = metrics['per_class'].values()
-    own = [entry for entry in entries if group in (None, entry.get('group'))]
-    known = [entry['AP'] for entry in own if entry['AP'] is not None]
-    return math.fsum(known), len(known)
+def _entries(metrics: Mapping, group: str | None) -> dict[str, Mapping]:
+    entries = metrics['per_class'].items()
+    return {name: entry for name, entry in entries if group in (None, entry.get('group'))}
 
 
 def tell_undetected(metrics: Mapping) -> str | None:
@@ -69,9 +70,12 @@ def tell_undetected(metrics: Mapping) -> str | None:
     names = undetected_classes(metrics)
     if not names:
         return None
-    averaged = metrics.get('num_classes_averaged', _scored(metrics, None)[1])
-    boxes = [entry['num_boxes'] for entry in metrics['per_class'].values()]
-    with_boxes = metrics.get('num_classes_with_boxes', sum(count > 0 for count in boxes))
+    entries = metrics['per_class'].values()
+    averaged = sum(entry['AP'] is not None for entry in entries)
+    with_boxes = sum(entry['num_boxes'] > 0 for entry in entries)
+    without = sum(entry['AP'] is not None and not entry['num_boxes'] for entry in entries)
+    # mmaction2 counts the boxes of excluded keyframes, too
+    on_excluded = f' and {without} whose boxes are on excluded keyframes' if without else ''
     was, are = ('was', 'is') if len(names) == 1 else ('were', 'are')
     value = _percent(metrics['frame_mAP'])
     never = f'{len(names)} {was} never detected ({list_names(names)})'
@@ -82,7 +86,8 @@ def tell_undetected(metrics: Mapping) -> str | None:
             f'{counts} as 0, by the {metrics["protocol"]} protocol.'
         )
     return (
-        f'frame-mAP {value} is the mean of {averaged} of the {with_boxes} classes with boxes; '
+        f'frame-mAP {value} is the mean of {averaged - without} of the {with_boxes} classes with '
+        f'boxes{on_excluded}; '
         f'{never} and {are} left out, as mmaction2 does; counted as 0 it is '
         f'{_percent(frame_map_as_zero(metrics))}.'
     )

@@ -57,7 +57,7 @@ def print_table(metrics: Mapping, console: Console | None = None, name: str | No
 def _add_row(
     table: Table, name: str, num_classes: str, means: Mapping, columns: Mapping[str, str]
 ) -> None:
-    table.add_row(name, num_classes, *(_percent(means[key]) for key in columns))
+    table.add_row(name, num_classes, *(_percent(means.get(key)) for key in columns))
 
 
 def _percent(value: float | None) -> str:

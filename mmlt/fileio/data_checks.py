@@ -1,29 +1,25 @@
 """Mistakes in AVA-format data that give a plausible number in silence, found before they do.
 
-Every check is a pure function of what was read. It returns its finding as a sentence, or None;
-:func:`check_annotations`, :func:`check_detections` and :func:`check_proposals` collect them as
-:class:`Findings`. Who builds a dataset or judges a file raises the errors; an evaluation that runs
-inside a training says them and goes on.
-
-Shapes: n rows.
+Every check is a pure function of what was read. It returns its finding as a sentence, or None
+(those of rows are in :mod:`mmlt.fileio.box_checks`); :func:`check_annotations`,
+:func:`check_detections` and :func:`check_proposals` collect them as :class:`Findings`. Who builds a
+dataset or judges a file raises the errors; an evaluation that runs inside a training says them and
+goes on.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmlt.fileio.box_checks import low_class_ids, outside_ratio, pixel_boxes, repeats_warning
 from mmlt.fileio.keyframe_match import boxes_meet, listed, match_videos
-from mmlt.fileio.repeated_rows import repeated_rows
 from mmlt.functional import AVABoxes
-from mmlt.functional._ava_csv import line_of_row
 from mmlt.functional._box_overlap import pair_iou
 
-# A detector's box may reach over the edge of the frame; none lies a whole frame outside of it.
-_LOWEST, _HIGHEST = -1.0, 2.0
+_MAX_OUTSIDE = 0.01  # of detections: a few among millions, where a detector does not clip its boxes
 
 
 class Findings(NamedTuple):
@@ -47,18 +43,19 @@ def _findings(errors: Iterable[str | None], warnings: Iterable[str | None]) -> F
     return Findings([e for e in errors if e], [w for w in warnings if w])
 
 
-def check_annotations(boxes: AVABoxes, path: Any) -> Findings:
+def check_annotations(boxes: AVABoxes, path: Any, *, is_evaluated: bool = True) -> Findings:
     """Check annotated boxes on their own.
 
     Args:
         boxes: The annotations of a split.
         path: Where they were read from.
+        is_evaluated: Whether detections are judged by them, so that a repeat counts again.
 
     Returns:
         Errors: boxes in pixels, class ids below 1. Warnings: rows that repeat another one.
     """
     errors = [pixel_boxes(boxes, path), low_class_ids(boxes, path)]
-    return _findings(errors, [repeats_warning(boxes, path)])
+    return _findings(errors, [repeats_warning(boxes, path, counts=is_evaluated)])
 
 
 def check_detections(
@@ -79,21 +76,31 @@ def check_detections(
         ground_truth_path: Where the annotated boxes were read from.
 
     Returns:
-        Errors: boxes in pixels, class ids below 1, no keyframe in common, no detection that
-        overlaps an annotated box. Warnings: videos without a detection, rows that repeat another.
+        Errors: boxes in pixels (more than one in a hundred), class ids below 1, no keyframe in
+        common, no detection that overlaps an annotated box. Warnings: fewer boxes far outside of
+        the frame, videos without a detection, rows that repeat another.
     """
-    errors = [pixel_boxes(detections, path), low_class_ids(detections, path)]
+    outside = pixel_boxes(detections, path)
+    is_in_pixels = outside is not None and outside_ratio(detections) > _MAX_OUTSIDE
+    errors = [outside if is_in_pixels else None, low_class_ids(detections, path)]
     detected, silent, hint = match_videos(detections, ground_truth, excluded)
-    if silent and not detected:
+    if silent and not len(detections.labels):
+        errors.append(f'{path}: no detection at all')
+    elif silent and not detected:
+        seconds = (
+            f'seconds {boxes.timestamps.min()} to {boxes.timestamps.max()}'
+            for boxes in (detections, ground_truth)
+        )
         errors.append(
-            f'{path}: none of its keyframes is in {ground_truth_path}; is it another split?{hint}'
+            f'{path}: none of its keyframes ({next(seconds)}) is in {ground_truth_path} '
+            f'({next(seconds)}); is it another split?{hint}'
         )
     elif detected and not any(errors) and not boxes_meet(detections, ground_truth):
         errors.append(
             f'{path}: not one of its boxes overlaps an annotated box of its keyframe in '
             f'{ground_truth_path}; are both x1, y1, x2, y2 in fractions of the same frame?'
         )
-    warnings = [repeats_warning(detections, path)]
+    warnings = [None if is_in_pixels else outside, repeats_warning(detections, path)]
     if detected and silent:
         total = len(detected) + len(silent)
         has = 'has' if len(detected) == 1 else 'have'
@@ -102,6 +109,30 @@ def check_detections(
             f'{listed(silent)} {"has" if len(silent) == 1 else "have"} none{hint}'
         )
     return _findings(errors, warnings)
+
+
+def check_evaluation(
+    detections: AVABoxes,
+    ground_truth: AVABoxes,
+    excluded: Iterable[tuple[str, int]] | None = None,
+    *,
+    path: Any,
+    ground_truth_path: Any,
+) -> list[str]:
+    """Check two files that are judged together; arguments as of :func:`check_detections`.
+
+    Returns:
+        The warnings about both.
+
+    Raises:
+        ValueError: All errors of the annotations, or else all of the detections.
+    """
+    paths = dict(path=path, ground_truth_path=ground_truth_path)
+    annotated = check_annotations(ground_truth, ground_truth_path)
+    annotated.raise_errors()
+    detected = check_detections(detections, ground_truth, excluded, **paths)
+    detected.raise_errors()
+    return annotated.warnings + detected.warnings
 
 
 def check_proposals(
@@ -156,79 +187,6 @@ def check_proposals(
 def _overlap(boxes: np.ndarray, other_boxes: np.ndarray) -> bool:
     i, j = np.indices((len(boxes), len(other_boxes))).reshape(2, -1)
     return bool((pair_iou(boxes[i], other_boxes[j]) > 0).any())
-
-
-def row_name(boxes: AVABoxes, row: int, path: Any) -> str:
-    """``file, line 3: clip,902,0.1,0.2,0.5,0.9,12``; without the line where there is no CSV."""
-    corners = ','.join(f'{value:g}' for value in boxes.boxes_xyxy_norm[row].tolist())
-    video = boxes.video_names[boxes.video_index[row]]
-    is_csv = os.path.isfile(path) and not str(path).endswith('.parquet')
-    where = f'{path}, line {line_of_row(path, row)}' if is_csv else path
-    return f'{where}: {video},{boxes.timestamps[row]},{corners},{boxes.labels[row]}'
-
-
-def pixel_boxes(boxes: AVABoxes, path: Any) -> str | None:
-    """Say that boxes lie outside of the frame by its whole size: pixels, not fractions.
-
-    A box a little outside, as a detector gives it, is fine.
-    """
-    corners = boxes.boxes_xyxy_norm
-    if not len(corners) or (corners.max() <= _HIGHEST and corners.min() >= _LOWEST):
-        return None
-    outside = ((corners > _HIGHEST) | (corners < _LOWEST)).any(axis=1)
-    return (
-        f'{row_name(boxes, int(outside.argmax()), path)}: a box far outside of the frame, one of '
-        f'{int(outside.sum()):,} of {len(corners):,} rows; in pixels? x1, y1, x2 and y2 are '
-        "fractions of the frame's width and height"
-    )
-
-
-def low_class_ids(boxes: AVABoxes, path: Any) -> str | None:
-    """Say that class ids lie below 1: AVA's start at 1, a model's columns at 0."""
-    is_low = boxes.labels < 1
-    if not is_low.any():
-        return None
-    row = int(is_low.argmax())
-    return (
-        f'{row_name(boxes, row, path)}: class id {boxes.labels[row]} in {int(is_low.sum()):,} of '
-        f'{len(is_low):,} rows; ids start at 1, as in the label map: add 1 to ids that start at 0'
-    )
-
-
-def repeats_warning(boxes: AVABoxes, path: Any) -> str | None:
-    """Count the rows whose video, timestamp, box and label stand in an earlier row too."""
-    repeats = repeated_rows(boxes)
-    if not len(repeats):
-        return None
-    return (
-        f'{path}: {len(repeats):,} of {len(boxes.labels):,} rows repeat the keyframe, box and '
-        f'label of an earlier row; each counts again. The first: '
-        f'{row_name(boxes, int(repeats[0]), path)}'
-    )
-
-
-def timestamps_outside(
-    boxes: AVABoxes, rows: np.ndarray, path: Any, timestamp_start: int, timestamp_end: int
-) -> str | None:
-    """Say that timestamps lie outside of the range that chooses the frames of a clip.
-
-    Args:
-        boxes: The annotations.
-        rows: (m,) indices of the rows that are used.
-        path: Where they were read from.
-        timestamp_start: Second of the first frame.
-        timestamp_end: Second up to which there are frames.
-    """
-    used = boxes.timestamps[rows]
-    is_out = (used < timestamp_start) | (used > timestamp_end)
-    if not is_out.any():
-        return None
-    return (
-        f'{row_name(boxes, int(rows[is_out.argmax()]), path)}: the timestamp is outside of '
-        f'timestamp_start={timestamp_start} to timestamp_end={timestamp_end}, from which the '
-        f'frames of a clip are counted; the annotations run from {used.min()} to {used.max()}: '
-        'set both to the seconds of the first and the last frame on disk'
-    )
 
 
 def missing_files(paths: Mapping[str, str], exists: Callable[[str], bool], what: str) -> str | None:

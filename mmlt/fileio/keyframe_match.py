@@ -54,7 +54,7 @@ def match_videos(
 
 
 def _plain_name(name: str) -> str:
-    name = _EXTENSION.sub('', name.strip().casefold())
+    name = _EXTENSION.sub('', name.strip().casefold().rpartition('/')[2])
     return re.sub(r'[0-9]+', lambda digits: digits.group().lstrip('0') or '0', name)
 
 

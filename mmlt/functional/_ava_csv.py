@@ -86,18 +86,20 @@ def person_ids(path: str | os.PathLike, boxes: AVABoxes) -> np.ndarray:
         (n,) int64.
 
     Raises:
-        ValueError: the file has 7 columns, or a person id is not a whole number of 32 bits; names
-            file, line and value.
+        ValueError: the file has 7 columns, or a person id is not a whole number of at most 53 bits
+            (what a float64 holds exactly); names file, line and value.
     """
     path = os.fspath(path)
     if num_columns(path) != 8:
         raise ValueError(f'{path}: 7 columns; annotations need 8, the last one the person id')
-    in_range = np.abs(boxes.scores) <= np.iinfo(np.int32).max
+    in_range = np.abs(boxes.scores) <= 2**53
     ids = np.where(in_range, boxes.scores, 0).astype(np.int64)
     wrong = np.flatnonzero(ids != boxes.scores)
     if len(wrong):
         line, value = line_of_row(path, int(wrong[0])), boxes.scores[wrong[0]].item()
-        raise ValueError(f'{path}, line {line}: person id {value!r} is not a whole number')
+        raise ValueError(
+            f'{path}, line {line}: person id {value!r} is not a whole number of at most 53 bits'
+        )
     return ids
 
 

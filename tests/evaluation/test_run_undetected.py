@@ -36,15 +36,25 @@ def test_mean_with_zeros():
 
 def test_the_counts_of_the_file_are_told():
     names = [f'class {i}' for i in range(12)]
-    counts = dict(num_classes_with_boxes=30, num_classes_averaged=18)
-    told = tell_undetected(
-        _metrics(undetected_classes=names, frame_mAP_undetected_as_zero=0.539, **counts)
-    )
+    metrics = _metrics(undetected_classes=names, frame_mAP_undetected_as_zero=0.539)
+    metrics['per_class'] = {f'class {i}': {'AP': None if i < 12 else 0.375, 'num_boxes': 9}
+                            for i in range(30)}  # fmt: skip
+    told = tell_undetected(metrics)
     assert told == (
         'frame-mAP 37.5 is the mean of 18 of the 30 classes with boxes; 12 were never detected '
         '(class 0, class 1, class 2, class 3, class 4, class 5, class 6, class 7, class 8, class '
         '9 and 2 more) and are left out, as mmaction2 does; counted as 0 it is 53.9.'
     )
+
+
+def test_a_class_whose_boxes_are_excluded_is_none_of_those_with_boxes():
+    metrics = _metrics()
+    metrics['per_class']['jump'] = {'AP': 0.0, 'num_boxes': 0, 'group': 'tail'}
+    assert tell_undetected(metrics).startswith(
+        'frame-mAP 37.5 is the mean of 2 of the 3 classes with boxes and 1 whose boxes are on '
+        'excluded keyframes; 1 was never detected (run)'
+    )
+    assert frame_map_as_zero(metrics) == pytest.approx(0.25)
 
 
 def test_all_detected_or_all_counted():

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mmlt.fileio.box_checks import timestamps_outside
 from mmlt.fileio.data_checks import (
     check_annotations,
     check_detections,
     check_proposals,
     empty_groups,
     missing_files,
-    timestamps_outside,
     unused_columns,
 )
 from mmlt.functional import ava_boxes_from_arrays
@@ -47,6 +47,13 @@ def test_boxes_in_pixels():
     with pytest.raises(ValueError, match=r'in pixels\?'):
         findings.raise_errors()
     assert any('in pixels?' in error for error in _check(boxes, CLEAN).errors)
+    # a box that a detector did not clip, one of many
+    few = _boxes(
+        *[('a', 902, BOX, 1)] * 99, ('b', 903, FAR, 1), ('a', 902, [0.1, 0.1, 0.4, 2.2], 2)
+    )
+    findings = _check(few, CLEAN)
+    assert findings.errors == []
+    assert 'one of 1 of 101 rows' in findings.warnings[0]
 
 
 @pytest.mark.parametrize('box', [[-0.3, 0.0, 1.4, 1.1], [-1.0, 0.0, 2.0, 1.0]])
@@ -89,7 +96,10 @@ def test_repeats_are_a_warning():
 
 def test_no_keyframe_in_common():
     (error,) = _check(_boxes(('a', 1, BOX, 1), ('b', 2, FAR, 1)), CLEAN).errors
-    assert error == 'found.csv: none of its keyframes is in truth.csv; is it another split?'
+    assert error == (
+        'found.csv: none of its keyframes (seconds 1 to 2) is in truth.csv (seconds 902 to 903); '
+        'is it another split?'
+    )
 
 
 def test_no_box_overlaps():
@@ -105,6 +115,7 @@ def test_no_box_overlaps():
     [
         ('B', "have 'B' for 'b'"),
         ('b.mp4', "have 'b.mp4' for 'b'"),
+        ('videos/b.mp4', "have 'videos/b.mp4' for 'b'"),
         ('c', "name 'c', which is not annotated"),
     ],
 )

@@ -13,10 +13,10 @@ import text_references as text
 from kinds import ANY, FIELD, Kind, alone
 from mutations import BYTE_ORDER_MARK
 
-from mmlt.evaluation.ava_files import read_label_map
 from mmlt.evaluation.classification import read_class_names
 from mmlt.evaluation.clip_files import count_training_clips
 from mmlt.evaluation.run_metrics import read_run
+from mmlt.fileio.label_map import read_label_map
 from mmlt.functional import read_ava_csv, read_excluded_timestamps
 from mmlt.functional.class_files import read_class_counts, read_split
 from mmlt.functional.videolt_files import read_video_ids, read_videolt_counts, read_videolt_list

@@ -25,17 +25,18 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.evaluation.ava_evaluation import evaluate_ava
-from mmlt.evaluation.ava_files import (
-    read_label_map,
-    unknown_label_warning,
-    unmatched_exclusions_warning,
-)
 from mmlt.evaluation.bootstrap import bootstrap_over_videos
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.run_folder import METRICS_FILE
 from mmlt.evaluation.run_intervals import difference
 from mmlt.evaluation.run_metrics import read_run
+from mmlt.fileio.data_checks import check_evaluation
+from mmlt.fileio.label_map import (
+    read_label_map,
+    unknown_label_warning,
+    unmatched_exclusions_warning,
+)
 from mmlt.functional import read_ava_csv, read_excluded_timestamps
 from mmlt.functional.class_files import read_split
 from mmlt.functional.safe_write import new_file
@@ -75,6 +76,13 @@ def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
         unknown_label_warning(detections, label_map, args.detections),
         unknown_label_warning(ground_truth, label_map, args.ground_truth),
         unmatched_exclusions_warning(ground_truth, excluded, args.exclude),
+        *check_evaluation(
+            detections,
+            ground_truth,
+            excluded,
+            path=args.detections,
+            ground_truth_path=args.ground_truth,
+        ),
     ]
     for warning in filter(None, warnings):
         print(f'warning: {warning}', file=sys.stderr)

@@ -22,7 +22,6 @@ from rich.progress import track
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter
-from mmlt.evaluation.ava_files import read_label_map
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.draw import Person, draw_keyframe, group_persons
 from mmlt.evaluation.frame_files import (
@@ -33,6 +32,7 @@ from mmlt.evaluation.frame_files import (
     write_frame_folder,
     write_video,
 )
+from mmlt.fileio.label_map import read_label_map
 from mmlt.functional import read_ava_csv
 
 Persons = dict[int, list[Person]]

@@ -20,11 +20,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.ava_evaluation import NUM_STEPS, evaluate_ava, write_results
-from mmlt.evaluation.ava_files import (
-    read_label_map,
-    unknown_label_warning,
-    unmatched_exclusions_warning,
-)
 from mmlt.evaluation.class_groups import empty_groups_warning
 from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.detections_file import read_detections
@@ -33,7 +28,12 @@ from mmlt.evaluation.report import build_report
 from mmlt.evaluation.run_folder import METRICS_FILE, PER_CLASS_FILE
 from mmlt.evaluation.score_ratios import changed_scores_warning
 from mmlt.evaluation.table import print_table
-from mmlt.fileio.data_checks import check_annotations, check_detections
+from mmlt.fileio.data_checks import check_evaluation
+from mmlt.fileio.label_map import (
+    read_label_map,
+    unknown_label_warning,
+    unmatched_exclusions_warning,
+)
 from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
 from mmlt.functional.class_files import count_training_boxes, read_class_counts, read_split
 
@@ -120,11 +120,8 @@ def read_inputs(args: argparse.Namespace, bar: ProgressBar) -> Inputs:
     ground_truth = read_ava_csv(args.ground_truth)
     excluded = read_excluded_timestamps(args.exclude) if args.exclude else None
     bar.step('checking both')
-    annotated = check_annotations(ground_truth, args.ground_truth)
-    annotated.raise_errors()
     paths = dict(path=args.detections, ground_truth_path=args.ground_truth)
-    detected = check_detections(detections, ground_truth, excluded, **paths)
-    detected.raise_errors()
+    checked = check_evaluation(detections, ground_truth, excluded, **paths)
     bar.step('reading training counts')
     train_counts = None
     if args.train_annotations:
@@ -141,8 +138,7 @@ def read_inputs(args: argparse.Namespace, bar: ProgressBar) -> Inputs:
         unknown_label_warning(detections, label_map, args.detections),
         unknown_label_warning(ground_truth, label_map, args.ground_truth),
         unmatched_exclusions_warning(ground_truth, excluded, args.exclude),
-        *annotated.warnings,
-        *detected.warnings,
+        *checked,
         empty_groups_warning(label_map, **groups),
     ]
     return Inputs(

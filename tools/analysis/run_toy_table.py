@@ -33,7 +33,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from mmlt.command_line import HelpFormatter
-from mmlt.evaluation.ava_files import read_label_map
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.progress import StepError, run_step
 from mmlt.evaluation.seed_table import (
@@ -52,6 +51,7 @@ from mmlt.evaluation.videolt_bench import (
     write_counts,
 )
 from mmlt.evaluation.videolt_table import read_seeds, seed_table
+from mmlt.fileio.label_map import read_label_map
 from mmlt.functional import read_ava_csv, read_excluded_timestamps
 from mmlt.functional.class_files import read_split
 from mmlt.functional.safe_write import new_file

@@ -20,11 +20,6 @@ from mmlt.evaluation.ava_evaluation import (
     evaluate_ava,
     write_results,
 )
-from mmlt.evaluation.ava_files import (
-    read_label_map,
-    unknown_label_warning,
-    unmatched_exclusions_warning,
-)
 from mmlt.evaluation.class_groups import empty_groups_warning
 from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.detections_file import write_detections
@@ -39,6 +34,11 @@ from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.score_ratios import changed_scores_warning
 from mmlt.evaluation.table import print_table
 from mmlt.fileio.data_checks import check_annotations, check_detections
+from mmlt.fileio.label_map import (
+    read_label_map,
+    unknown_label_warning,
+    unmatched_exclusions_warning,
+)
 from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
 from mmlt.functional.class_files import read_class_counts, read_split
 from mmlt.registry import METRICS

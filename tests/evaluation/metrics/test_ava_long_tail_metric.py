@@ -18,9 +18,9 @@ from mmengine.registry import METRICS, DefaultScope
 from mmengine.structures import InstanceData
 
 from mmlt.evaluation.ava_evaluation import evaluate_ava
-from mmlt.evaluation.ava_files import read_label_map
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.metrics import AVALongTailMetric
+from mmlt.fileio.label_map import read_label_map
 from mmlt.functional import read_ava_csv
 from mmlt.functional.class_files import read_class_counts
 

@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement, InstanceData
 from mmengine.visualization.vis_backend import BaseVisBackend
 
-from mmlt.evaluation.ava_files import read_label_map
+from mmlt.fileio.label_map import read_label_map
 from mmlt.functional import read_ava_csv
 from mmlt.functional.class_files import ClassCounts, write_class_counts
 

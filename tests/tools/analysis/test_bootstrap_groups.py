@@ -17,7 +17,7 @@ def run(tmp_path):
     spec = importlib.util.spec_from_file_location('bootstrap_groups', TOOL)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    from mmlt.evaluation.ava_files import read_label_map
+    from mmlt.fileio.label_map import read_label_map
 
     ids = sorted(read_label_map(WORLD / 'label_map.pbtxt'))
     split = tmp_path / 'split.json'
@@ -54,7 +54,7 @@ def test_values_are_those_of_the_evaluation(run, tmp_path, capsys):
 
 def test_values_with_exclusions_are_those_of_the_evaluation(run, tmp_path, capsys):
     from mmlt.evaluation.ava_evaluation import evaluate_ava, write_results
-    from mmlt.evaluation.ava_files import read_label_map
+    from mmlt.fileio.label_map import read_label_map
     from mmlt.functional import read_ava_csv, read_excluded_timestamps
 
     label_map = read_label_map(WORLD / 'label_map.pbtxt')

@@ -169,7 +169,7 @@ QUOTE = 'input: line 2: unexpected end of data; is a quote not closed?'
     [
         ('--label-map', 'item { id: 1 }', 'input, line 1: the item that ends here (id 1) has no'),
         ('--ground-truth', 'v,1,0,0,1,1\n', 'input'),
-        ('--ground-truth', 'x,1,0,0,1,1,1,0\n', 'none of its keyframes is in'),
+        ('--ground-truth', 'x,1,0,0,1,1,1,0\n', 'none of its keyframes (seconds 1 to 2) is in'),
         ('--ground-truth', 'v,1,0,0,1,1,3,0\nv,2,0,0,1,1,1,"0\nv,2,0\n', QUOTE),
         ('--exclude', 'v,1\n"w,1\nv,2\n', 'input, line 2: unexpected end of data; is a quote not'),
         ('--exclude', 'v,1\nv,2\nw,1\n', 'input: no box of a class of the label map lies on an'),

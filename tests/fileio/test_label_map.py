@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmlt.evaluation.ava_files import (
+from mmlt.fileio.label_map import (
     read_label_map,
     unknown_label_warning,
     unmatched_exclusions_warning,
