@@ -81,7 +81,7 @@ setup(
     install_requires=[
         'importlib_metadata',  # mmaction2 imports it without declaring it
         'mmengine>=0.10.0,<1.0.0',
-        'numpy>=1.26,<3',
+        'numpy>=1.26.1,<3',  # 1.26.0 cannot read arrays that numpy 2 pickled
         'pyarrow>=14.0.1',  # before it, reading a crafted Parquet file could run code
         'rich>=13.4',
         'torch>=2.1,<3',

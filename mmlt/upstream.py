@@ -22,7 +22,7 @@ from mmlt._when_imported import when_imported
 
 # distribution: (lowest, below, what to install). None as upper end: nothing newer is refused.
 SUPPORTED_VERSIONS = {
-    'numpy': ('1.26', '3', 'numpy>=1.26,<3'),
+    'numpy': ('1.26.1', '3', 'numpy>=1.26.1,<3'),
     'torch': ('2.1', '3', 'torch>=2.1,<3'),
     'mmengine': ('0.10.0', '1.0.0', 'mmengine>=0.10.0,<1.0.0'),
     'mmcv': ('2.0.0', '2.2.0', 'mmcv>=2.0.0,<2.2.0'),
