@@ -6,12 +6,18 @@ without that copy. The limit copies a result that lies ready into memory that li
 must return the same bits. Sides take turns, so that a busy machine slows all of them.
 
     OMP_NUM_THREADS=1 python benchmarks/framestack.py
-    OMP_NUM_THREADS=1 python benchmarks/framestack.py --device cuda     # seconds of the GPU
+    OMP_NUM_THREADS=1 python benchmarks/framestack.py --device cuda --frames 150
+
+On a GPU, CUDA events time a call in two ways. "queued": its kernels wait behind a long one, as
+behind the network in a training step, so that only the GPU's own time counts. "alone": it starts on
+an idle GPU, and Python, which launches its kernels one by one, counts too. The last row is what the
+bytes of the copy take at the rate of a copy of 1 GiB.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -28,6 +34,7 @@ SIDES = {
     'mmlt': 'mmlt.functional.framestack',
     'copy': 'limit: copy of the output',
 }
+QUEUE_CYCLES = 2_000_000  # of a GPU, about a millisecond: longer than Python needs for the launches
 
 
 def make_batch(
@@ -72,22 +79,46 @@ def loop_framestack(
     return torch.stack(clips), torch.stack(soft_targets)
 
 
-def seconds_of(function: Callable, device: str) -> tuple[float, object]:
-    """CPU seconds of a call, or of the GPU until its work is done; and what it returned."""
-    clock = time.process_time if device == 'cpu' else time.perf_counter
-    _finish(device)
-    start = clock()
+def cpu_seconds_of(function: Callable) -> tuple[float, object]:
+    """CPU seconds of a call, and what it returned."""
+    start = time.process_time()
     result = function()
-    _finish(device)
-    return clock() - start, result
+    return time.process_time() - start, result
 
 
-def _finish(device: str) -> None:
-    if device != 'cpu':
-        torch.cuda.synchronize()
+def gpu_seconds_of(function: Callable, *, queued: bool) -> tuple[float, object]:
+    """Seconds of a call between two CUDA events, and what it returned."""
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    torch.cuda.synchronize()
+    if queued:
+        torch.cuda._sleep(QUEUE_CYCLES)
+    start.record()
+    result = function()
+    end.record()
+    torch.cuda.synchronize()
+    return start.elapsed_time(end) / 1000, result
 
 
-def measure(batch: dict[str, Tensor], clip_len: int, repeats: int, device: str) -> dict[str, float]:
+CLOCKS = {
+    'cpu': {'CPU': cpu_seconds_of},
+    'cuda': {
+        'queued': functools.partial(gpu_seconds_of, queued=True),
+        'alone': functools.partial(gpu_seconds_of, queued=False),
+    },
+}
+
+
+def copy_seconds(num_bytes: int, repeats: int) -> float:
+    """Seconds that a GPU's memory takes to copy so many bytes, at the rate of a copy of 1 GiB."""
+    source = torch.ones(2**30, dtype=torch.uint8, device='cuda')
+    target = torch.empty_like(source)
+    spent = [gpu_seconds_of(lambda: target.copy_(source), queued=True)[0] for _ in range(repeats)]
+    return statistics.median(spent) * num_bytes / source.numel()
+
+
+def measure(
+    batch: dict[str, Tensor], clip_len: int, repeats: int, clock: Callable
+) -> dict[str, float]:
     """Median seconds of each side."""
     expected = loop_framestack(**batch, clip_len=clip_len)
     result = framestack(**batch, clip_len=clip_len)
@@ -103,7 +134,7 @@ def measure(batch: dict[str, Tensor], clip_len: int, repeats: int, device: str) 
     seconds: dict[str, list[float]] = {side: [] for side in SIDES}
     for _ in range(repeats):
         for side, function in sides.items():
-            spent, result = seconds_of(function, device)
+            spent, result = clock(function)
             seconds[side].append(spent)
     return {side: statistics.median(values) for side, values in seconds.items()}
 
@@ -122,17 +153,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     batch = make_batch(args.videos, args.frames, args.width, args.classes, args.device, args.seed)
-    seconds = measure(batch, args.clip_len, args.repeats, args.device)
-    unit = 'CPU ms' if args.device == 'cpu' else 'ms'
     print(
         f'{args.videos} videos x {args.frames} frames x {args.width}, clips of {args.clip_len}; '
-        f'equal results; median of {args.repeats}\n'
+        f'equal results; median of {args.repeats}'
     )
-    print(f'| side | {unit} | times faster than the loop | times the limit |')
+    for name, clock in CLOCKS[args.device].items():
+        seconds = measure(batch, args.clip_len, args.repeats, clock)
+        print_table(name, seconds)
+    if args.device == 'cuda':
+        num_bytes = batch['features'][:, :1].nbytes * args.clip_len
+        spent = copy_seconds(num_bytes, args.repeats)
+        rate = 2 * num_bytes / spent / 1e12
+        print(f'| limit: its bytes at {rate:.2f} TB/s read and written | {1000 * spent:.3f} | | |')
+
+
+def print_table(clock_name: str, seconds: dict[str, float]) -> None:
+    """One row a side, beside the loop and the limit."""
+    print(f'\n| side | ms, {clock_name} | times faster than the loop | times the limit |')
     print('|---|---|---|---|')
     for side, spent in seconds.items():
         ratios = f'{seconds["loop"] / spent:.1f} | {spent / seconds["copy"]:.2f}'
-        print(f'| {SIDES[side]} | {1000 * spent:.2f} | {ratios} |')
+        print(f'| {SIDES[side]} | {1000 * spent:.3f} | {ratios} |')
 
 
 if __name__ == '__main__':

@@ -18,6 +18,7 @@ import types
 import warnings
 from importlib import metadata
 
+from mmlt._roi_precision import extract_in_precision_of_boxes
 from mmlt._when_imported import when_imported
 
 # distribution: (lowest, below, what to install). None as upper end: nothing newer is refused.
@@ -36,6 +37,10 @@ def apply():
     check_versions()
     _restore_numpy_names()
     _provide_missing_drn()
+    when_imported('mmaction.utils.dependency', _leave_out_multimodal)
+    when_imported(
+        'mmaction.models.roi_heads.roi_extractors.single_straight3d', extract_in_precision_of_boxes
+    )
     when_imported('mmengine.runner.checkpoint', _allow_mmengine_checkpoints)
     when_imported('mmengine.dist.utils', _launch_without_cuda)
     when_imported('mmengine.model.wrappers.distributed', _wrap_on_cpu)
@@ -131,6 +136,23 @@ class _MissingDRNFinder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 def _provide_missing_drn():
     if not any(isinstance(finder, _MissingDRNFinder) for finder in sys.meta_path):
         sys.meta_path.append(_MissingDRNFinder())
+
+
+# --------------------------------------------------------------------- transformers 5
+
+
+def _leave_out_multimodal(module: types.ModuleType):
+    """transformers 5 lacks names that mmaction2's VindLU imports, and with it every model falls.
+
+    mmaction2 asks only for transformers of 4.28 or newer. Where the names are gone VindLU is left
+    out, as without transformers: its placeholders say so when it is built.
+    """
+    if not module.WITH_MULTIMODAL:
+        return
+    try:
+        from transformers.modeling_utils import apply_chunking_to_forward  # noqa: F401
+    except ImportError:
+        module.WITH_MULTIMODAL = False
 
 
 # ------------------------------------------------------------------- weights-only checkpoints

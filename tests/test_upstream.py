@@ -197,6 +197,46 @@ def test_mmaction_models_import_and_drn_says_that_it_is_missing():
         DRN()
 
 
+def test_mmaction_models_import_beside_a_transformers_without_the_names_of_vindlu(tmp_path):
+    (tmp_path / 'transformers').mkdir()
+    (tmp_path / 'transformers' / '__init__.py').write_text('', encoding='utf-8')
+    (tmp_path / 'transformers' / 'modeling_utils.py').write_text('', encoding='utf-8')
+    info = tmp_path / 'transformers-5.17.0.dist-info'
+    info.mkdir()
+    text = 'Metadata-Version: 2.1\nName: transformers\nVersion: 5.17.0\n'
+    (info / 'METADATA').write_text(text, encoding='utf-8')
+    code = (
+        'import mmlt, mmaction.utils.dependency as found\n'
+        'assert found.satisfy_requirement("transformers>=4.28.0")\n'
+        'from mmaction.registry import MODELS\n'
+        'import mmaction.models\n'
+        'try:\n'
+        '    MODELS.build(dict(type="VindLUVQA"))\n'
+        'except ImportError as error:\n'
+        '    assert "multi-modal" in str(error), error\n'
+        'else:\n'
+        '    raise AssertionError("VindLU was built")\n'
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    subprocess.run([sys.executable, '-c', code], check=True, env={**os.environ, 'PYTHONPATH': path})
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_features_with_float32_boxes(dtype):
+    from mmaction.models import SingleRoIExtractor3D
+
+    extractor = SingleRoIExtractor3D('RoIAlign', featmap_stride=8, output_size=4)
+    feat = torch.randn(2, 3, 1, 8, 12, generator=torch.Generator().manual_seed(0)).to(dtype)
+    rois = torch.tensor([[0, 1.0, 2.0, 60.0, 50.0], [1, 10.5, 5.0, 90.0, 63.0]])
+    roi_feats, _ = extractor(feat, rois)
+    expected, _ = extractor(feat.float(), rois)
+    assert roi_feats.dtype == torch.float32
+    assert torch.equal(roi_feats, expected)
+    # what the repair is for
+    with pytest.raises(RuntimeError, match='expected scalar type|not implemented'):
+        extractor.roi_layer(feat[:, :, 0], rois)
+
+
 def test_import_touches_no_openmmlab_package():
     """What upstream mends is mended when somebody else imports it."""
     code = (
