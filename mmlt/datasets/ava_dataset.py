@@ -22,7 +22,7 @@ from mmlt.datasets.ava_keyframes import (
 )
 from mmlt.datasets.ava_media import last_media_files, media_exists
 from mmlt.datasets.proposals import read_proposals
-from mmlt.fileio.box_checks import timestamps_outside
+from mmlt.fileio.box_checks import timestamps_at_the_end, timestamps_outside
 from mmlt.fileio.data_checks import (
     Findings,
     check_annotations,
@@ -52,7 +52,8 @@ class AVADataset(_AVADataset):
       a clip can reach, to the pipeline's own storage backend.
 
     Said in a warning: rows that repeat another one, keyframes without proposals (they become one
-    box as large as the frame), columns of ``num_classes`` that no class uses.
+    box as large as the frame) or at the very end of the frames, keyframes of videos before
+    ``timestamp_start``, columns of ``num_classes`` that no class uses.
 
     Args: those of mmaction2's ``AVADataset``.
 
@@ -160,6 +161,7 @@ class AVADataset(_AVADataset):
             bounds = self.timestamp_start, self.timestamp_end
             if self.use_frames:
                 _refuse(timestamps_outside(boxes, rows, self.ann_file, *bounds))
+                _say(timestamps_at_the_end(boxes, rows, self.ann_file, bounds[1]))
             else:  # a video has its own length, but it starts at timestamp_start
                 _say(timestamps_outside(boxes, rows, self.ann_file, bounds[0]))
         if self._proposals is not None:

@@ -113,3 +113,24 @@ def timestamps_outside(
         f'annotations run from {used.min()} to {used.max()}: set timestamp_start to the second of '
         f'the first frame{advice}'
     )
+
+
+def timestamps_at_the_end(
+    boxes: AVABoxes, rows: np.ndarray, path: Any, timestamp_end: int
+) -> str | None:
+    """Say that keyframes lie at the very end of the frames: half of their clips is the last frame.
+
+    Args:
+        boxes: The annotations.
+        rows: (m,) indices of the rows that are used.
+        path: Where they were read from.
+        timestamp_end: As in :func:`timestamps_outside`.
+    """
+    at_end = rows[boxes.timestamps[rows] == timestamp_end]
+    if not len(at_end):
+        return None
+    return (
+        f'{row_name(boxes, int(at_end[0]), path)}: the timestamp of {len(at_end):,} keyframes is '
+        f'timestamp_end={timestamp_end}, where the frames end: the second half of their clips is '
+        'one frame, repeated; timestamp_end is timestamp_start + the seconds on disk'
+    )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -260,6 +261,28 @@ def test_timestamps_outside_of_the_range_that_chooses_frames(files, bounds):
     # a video has its own length, and at one a second timestamps are frames
     for exempt in (dict(use_frames=False), dict(fps=1)):
         DATASETS.build(dict(type='mmlt.AVADataset', **files, **bounds, **exempt))
+
+
+@pytest.mark.parametrize(
+    'options, message',
+    [
+        (
+            dict(use_frames=False, timestamp_start=903),
+            r'line 1: .* outside of timestamp_start=903,',
+        ),
+        (dict(timestamp_end=903), r'line 3: .* of 1 keyframes is timestamp_end=903'),
+    ],
+)
+def test_timestamps_that_are_doubtful(files, monkeypatch, options, message):
+    from mmlt.datasets import ava_dataset
+
+    said = []
+    monkeypatch.setattr(ava_dataset, 'print_log', lambda text, *_: said.append(text))
+    ava_dataset.AVADataset(**files)
+    assert not [text for text in said if 'timestamp_' in text]
+    ava_dataset.AVADataset(**files, **options)
+    (text,) = [text for text in said if 'timestamp_' in text]
+    assert re.search(message, text)
 
 
 def test_an_excluded_keyframe_may_lie_outside_of_the_range(files, tmp_path):
