@@ -108,7 +108,7 @@ def test_the_metric_knows_the_samples_by_their_video(build):
         sample.set_gt_label(targets)
         sample.set_pred_score(0.25 + targets / 2)
         samples.append(sample.to_dict())
-    metric = LongTailMetric(out_dir=str(dataset.data_root))
+    metric = LongTailMetric(out_dir=str(dataset.data_root), per_class_keys=True)
     metric.dataset_meta = dataset.metainfo
     metric.process({}, samples)
     found = metric.evaluate(3)

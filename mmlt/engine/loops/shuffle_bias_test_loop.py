@@ -67,6 +67,9 @@ class ShuffleBiasTestLoop(TestLoop):
         if len(comparing) > 1:
             raise ValueError(f'test_evaluator names {len(comparing)} metrics that compare streams')
         others = [metric for metric in metrics if metric not in comparing]
+        for metric in others:  # each class is compared too
+            if hasattr(metric, 'per_class_keys'):
+                metric.per_class_keys = True
         metric = (comparing or [METRICS.build(dict(type='mmlt.ShuffleBiasMetric'))])[0]
         metric.dataset_meta = self.evaluator.dataset_meta
         metric.compare_streams(others, num_shuffles=self.num_shuffles, seed=self.seed)
