@@ -80,7 +80,7 @@ def draw_over_videos(
 
     Args:
         evaluate: From detections, ground truth and exclusions to named numbers, such as group
-            means.
+            means. A number that it leaves out is undefined in that draw.
         detections: Every detection.
         ground_truth: Annotated boxes.
         excluded: (video id, timestamp) of keyframes to leave out.
@@ -100,7 +100,11 @@ def draw_over_videos(
         evaluate(*resample_videos(detections, ground_truth, excluded, rng))
         for _ in range(num_resamples)
     ]
-    return {name: np.array([draw[name] for draw in draws], dtype=np.float64) for name in draws[0]}
+    names = dict.fromkeys(name for draw in draws for name in draw)
+    return {
+        name: np.array([draw.get(name, np.nan) for draw in draws], dtype=np.float64)
+        for name in names
+    }
 
 
 def interval_of(draws: np.ndarray, level: float = 0.95) -> dict[str, float]:

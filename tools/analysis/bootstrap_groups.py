@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.evaluation.ava_evaluation import evaluate_ava
 from mmlt.evaluation.bootstrap import bootstrap_over_videos
+from mmlt.evaluation.coverage import has_evaluated_box
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.run_folder import METRICS_FILE
@@ -87,8 +88,14 @@ def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
     for warning in filter(None, warnings):
         print(f'warning: {warning}', file=sys.stderr)
 
+    all_boxes = ground_truth
+
     def evaluate(detections, ground_truth, excluded) -> dict[str, float]:
         bar.step('resampling')
+        if ground_truth is not all_boxes and not has_evaluated_box(
+            ground_truth, label_map, excluded
+        ):
+            return {}  # the videos drawn have none: every mean is undefined
         metrics = evaluate_ava(
             detections, ground_truth, label_map, excluded=excluded, split=split, num_trials=1
         )
