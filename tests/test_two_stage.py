@@ -379,7 +379,10 @@ def test_one_folder_is_one_experiment(empty, tmp_path, others):
         (('small.py', 1, '--tail-max', 9), '--tail-max and --head-min need --split counts'),
         (('small.py', 1, '--split', 'app'), 'two_stage.sh: --split: no file app'),
         (('small.py', 1, '--work-dir', 'a b'), 'quotes and brackets: a b'),
-        (('small.py', 1, '--work-dir', 'a[1]'), 'quotes and brackets: a[1]'),
+        (
+            ('small.py', 1, '--work-dir', 'a[1]'),
+            'two_stage.sh: --work-dir must be without spaces, commas, quotes and brackets: a[1]',
+        ),
     ],
 )
 def test_bad_arguments_are_one_line_and_leave_nothing(empty, tmp_path, arguments, message):

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,37 @@ def test_unknown_features_are_an_error(data_root):
     done = _run(sys.executable, TOOL, 'plan', data_root, '--features', 'i3d')
     assert done.returncode == 2
     assert "features has no 'i3d'; it has features" in done.stderr
+
+
+PLAIN = 'must be without spaces, commas, quotes and brackets: '
+
+
+@pytest.mark.parametrize('name', ['a b', 'a,b', 'a(1)', 'a[1]', "a'b"])
+def test_a_path_that_options_would_change_is_refused(data_root, tmp_path, name):
+    bench = ROOT / 'tools' / 'videolt_bench.sh'
+    for words, what in (
+        ([data_root, '--work-dir', name], '--work-dir'),
+        ([name], 'DATA_ROOT'),
+    ):
+        done = _run(bench, *words, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, '')
+        assert done.stderr == f'videolt_bench.sh: {what} {PLAIN}{name}\n'
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('name', ['i3d rgb', 'i3d,rgb', 'i3d[1]'])
+def test_features_whose_name_options_would_change_are_refused(data_root, tmp_path, name):
+    """Unless they are not asked for."""
+    for file in data_root.glob('*.lst'):
+        shutil.copy(file, tmp_path)
+    for kind in (name, 'i3d'):
+        shutil.copytree(data_root / 'features', tmp_path / 'features' / kind)
+    plan = (sys.executable, TOOL, 'plan', tmp_path)
+    done = _run(*plan)
+    assert (done.returncode, done.stdout) == (2, '')
+    told = f'error: {tmp_path}/features/{name}: the name of a folder of features must be without '
+    assert done.stderr.startswith(told)
+    assert _run(*plan, '--features', 'i3d').returncode == 0
 
 
 @pytest.mark.parametrize(
