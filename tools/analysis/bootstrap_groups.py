@@ -6,6 +6,7 @@ Keyframes that the evaluation leaves out must be left out here too: without --ex
 are others. Where a metrics.json lies beside the detections and says something else, a warning
 tells so. For intervals in a report, and of the gain of one run on another, see --ground-truth of
 tools/analysis/report.py.
+
 Example:
     python tools/analysis/bootstrap_groups.py RUN/detections.parquet --out RUN/bootstrap.json \
         --ground-truth test.csv --exclude excluded.csv --label-map label_map.pbtxt \
@@ -26,6 +27,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.ava_evaluation import evaluate_ava
 from mmlt.evaluation.bootstrap import Excluded, bootstrap_over_videos
 from mmlt.evaluation.coverage import has_evaluated_box
@@ -49,20 +51,14 @@ MEASURES = ('frame_mAP', 'mSAP', 'mAUC')
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('detections', help='.parquet or .csv, every detection')
     parser.add_argument('--ground-truth', required=True, help='annotations of the split (CSV)')
     parser.add_argument('--label-map', required=True, help='the classes to evaluate (pbtxt)')
     parser.add_argument('--split', required=True, help='head / medium / tail (split.json)')
     parser.add_argument('--exclude', help='keyframes to leave out (CSV of video_id,timestamp)')
-    parser.add_argument(
-        '--num-resamples', type=int, default=200, help='draws of the videos, default: %(default)s'
-    )
-    parser.add_argument(
-        '--seed', type=int, default=0, help='seed of these draws, default: %(default)s'
-    )
+    parser.add_argument('--num-resamples', type=int, default=200, help='draws of the videos')
+    parser.add_argument('--seed', type=int, default=0, help='seed of these draws')
     parser.add_argument('--out', required=True, help='JSON file to write')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
     return parser.parse_args(argv)
