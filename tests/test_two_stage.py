@@ -235,8 +235,9 @@ def _refused(world, command):
 def test_counts_whose_groups_are_empty_are_refused_at_once(world):
     command = _command('runs/empty', '--split', 'counts', '--tail-max', 10_000)
     assert re.fullmatch(
-        r'error: .*train_counts\.json: tail <= 10000 leaves the head empty: the classes have \d+ '
-        r'to \d+ boxes, [\d.]+ in the middle; set --tail-max below \d+\n',
+        r'error: .*train_counts\.json: no class is in head: head has more than 10,000 training '
+        r'boxes, tail at most 10,000, and the classes have \d+ to [\d,]+, [\d,.]+ in the middle; '
+        r'set tail_max \(--tail-max\) to what these data hold\n',
         _refused(world, command),
     )
     command = _command('runs/empty', '--split', 'counts', '--tail-max', 10, '--head-min', 5)
