@@ -10,8 +10,9 @@
 #   make CONSTRAINTS=FILE env                     other versions
 #
 # An environment is made once: a second call of any target repeats no build. What TORCH=... and
-# CONSTRAINTS=... chose is remembered in the environment until they name another or `make clean`.
-# Without a choice the versions are those of the file for the environment's Python.
+# CONSTRAINTS=... chose is remembered in the environment until they name another or `make clean`;
+# CONSTRAINTS=... without TORCH=... takes the torch of its file. Without a choice the versions are
+# those of the file for the environment's Python.
 
 VENV ?= .venv
 MIM_VENV ?= $(VENV)-mim
@@ -20,7 +21,9 @@ ENV_PYTHON = $(or $(wildcard $(VENV)/bin/python),$(PYTHON))
 OLD_PYTHON = $(filter 3.9.% 3.10.%,$(shell $(ENV_PYTHON) -V 2>/dev/null))
 CONSTRAINTS ?= $(or $(shell cat $(VENV)/.constraints-choice 2>/dev/null),\
 	$(if $(OLD_PYTHON),constraints-py310.txt,constraints.txt))
-TORCH ?= $(shell cat $(VENV)/.torch-choice 2>/dev/null || grep -E '^torch==' $(CONSTRAINTS))
+# the remembered one goes with the versions that it was chosen beside, not with others named now
+CHOSEN_TORCH = $(if $(filter file,$(origin CONSTRAINTS)),$(shell cat $(VENV)/.torch-choice 2>/dev/null))
+TORCH ?= $(or $(CHOSEN_TORCH),$(shell grep -E '^torch==' $(CONSTRAINTS)))
 PIP_ARGS ?=
 # mmcv's C++ operators: -O1 halves their build time; the detector's time is spent in torch
 MMCV_CFLAGS ?= -g0 -O1
@@ -51,7 +54,9 @@ $(PINS): FORCE
 	@$(if $(filter file,$(origin PYTHON)),,$(same_python))
 	@sed 's|^torch==.*|$(TORCH)|' '$(CONSTRAINTS)' > $@.tmp
 	@$(if $(filter file,$(origin CONSTRAINTS)),,echo '$(CONSTRAINTS)' > $(VENV)/.constraints-choice)
-	@$(if $(filter file,$(origin TORCH)),,echo '$(TORCH)' > $(VENV)/.torch-choice)
+	@$(if $(filter file,$(origin TORCH)),\
+		$(if $(filter file,$(origin CONSTRAINTS)),,rm -f $(VENV)/.torch-choice),\
+		echo '$(TORCH)' > $(VENV)/.torch-choice)
 	@if cmp -s $@.tmp $@; then rm $@.tmp; else mv $@.tmp $@; fi
 
 # an environment keeps the Python that it was made with: say so where another one is asked for

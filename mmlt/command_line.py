@@ -67,6 +67,32 @@ def describe(parse_args: Callable, description: str, add_arguments: Callable | N
     parse_args.__globals__['argparse'] = types.SimpleNamespace(**names)
 
 
+def add_run_options(parser: argparse.ArgumentParser, cfg_action: type[argparse.Action]) -> None:
+    """Add what a tool takes that reads a config and may be one of several ranks.
+
+    As mmengine's own tools have it: ``--launcher``, ``--cfg-options`` and ``--local_rank``.
+
+    Args:
+        parser: Of the tool.
+        cfg_action: mmengine's ``DictAction``, which reads KEY=VALUE.
+    """
+    parser.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch', 'slurm', 'mpi'),
+        default='none',
+        help='what has started the ranks',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=cfg_action,
+        default={},
+        metavar='KEY=VALUE',
+        help='change CONFIG',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+
+
 def one_line(error: BaseException) -> str:
     """An error as one line: what failed, the file first where there is one."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:

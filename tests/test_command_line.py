@@ -11,15 +11,42 @@ import sys
 
 import pytest
 import torch
+from mmengine.config import DictAction
 from mmengine.logging import MMLogger
 
-from mmlt.command_line import HelpFormatter, one_line, run_main, tell_error
+from mmlt.command_line import HelpFormatter, add_run_options, one_line, run_main, tell_error
 
 
 def _raised(function, *arguments):
     with pytest.raises(Exception) as error:
         function(*arguments)
     return error.value
+
+
+@pytest.mark.parametrize(
+    ('given', 'expected'),
+    [
+        ([], ('none', {}, 0)),
+        (['--launcher', 'slurm', '--local-rank=3'], ('slurm', {}, 3)),
+        (['--local_rank', '1'], ('none', {}, 1)),
+        (['--cfg-options', 'a.b=2', 'c=[x,y]'], ('none', {'a.b': 2, 'c': ['x', 'y']}, 0)),
+    ],
+)
+def test_options_of_a_run(given, expected):
+    parser = argparse.ArgumentParser('tool', formatter_class=HelpFormatter)
+    add_run_options(parser, DictAction)
+    args = parser.parse_args(given)
+    assert (args.launcher, args.cfg_options, args.local_rank) == expected
+    text = parser.format_help()
+    assert 'what has started the ranks (default: none)' in text and 'local' not in text
+
+
+def test_an_unknown_launcher_is_refused(capsys):
+    parser = argparse.ArgumentParser('tool')
+    add_run_options(parser, DictAction)
+    with pytest.raises(SystemExit):
+        parser.parse_args(['--launcher', 'ray'])
+    assert "invalid choice: 'ray'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -323,6 +323,21 @@ def test_make_remembers_the_versions_it_was_told(make, source):
     assert _installed(make('env', 'CONSTRAINTS=constraints.txt'), 'torch') == new
 
 
+def test_make_forgets_the_torch_when_other_versions_are_named_without_one(make, source):
+    (old, new), venv = ('constraints-py310.txt', 'constraints.txt'), source / '.venv'
+    assert _installed(make('env', f'CONSTRAINTS={old}', 'TORCH=torch==2.4.1'), 'torch') == '2.4.1'
+    assert make('env') == []
+    assert 'torch==2.4.1\n' in (venv / 'constraints.txt').read_text()
+    assert _installed(make('env', f'CONSTRAINTS={new}'), 'torch') == _pinned(source / new, 'torch')
+    assert (venv / 'constraints.txt').read_text() == (source / new).read_text()
+    assert make('env') == []  # for good
+    assert (venv / 'constraints.txt').read_text() == (source / new).read_text()
+    both = make('env', TORCH='torch==2.4.1', CONSTRAINTS=old)  # of the shell's environment
+    assert _installed(both, 'torch') == '2.4.1'
+    assert make('env', CONSTRAINTS=old) != []
+    assert _pinned(venv / 'constraints.txt', 'torch') == _pinned(source / old, 'torch')
+
+
 def test_make_forgets_versions_that_are_in_no_file(make):
     make('env')
     with pytest.raises(AssertionError, match=r'no\.txt'):

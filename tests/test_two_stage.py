@@ -235,8 +235,9 @@ def _refused(world, command):
 def test_counts_whose_groups_are_empty_are_refused_at_once(world):
     command = _command('runs/empty', '--split', 'counts', '--tail-max', 10_000)
     assert re.fullmatch(
-        r'error: .*train_counts\.json: tail <= 10000 leaves the head empty: the classes have \d+ '
-        r'to \d+ boxes, [\d.]+ in the middle; set --tail-max below \d+\n',
+        r'error: .*train_counts\.json: no class is in head: head has more than 10,000 training '
+        r'boxes, tail at most 10,000, and the classes have \d+ to [\d,]+, [\d,.]+ in the middle; '
+        r'set tail_max \(--tail-max\) to what these data hold\n',
         _refused(world, command),
     )
     command = _command('runs/empty', '--split', 'counts', '--tail-max', 10, '--head-min', 5)
@@ -379,7 +380,10 @@ def test_one_folder_is_one_experiment(empty, tmp_path, others):
         (('small.py', 1, '--tail-max', 9), '--tail-max and --head-min need --split counts'),
         (('small.py', 1, '--split', 'app'), 'two_stage.sh: --split: no file app'),
         (('small.py', 1, '--work-dir', 'a b'), 'quotes and brackets: a b'),
-        (('small.py', 1, '--work-dir', 'a[1]'), 'quotes and brackets: a[1]'),
+        (
+            ('small.py', 1, '--work-dir', 'a[1]'),
+            'two_stage.sh: --work-dir must be without spaces, commas, quotes and brackets: a[1]',
+        ),
     ],
 )
 def test_bad_arguments_are_one_line_and_leave_nothing(empty, tmp_path, arguments, message):

@@ -1,4 +1,4 @@
-# What the scripts of this folder share; they source it. Help, and quiet steps.
+# What the scripts of this folder share; they source it. Help, checks of arguments, and quiet steps.
 
 usage() { # the comment at the top of the script
     sed -n '2,/^[^#]/s/^#\( \|$\)//p' "$0"
@@ -6,6 +6,17 @@ usage() { # the comment at the top of the script
 for WORD in "$@"; do
     case $WORD in -h | --help) usage && exit 0 ;; esac
 done
+
+refuse() { # MESSAGE ...: what the user can mend
+    echo "$(basename "$0"): $*" >&2
+    exit 2
+}
+
+check_plain_path() { # WHAT PATH: one that goes through mmengine's --cfg-options
+    case $2 in # they drop spaces and take the others for lists
+        *[][:space:],\'\"\(\)[]*) refuse "$1 must be without spaces, commas, quotes and brackets: $2" ;;
+    esac
+}
 
 check_ranks() { # RANKS: what torch's launcher takes
     [[ $1 =~ ^([1-9][0-9]*|auto|cpu|gpu)$ ]] && return

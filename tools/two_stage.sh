@@ -13,9 +13,8 @@
 # skipped, trainings resume.
 set -euo pipefail
 TOOLS=$(dirname "$0")
-. "$TOOLS/common.sh" # --help, run_step
+. "$TOOLS/common.sh" # --help, refuse, check_plain_path, run_step
 wrong() { sed -n '2,3s/^# //p' "$0" >&2; exit 2; }
-refuse() { echo "two_stage.sh: $*" >&2; exit 2; }
 [ $# -ge 2 ] && [[ $1 != -* ]] || wrong
 CONFIG=$1 RANKS=$2
 shift 2
@@ -45,9 +44,7 @@ done
 [[ $HEAD_MIN =~ ^[0-9]*$ ]] || refuse "--head-min must be a whole number, not '$HEAD_MIN'"
 [ "$SPLIT" = counts ] || [ -z "$TAIL_MAX$HEAD_MIN" ] || refuse "--tail-max and --head-min need --split counts"
 [ "$SPLIT" = ap ] || [ "$SPLIT" = counts ] || [ -f "$SPLIT" ] || refuse "--split: no file $SPLIT"
-case $WORK in # mmengine's --cfg-options drop spaces and take the others for lists
-    *[][:space:],\'\"\(\)[]*) refuse "--work-dir must be without spaces, commas, quotes and brackets: $WORK" ;;
-esac
+check_plain_path --work-dir "$WORK"
 
 # one folder, one experiment
 ASKED="$CONFIG $RANKS --split $SPLIT --tail-max ${TAIL_MAX:-999}${HEAD_MIN:+ --head-min $HEAD_MIN} --seed $SEED"

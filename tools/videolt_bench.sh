@@ -12,9 +12,8 @@
 # finished runs are skipped, trainings resume.
 set -euo pipefail
 TOOLS=$(dirname "$0")
-. "$TOOLS/common.sh" # --help, run_step
+. "$TOOLS/common.sh" # --help, refuse, check_plain_path, run_step
 wrong() { sed -n '2,3s/^# //p' "$0" >&2; exit 2; }
-refuse() { echo "videolt_bench.sh: $*" >&2; exit 2; }
 [ $# -ge 1 ] && [[ $1 != -* ]] || wrong
 DATA_ROOT=$1
 shift
@@ -42,6 +41,8 @@ while [ $# -gt 0 ]; do
     esac
     shift 2
 done
+check_plain_path DATA_ROOT "$DATA_ROOT"
+check_plain_path --work-dir "$WORK"
 
 # one folder, one experiment
 ASKED="$DATA_ROOT seed $SEED ${GIVEN[*]:-}"

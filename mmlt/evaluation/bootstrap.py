@@ -80,7 +80,7 @@ def draw_over_videos(
 
     Args:
         evaluate: From detections, ground truth and exclusions to named numbers, such as group
-            means.
+            means. A number that it leaves out is undefined in that draw.
         detections: Every detection.
         ground_truth: Annotated boxes.
         excluded: (video id, timestamp) of keyframes to leave out.
@@ -100,7 +100,11 @@ def draw_over_videos(
         evaluate(*resample_videos(detections, ground_truth, excluded, rng))
         for _ in range(num_resamples)
     ]
-    return {name: np.array([draw[name] for draw in draws], dtype=np.float64) for name in draws[0]}
+    names = dict.fromkeys(name for draw in draws for name in draw)
+    return {
+        name: np.array([draw.get(name, np.nan) for draw in draws], dtype=np.float64)
+        for name in names
+    }
 
 
 def interval_of(draws: np.ndarray, level: float = 0.95) -> dict[str, float]:
@@ -151,11 +155,11 @@ def bootstrap_over_videos(
 
     Returns:
         For each name ``value`` (all videos), ``se``, ``low`` and ``high``. Resamples in which a
-        number is NaN (a group whose videos were not drawn) do not count for it.
+        number is NaN (a group whose videos were not drawn) do not count for it; one that is NaN
+        with all videos or in all but one of the resamples is left out.
 
     Raises:
-        ValueError: ``num_resamples`` or ``level`` out of range; a number that is NaN in all but
-            one of the resamples.
+        ValueError: ``num_resamples`` or ``level`` out of range.
 
     Reference:
         Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapters 6 and 13.
@@ -165,10 +169,8 @@ def bootstrap_over_videos(
     values = evaluate(detections, ground_truth, excluded)
     inputs = (detections, ground_truth, excluded)
     draws = draw_over_videos(evaluate, *inputs, num_resamples=num_resamples, seed=seed)
-    intervals = {}
-    for name, value in values.items():
-        try:
-            intervals[name] = {'value': float(value), **interval_of(draws[name], level)}
-        except ValueError as error:
-            raise ValueError(f'{name} is {error}') from None
-    return intervals
+    return {
+        name: {'value': float(value), **interval_of(draws[name], level)}
+        for name, value in values.items()
+        if not np.isnan(value) and name in draws and (~np.isnan(draws[name])).sum() > 1
+    }

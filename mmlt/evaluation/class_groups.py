@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from mmlt.fileio.data_checks import empty_groups
 from mmlt.functional import split_head_medium_tail
 from mmlt.functional.class_files import GROUPS, ClassCounts, ClassSplit
 
@@ -33,6 +32,40 @@ def group_classes(
     return {group: [class_ids[i] for i in part] for group, part in zip(GROUPS, parts)}
 
 
+def empty_groups(
+    groups: Mapping[str, Sequence[int]],
+    counts: Iterable[int],
+    *,
+    head_min: int,
+    tail_max: int,
+    unit: str = 'boxes',
+) -> str | None:
+    """Say which of the groups have no class, which thresholds made them so, and what to set.
+
+    Args:
+        groups: 'head', 'medium' (not of a two-way split) and 'tail' -> their classes.
+        counts: Training counts of all these classes.
+        head_min: A class with a higher count is in the head.
+        tail_max: A class with at most this count is in the tail.
+        unit: What was counted: 'boxes' or 'videos'.
+
+    Example:
+        >>> empty_groups({'head': [1], 'tail': []}, [7], head_min=5, tail_max=5)[:50]
+        'no class is in tail: head has more than 5 training'
+    """
+    empty = [group for group, members in groups.items() if not len(members)]
+    if not empty:
+        return None
+    counts = list(counts)
+    options = 'head_min and tail_max (--head-min, --tail-max)'
+    return (
+        f'no class is in {" and ".join(empty)}: head has more than {head_min:,} training {unit}, '
+        f'tail at most {tail_max:,}, and the classes have {min(counts):,} to {max(counts):,}, '
+        f'{np.median(counts):,.10g} in the middle; set '
+        f'{options if "medium" in groups else "tail_max (--tail-max)"} to what these data hold'
+    )
+
+
 def empty_groups_warning(
     class_ids: Iterable[int],
     *,
@@ -44,14 +77,15 @@ def empty_groups_warning(
 ) -> str | None:
     """Say which groups the thresholds leave without a class; None where a split names them.
 
-    Takes the options of an evaluation; see :func:`mmlt.fileio.data_checks.empty_groups`.
+    Takes the options of an evaluation; see :func:`empty_groups`.
     """
     if split is not None or train_counts is None:
         return None
     class_ids = sorted(class_ids)
     groups = group_classes(class_ids, train_counts, None, head_min, tail_max)
     counts = [train_counts.counts[class_id] for class_id in class_ids]
-    return empty_groups(groups, counts, head_min, tail_max)
+    limits = dict(head_min=head_min, tail_max=tail_max)
+    return empty_groups(groups, counts, **limits, unit=train_counts.unit)
 
 
 def summarise_group(per_class: Mapping[str, dict], group: str, means: Mapping[str, str]) -> dict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,28 @@ def detected_classes(
     is_on_one = keys.of_detections(np.isin(keys.detection_runs, visited))
     classes = class_indices(detections.labels, ids)[is_on_one]
     return np.bincount(classes[classes >= 0], minlength=len(ids)) > 0
+
+
+def has_evaluated_box(
+    ground_truth: AVABoxes, class_ids: Iterable[int], excluded: Container[tuple[str, int]] = ()
+) -> bool:
+    """Whether any annotated box of the classes lies on a keyframe that is not excluded.
+
+    Args:
+        ground_truth: The annotated boxes.
+        class_ids: The evaluated classes.
+        excluded: (video id, timestamp) of the keyframes to leave out.
+
+    Example:
+        >>> from mmlt.functional import ava_boxes_from_arrays
+        >>> truth = ava_boxes_from_arrays(['a', 'b'], [1, 2], [[0, 0, 1, 1]] * 2, [3, 4])
+        >>> has_evaluated_box(truth, [3]), has_evaluated_box(truth, [3], {('a', 1)})
+        (True, False)
+    """
+    rows = np.isin(ground_truth.labels, list(class_ids))
+    keyframes = zip(ground_truth.video_index[rows].tolist(), ground_truth.timestamps[rows].tolist())
+    names = ground_truth.video_names
+    return any((str(names[video]), timestamp) not in excluded for video, timestamp in keyframes)
 
 
 def low_coverage_warning(metrics: Mapping, name: Any) -> str | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from mmlt.evaluation.bootstrap import Excluded, draw_over_videos, interval_of
+from mmlt.evaluation.coverage import has_evaluated_box
 from mmlt.evaluation.strict_json import check_keys, check_object, check_value, read_strict_json
 from mmlt.functional import (
     AVABoxes,
@@ -106,11 +107,16 @@ def make_intervals(
         raise ValueError(f'an interval over videos needs two at least, got {len(videos)}')
     step = on_resample or (lambda: None)
 
-    def evaluate(*inputs) -> dict[str, float]:
-        step()
-        return compute_means(metrics, *inputs)
+    class_ids = [entry['id'] for entry in metrics['per_class'].values()]
 
-    values = evaluate(detections, ground_truth, excluded)
+    def evaluate(detections, ground_truth, excluded) -> dict[str, float]:
+        step()
+        if not has_evaluated_box(ground_truth, class_ids, excluded):
+            return {}  # the videos drawn have none: every mean is undefined
+        return compute_means(metrics, detections, ground_truth, excluded)
+
+    step()
+    values = compute_means(metrics, detections, ground_truth, excluded)
     differing = difference(values, metrics)
     if differing:
         raise ValueError(f'{differing}; another ground truth, or other excluded keyframes?')

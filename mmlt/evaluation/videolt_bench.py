@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmlt.evaluation.class_groups import empty_groups
 from mmlt.functional import split_head_medium_tail
 from mmlt.functional._checks import check_integer
 from mmlt.functional._npy_files import map_npy
@@ -132,14 +133,9 @@ def empty_groups_warning(
     path = Path(root) / 'count-labels-train.lst'
     counts = np.array(list(read_videolt_counts(path).counts.values()))
     parts = split_head_medium_tail(counts, head_min=head_min, tail_max=tail_max)
-    empty = [group for group, members in parts._asdict().items() if not len(members)]
-    if not empty:
-        return None
-    return (
-        f'{path}: no class is in {" and ".join(empty)}: head has more than {head_min} training '
-        f'videos, tail at most {tail_max}, and the classes have {counts.min()} to {counts.max()}, '
-        f'{np.median(counts):g} in the middle; set --head-min and --tail-max'
-    )
+    limits = dict(head_min=head_min, tail_max=tail_max)
+    sentence = empty_groups(parts._asdict(), counts, **limits, unit='videos')
+    return sentence and f'{path}: {sentence}'
 
 
 def data_overrides(

@@ -9,7 +9,7 @@ goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -204,28 +204,6 @@ def missing_files(paths: Mapping[str, str], exists: Callable[[str], bool], what:
     return (
         f'{len(lacking)} of {len(paths)} videos lack {what}: {listed(list(lacking))}; the first '
         f'is {first}: are data_prefix and filename_tmpl right, and the videos there to their end?'
-    )
-
-
-def empty_groups(
-    groups: Mapping[str, Sequence[int]], counts: Iterable[int], head_min: int, tail_max: int
-) -> str | None:
-    """Say which of head, medium and tail have no class, and which thresholds made them so.
-
-    Args:
-        groups: Group -> its class ids.
-        counts: Training counts of the evaluated classes.
-        head_min: A class with more training boxes is in the head.
-        tail_max: A class with at most so many is in the tail.
-    """
-    empty = [group for group, members in groups.items() if not len(members)]
-    if not empty:
-        return None
-    counts = list(counts)
-    return (
-        f'no class is in {" and ".join(empty)}: head has more than {head_min:,} training boxes, '
-        f'tail at most {tail_max:,}, and the classes have {min(counts):,} to {max(counts):,}; set '
-        'head_min and tail_max (--head-min, --tail-max) to what these data hold'
     )
 
 

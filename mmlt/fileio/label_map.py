@@ -7,7 +7,7 @@ counts and splits, files of ours, are in :mod:`mmlt.functional.class_files`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,31 @@ def _unquoted(text: str, class_id: str, where: str) -> str:
     if fault:
         raise ValueError(f'{where}: name {name!r}: {fault}')
     return name
+
+
+def select_classes(
+    label_map: Mapping[int, str], custom_classes: Sequence[int], path: Any
+) -> dict[int, str]:
+    """The part of a label map that ``custom_classes`` names, in the order of the ids.
+
+    Args:
+        label_map: Class id -> name.
+        custom_classes: Class ids, in any order.
+        path: Where the label map was read from.
+
+    Raises:
+        ValueError: A class that is not in the label map, or twice in the list; no class.
+
+    Example:
+        >>> select_classes({1: 'sit', 2: 'fly', 4: 'run'}, [4, 1], 'map.pbtxt')
+        {1: 'sit', 4: 'run'}
+    """
+    for class_id in custom_classes:
+        if class_id not in label_map:
+            raise ValueError(f'custom_classes: class {class_id} is not in {path}')
+    if len(set(custom_classes)) < len(custom_classes) or not custom_classes:
+        raise ValueError(f'custom_classes: empty, or a class repeated: {list(custom_classes)}')
+    return {class_id: label_map[class_id] for class_id in sorted(custom_classes)}
 
 
 def unknown_label_warning(boxes: AVABoxes, label_map: Mapping[int, str], path: Any) -> str | None:

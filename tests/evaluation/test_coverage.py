@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from mmlt.evaluation.coverage import count_keyframes, keyframes_of, low_coverage_warning
+from mmlt.evaluation.coverage import (
+    count_keyframes,
+    has_evaluated_box,
+    keyframes_of,
+    low_coverage_warning,
+)
 from mmlt.functional import ava_boxes_from_arrays
 
 
@@ -27,6 +32,20 @@ def test_counts_by_hand():
         'num_videos': 2,
         'num_videos_detected': 1,
     }
+
+
+@pytest.mark.parametrize(
+    ('class_ids', 'excluded', 'expected'),
+    [
+        ([1], (), True),
+        ([2], (), False),
+        ([1], {('a', 1)}, True),
+        ([1], {('a', 1), ('b', 2)}, False),
+        ([1], {('a', 2), ('b', 1)}, True),
+    ],
+)
+def test_whether_a_class_has_an_evaluated_box(class_ids, excluded, expected):
+    assert has_evaluated_box(_boxes(('a', 1), ('b', 2)), class_ids, excluded) is expected
 
 
 @pytest.mark.parametrize(('detected', 'is_told'), [(24_999, True), (25_000, False)])

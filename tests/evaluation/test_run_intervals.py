@@ -73,6 +73,23 @@ def test_intervals_hold_the_values_and_leave_out_the_undefined():
     assert {len(draws) for draws in made['draws'].values()} == {40}
 
 
+@pytest.mark.parametrize('protocol', ['mmaction2', 'official'])
+def test_a_resample_without_an_evaluated_box_has_no_means(protocol):
+    """Class 1 is on one video of three; of three draws, 8 in 27 miss it."""
+    box = (0.1, 0.1, 0.4, 0.9)
+    truth = [('v', 1, box, 1, 1.0), ('v', 2, box, 2, 1.0), ('w', 1, box, 2, 1.0)]
+    truth.append(('x', 1, box, 2, 1.0))
+    found = [(video, timestamp, box, 1, 0.5) for video, timestamp, *_ in truth]
+    truth, found = (ava_boxes_from_arrays(*zip(*rows)) for rows in (truth, found))
+    metrics = evaluate_ava(found, truth, {1: 'sit'}, protocol=protocol, num_trials=1)
+    made = make_intervals(metrics, found, truth, num_resamples=200)
+    for name in ('all/mSAP', 'all/frame_mAP', 'all/mAUC'):
+        undefined = sum(value is None for value in made['draws'][name])
+        assert 30 < undefined < 100  # 59 are expected, with a standard deviation of 6.5
+    with pytest.raises(ValueError, match='no box of|nan here and'):  # in all videos
+        make_intervals(metrics, found, truth._replace(labels=truth.labels + 1), num_resamples=2)
+
+
 def test_another_evaluation_is_refused():
     metrics, detections, truth = _evaluate(0.3)
     with pytest.raises(ValueError, match=r'all/mSAP is 0\.\d+ here and 0\.\d+ in metrics\.json; '):

@@ -218,6 +218,24 @@ def test_what_is_said_of_undetected_classes_is_checked(make_run, make_metrics, k
         read_run(make_run('bad', metrics={**make_metrics(), **good, key: value}))
 
 
+@pytest.mark.parametrize('place', [(), ('groups', 'tail')])
+def test_frame_map_with_zeros_may_be_absent_but_not_wrong(make_run, place):
+    """Older runs with undetected classes do not have it."""
+    key = 'frame_mAP_undetected_as_zero'
+    folder = make_run('run')
+    file = _rewrite(folder, lambda metrics: metrics.update(undetected_classes=['sit']))
+    assert key not in read_run(folder).metrics
+    for value in (0.25, None):
+        _rewrite(folder, lambda metrics, value=value: _set(metrics, [*place, key], value))
+        read_run(folder)
+    for value in ('0.25', 25, [0.25]):
+        _rewrite(folder, lambda metrics, value=value: _set(metrics, [*place, key], value))
+        with pytest.raises(ValueError, match=f"key '{key}' must be fraction") as error:
+            read_run(folder)
+        where = "'groups', 'tail': " if place else ''
+        assert str(error.value).startswith(f"{file}: {where}key '{key}' must be ")
+
+
 def test_a_gain_takes_a_class_that_is_scored_in_both_runs():
     first = _run('a', x=(9, 9, 0.25), y=(8, 8, None))
     second = _run('b', x=(9, 9, None), y=(8, 8, 0.5))

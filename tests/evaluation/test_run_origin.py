@@ -58,6 +58,21 @@ def test_results_elsewhere_are_traced_to_the_job_and_its_training(tmp_path, out_
     assert find_origin(base / 'another') == {}
 
 
+def test_two_jobs_with_the_same_out_dir_leave_the_origin_unknown(tmp_path):
+    """Of 'test' and 'test-2', one is of each; nothing says which, and 'test-2' no job names."""
+    config = "load_from = '{}.pth'\ntest_evaluator = dict(out_dir='runs/test')\n"
+    runs = tmp_path / 'runs'
+    _job(runs, config.format('first'), name='20261127_150000')
+    assert find_origin(runs / 'test')['Checkpoint'] == 'first.pth'
+    _job(runs, config.format('second'), name='20261127_160000')
+    for name in ('test', 'test-2'):
+        (runs / name).mkdir()
+        (runs / name / 'metrics.json').write_text('{}')
+        os.utime(runs / name / 'metrics.json', (1_000_000_000, 1_000_000_000))
+        date = '2001-09-09 01:46:40 UTC, when metrics.json was last changed'
+        assert find_origin(runs / name) == {'Date': date}
+
+
 def test_a_seed_that_mmengine_drew_is_in_the_log(tmp_path):
     log = f'{LINE}Runtime environment:\n    cudnn_benchmark: False\n    seed: 41\n{TRAINED}'
     job = _job(tmp_path, 'randomness = dict(seed=None)\n', log)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 
+import pytest
 from rich.console import Console
 
 from mmlt.evaluation.table import print_table
@@ -62,6 +63,30 @@ def test_classifiers():
         ['all', '1 of 2', '25.0', '50.0', '–'],
         ['tail', '1', '25.0', '50.0', '–'],
     ]
+
+
+@pytest.mark.parametrize(
+    ('overall', 'group', 'cells'),
+    [(0.125, 0.25, ['12.5', '25.0']), (None, 0.25, ['–', '25.0']), (0.125, None, ['12.5', '–'])],
+)
+def test_frame_map_with_undetected_classes_as_zero(overall, group, cells):
+    """None stands here for a key that is absent, as in the file of an older version."""
+    means = {'mSAP': 0.5, 'frame_mAP': 0.5, 'mAUC': 0.5}
+    zeros = [{} if v is None else {'frame_mAP_undetected_as_zero': v} for v in (overall, group)]
+    metrics = {
+        'protocol': 'mmaction2',
+        'undetected_classes': ['b'],
+        'per_class': {
+            'a': {'group': 'tail', 'num_boxes': 4, 'AP': 0.5, 'SAP': 0.5},
+            'b': {'group': 'tail', 'num_boxes': 2, 'AP': None, 'SAP': 0.5},
+        },
+        **means,
+        **zeros[0],
+        'groups': {'tail': {'num_classes': 2, **means, **zeros[1]}},
+    }
+    text = _printed(metrics)
+    assert [row[-1] for row in _cells(text)] == ['frame-mAP, undetected as 0', *cells]
+    assert '1 was never detected (b)' in text
 
 
 def test_without_groups(make_metrics):

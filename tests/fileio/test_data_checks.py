@@ -8,7 +8,6 @@ from mmlt.fileio.data_checks import (
     check_annotations,
     check_detections,
     check_proposals,
-    empty_groups,
     missing_files,
     unused_columns,
 )
@@ -190,13 +189,6 @@ def test_files_that_are_not_there():
     )
     assert sorted(asked) == sorted(paths.values())
     assert missing_files({'v0': paths['v0']}, exists, 'the last frame') is None
-
-
-def test_empty_groups():
-    assert empty_groups({'head': [1], 'medium': [2], 'tail': [3]}, [9, 5, 1], 8, 2) is None
-    sentence = empty_groups({'head': [], 'medium': [], 'tail': [1, 2]}, [30, 5], 10_000, 999)
-    assert sentence.startswith('no class is in head and medium: head has more than 10,000 training')
-    assert 'tail at most 999, and the classes have 5 to 30; set head_min and tail_max' in sentence
 
 
 def test_unused_columns():

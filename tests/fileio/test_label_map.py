@@ -7,6 +7,7 @@ import pytest
 
 from mmlt.fileio.label_map import (
     read_label_map,
+    select_classes,
     unknown_label_warning,
     unmatched_exclusions_warning,
 )
@@ -135,3 +136,20 @@ def test_a_long_list_of_unknown_labels_is_cut():
         scores=np.ones(rows),
     )
     assert '(ids 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ...)' in unknown_label_warning(boxes, {1: ''}, '')
+
+
+@pytest.mark.parametrize(
+    ('custom_classes', 'message'),
+    [
+        ([1, 3], 'custom_classes: class 3 is not in map.pbtxt'),
+        ([4, 4], 'custom_classes: empty, or a class repeated: [4, 4]'),
+        ([], 'custom_classes: empty, or a class repeated: []'),
+    ],
+)
+def test_custom_classes_are_selected_or_refused(custom_classes, message):
+    label_map = {1: 'sit', 2: 'fly', 4: 'run'}
+    selected = select_classes(label_map, (4, 1), 'map.pbtxt')
+    assert list(selected.items()) == [(1, 'sit'), (4, 'run')]
+    with pytest.raises(ValueError) as error:
+        select_classes(label_map, custom_classes, 'map.pbtxt')
+    assert str(error.value) == message

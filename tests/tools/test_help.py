@@ -52,7 +52,7 @@ def test_examples_and_defaults(parsers_of, path):
     assert module.__doc__.strip() in parsers[0].format_help()
     source = path.read_text(encoding='utf-8')
     doc = source[source.index('"""') + 3 :].partition('"""')[0]
-    assert re.search(r'^Examples?:$', doc, re.MULTILINE)
+    assert re.search(r'\n\nExamples?:\n', doc)  # a paragraph of its own
     for line in doc.strip().splitlines():  # as written: a backslash at the end stays one
         assert line in parsers[0].format_help().splitlines(), line
     options = [(parser, action) for parser in parsers for action in parser._actions]

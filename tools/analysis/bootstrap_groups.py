@@ -1,9 +1,12 @@
 r"""Head, medium and tail of any detections with intervals from a bootstrap over videos.
 
+A mean that is undefined, as that of a group without a class, is left out, and named.
+
 Keyframes that the evaluation leaves out must be left out here too: without --exclude the values
 are others. Where a metrics.json lies beside the detections and says something else, a warning
 tells so. For intervals in a report, and of the gain of one run on another, see --ground-truth of
 tools/analysis/report.py.
+
 Example:
     python tools/analysis/bootstrap_groups.py RUN/detections.parquet --out RUN/bootstrap.json \
         --ground-truth test.csv --exclude excluded.csv --label-map label_map.pbtxt \
@@ -24,8 +27,10 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.ava_evaluation import evaluate_ava
-from mmlt.evaluation.bootstrap import bootstrap_over_videos
+from mmlt.evaluation.bootstrap import Excluded, bootstrap_over_videos
+from mmlt.evaluation.coverage import has_evaluated_box
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.run_folder import METRICS_FILE
@@ -37,7 +42,7 @@ from mmlt.fileio.label_map import (
     unknown_label_warning,
     unmatched_exclusions_warning,
 )
-from mmlt.functional import read_ava_csv, read_excluded_timestamps
+from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
 from mmlt.functional.class_files import read_split
 from mmlt.functional.safe_write import new_file
 
@@ -46,31 +51,54 @@ MEASURES = ('frame_mAP', 'mSAP', 'mAUC')
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('detections', help='.parquet or .csv, every detection')
     parser.add_argument('--ground-truth', required=True, help='annotations of the split (CSV)')
     parser.add_argument('--label-map', required=True, help='the classes to evaluate (pbtxt)')
     parser.add_argument('--split', required=True, help='head / medium / tail (split.json)')
     parser.add_argument('--exclude', help='keyframes to leave out (CSV of video_id,timestamp)')
-    parser.add_argument(
-        '--num-resamples', type=int, default=200, help='draws of the videos, default: %(default)s'
-    )
-    parser.add_argument(
-        '--seed', type=int, default=0, help='seed of these draws, default: %(default)s'
-    )
+    parser.add_argument('--num-resamples', type=int, default=200, help='draws of the videos')
+    parser.add_argument('--seed', type=int, default=0, help='seed of these draws')
     parser.add_argument('--out', required=True, help='JSON file to write')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
     return parser.parse_args(argv)
 
 
 def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
-    """Read the inputs, say what is odd about them, run the bootstrap."""
+    """Read the inputs, run the bootstrap, say what is odd about them and about the result."""
     label_map = read_label_map(args.label_map)
-    excluded = read_excluded_timestamps(args.exclude) if args.exclude else frozenset()
     split = read_split(args.split, label_map)
     bar.step('reading')
+    inputs = read_inputs(args, label_map)
+
+    def evaluate(detections, ground_truth, excluded) -> dict[str, float]:
+        bar.step('resampling')
+        is_resampled = ground_truth is not inputs[1]
+        if is_resampled and not has_evaluated_box(ground_truth, label_map, excluded):
+            return {}  # the videos drawn have none: every mean is undefined
+        metrics = evaluate_ava(
+            detections, ground_truth, label_map, excluded=excluded, split=split, num_trials=1
+        )
+        return means_of(metrics)
+
+    draws = dict(num_resamples=args.num_resamples, seed=args.seed)
+    intervals = bootstrap_over_videos(evaluate, *inputs, **draws)
+    groups = ('all', *split.groups, 'head - tail')
+    names = [f'{group}/{name}' for group in groups for name in MEASURES]
+    undefined = [name for name in names if name not in intervals]
+    if undefined:
+        print(f'warning: undefined, and left out: {", ".join(undefined)}', file=sys.stderr)
+    other = other_evaluation_warning(intervals, Path(args.detections).parent)
+    if other:
+        print(f'warning: {other}', file=sys.stderr)
+    return {**draws, 'intervals': intervals}
+
+
+def read_inputs(
+    args: argparse.Namespace, label_map: dict[int, str]
+) -> tuple[AVABoxes, AVABoxes, Excluded]:
+    """Detections, ground truth and excluded keyframes; says what is odd about them."""
+    excluded = read_excluded_timestamps(args.exclude) if args.exclude else frozenset()
     detections, ground_truth = read_detections(args.detections), read_ava_csv(args.ground_truth)
     warnings = [
         unknown_label_warning(detections, label_map, args.detections),
@@ -86,32 +114,18 @@ def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
     ]
     for warning in filter(None, warnings):
         print(f'warning: {warning}', file=sys.stderr)
+    return detections, ground_truth, excluded
 
-    def evaluate(detections, ground_truth, excluded) -> dict[str, float]:
-        bar.step('resampling')
-        metrics = evaluate_ava(
-            detections, ground_truth, label_map, excluded=excluded, split=split, num_trials=1
-        )
-        numbers = {f'all/{name}': metrics[name] for name in MEASURES}
-        for group, summary in metrics['groups'].items():
-            numbers.update({f'{group}/{name}': summary[name] for name in MEASURES})
-        numbers = {key: math.nan if value is None else value for key, value in numbers.items()}
-        for name in MEASURES:
-            numbers[f'head - tail/{name}'] = numbers[f'head/{name}'] - numbers[f'tail/{name}']
-        return numbers
 
-    intervals = bootstrap_over_videos(
-        evaluate,
-        detections,
-        ground_truth,
-        excluded,
-        num_resamples=args.num_resamples,
-        seed=args.seed,
-    )
-    other = other_evaluation_warning(intervals, Path(args.detections).parent)
-    if other:
-        print(f'warning: {other}', file=sys.stderr)
-    return {'num_resamples': args.num_resamples, 'seed': args.seed, 'intervals': intervals}
+def means_of(metrics: dict) -> dict[str, float]:
+    """'all/mSAP', 'head - tail/mSAP' and so on of an evaluation, NaN where undefined."""
+    numbers = {f'all/{name}': metrics[name] for name in MEASURES}
+    for group, summary in metrics['groups'].items():
+        numbers.update({f'{group}/{name}': summary[name] for name in MEASURES})
+    numbers = {key: math.nan if value is None else value for key, value in numbers.items()}
+    for name in MEASURES:
+        numbers[f'head - tail/{name}'] = numbers[f'head/{name}'] - numbers[f'tail/{name}']
+    return numbers
 
 
 def other_evaluation_warning(intervals: dict, folder: Path) -> str | None:
@@ -119,7 +133,8 @@ def other_evaluation_warning(intervals: dict, folder: Path) -> str | None:
     file = folder / METRICS_FILE
     if not file.is_file():
         return None
-    values = {f'all/{name}': intervals[f'all/{name}']['value'] for name in MEASURES}
+    names = [f'all/{key}' for key in MEASURES if f'all/{key}' in intervals]
+    values = {name: intervals[name]['value'] for name in names}
     differing = difference(values, read_run(file).metrics)
     return differing and f'{file}: {differing}; other --exclude, --ground-truth or --label-map?'
 
@@ -131,13 +146,15 @@ def print_intervals(result: dict) -> None:
     for name in MEASURES:
         table.add_column(name, justify='right')
     for group in dict.fromkeys(key.split('/')[0] for key in result['intervals']):
-        cells = [result['intervals'][f'{group}/{name}'] for name in MEASURES]
-        texts = [
-            f'{100 * cell["value"]:.1f} [{100 * cell["low"]:.1f}, {100 * cell["high"]:.1f}]'
-            for cell in cells
-        ]
-        table.add_row(group, *texts)
+        cells = (result['intervals'].get(f'{group}/{name}') for name in MEASURES)
+        table.add_row(group, *(_cell_text(cell) for cell in cells))
     Console().print(table)
+
+
+def _cell_text(cell: dict | None) -> str:
+    if cell is None:
+        return '–'
+    return f'{100 * cell["value"]:.1f} [{100 * cell["low"]:.1f}, {100 * cell["high"]:.1f}]'
 
 
 def main(argv: Sequence[str] | None = None) -> int:

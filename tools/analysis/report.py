@@ -9,6 +9,7 @@ mmlt.ShuffleBiasMetric writes it, is reported too.
 With --ground-truth, means and gains of detectors get 95% intervals: the test videos are resampled,
 the same ones for every run, and each run's detections.parquet (dump= of mmlt.AVALongTailMetric) is
 evaluated again. They are kept in each run's intervals.json, and later reports show them unasked.
+
 Examples:
     python tools/analysis/report.py work_dirs/baseline/test
     python tools/analysis/report.py work_dirs/baseline/test work_dirs/two_stage/test
@@ -26,6 +27,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.report import build_report
 from mmlt.evaluation.report_runs import add_intervals, folder_of, read_runs
@@ -39,9 +41,7 @@ _MOST_NAME = 120  # characters of a file's name
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument('runs', nargs='+', metavar='RUN', help='run folders, the baseline first')
     parser.add_argument(
         '--out',
@@ -54,12 +54,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--ground-truth', help='annotations that the runs were evaluated on (CSV), for intervals'
     )
     parser.add_argument('--exclude', help='keyframes they were not evaluated on (CSV)')
-    parser.add_argument(
-        '--num-resamples', type=int, default=200, help='draws of the videos, default: %(default)s'
-    )
-    parser.add_argument(
-        '--seed', type=int, default=0, help='seed of these draws, default: %(default)s'
-    )
+    parser.add_argument('--num-resamples', type=int, default=200, help='draws of the videos')
+    parser.add_argument('--seed', type=int, default=0, help='seed of these draws')
     parser.add_argument(
         '--overwrite',
         action='store_true',

@@ -23,9 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from mmlt.command_line import HelpFormatter
+from mmlt.evaluation.class_groups import empty_groups
 from mmlt.functional import split_head_medium_tail
 from mmlt.functional._checks import check_integer
-from mmlt.functional.class_files import ClassCounts, ClassSplit, read_class_counts, write_split
+from mmlt.functional.class_files import ClassSplit, read_class_counts, write_split
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -53,26 +54,11 @@ def split_counts(path: str, tail_max: int, head_min: int | None = None) -> Class
         del groups['medium']  # empty: head and tail meet
     else:
         source += f', head > {head_min}'
-    for group in groups:
-        if not groups[group]:
-            raise ValueError(f'{path}: {_empty(group, counts, tail_max, head_min)}')
+    sentence = empty_groups(groups, values, **bounds, unit=counts.unit)
+    if sentence:
+        two_way = ', or leave out --head-min' if groups.get('medium') == () else ''
+        raise ValueError(f'{path}: {sentence}{two_way}')
     return ClassSplit(source, groups)
-
-
-def _empty(group: str, counts: ClassCounts, tail_max: int, head_min: int | None) -> str:
-    """Why a group has no class, and what to set."""
-    values = np.array(list(counts.counts.values()))
-    bounds = f'tail <= {tail_max}' if head_min is None else f'tail <= {tail_max}, head > {head_min}'
-    option = '--tail-max' if head_min is None else '--head-min'
-    mend = {
-        'head': f'{option} below {values.max()}',
-        'medium': 'the two further apart, or leave out --head-min',
-        'tail': f'--tail-max to {values.min()} or more',
-    }
-    return (
-        f'{bounds} leaves the {group} empty: the classes have {values.min()} to {values.max()} '
-        f'{counts.unit}, {np.median(values):g} in the middle; set {mend[group]}'
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,6 +9,7 @@ Example:
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,6 +34,8 @@ from mmlt.evaluation.videolt_table import bench_table
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'videolt'
 HEAD_HELP = f'head: more training videos than this; VideoLT: {HEAD_MIN}'
 TAIL_HELP = f'tail: at most so many training videos; VideoLT: {TAIL_MAX}'
+#: A path goes through mmengine's --cfg-options: they drop spaces and take the others for lists.
+NOT_PLAIN = re.compile(r'[\s,\'"()\[\]]')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -84,6 +87,11 @@ def plan_runs(args: argparse.Namespace) -> list[str]:
             f'{args.data_root}/features has no {unknown[0]!r}; it has {", ".join(found)}'
         )
     for name in names:
+        if NOT_PLAIN.search(name):
+            raise ValueError(
+                f'{found[name]}: the name of a folder of features must be without spaces, commas, '
+                'quotes and brackets'
+            )
         read_data(args.data_root, found[name])  # a bad data set stops all, before anything runs
     warning = empty_groups_warning(args.data_root, args.head_min, args.tail_max)
     if warning:

@@ -40,7 +40,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.data import DataLoader
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
-from mmlt.command_line import HelpFormatter, tell_error
+from mmlt.command_line import HelpFormatter, add_run_options, tell_error
 from mmlt.datasets.box_feature_files import (
     KINDS,
     ROW_DTYPE,
@@ -76,21 +76,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--num-workers', type=int, default=2, help='loader processes of a rank')
     parser.add_argument('--keyframes-per-shard', type=int, default=256, help='in a file')
     parser.add_argument('--overwrite', action='store_true', help='replace features of other things')
-    parser.add_argument(
-        '--launcher',
-        choices=('none', 'pytorch', 'slurm', 'mpi'),
-        default='none',
-        help='what has started the ranks',
-    )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        metavar='KEY=VALUE',
-        help='change CONFIG',
-    )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    add_run_options(parser, DictAction)
     args = parser.parse_args(argv)
     for name in ('batch_size', 'keyframes_per_shard'):
         if getattr(args, name) < 1:

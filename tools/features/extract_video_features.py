@@ -57,7 +57,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.data import DataLoader
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
-from mmlt.command_line import HelpFormatter, tell_error
+from mmlt.command_line import HelpFormatter, add_run_options, tell_error
 from mmlt.datasets.video_feature_folder import (
     Failure,
     Video,
@@ -104,21 +104,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--batch-size', type=int, default=64, help='frames a pass')
     parser.add_argument('--num-workers', type=int, default=2, help='reading processes of a rank')
     parser.add_argument('--overwrite', action='store_true', help='replace features of other things')
-    parser.add_argument(
-        '--launcher',
-        choices=('none', 'pytorch', 'slurm', 'mpi'),
-        default='none',
-        help='what has started the ranks',
-    )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        metavar='KEY=VALUE',
-        help='change CONFIG',
-    )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    add_run_options(parser, DictAction)
     args = parser.parse_args(argv)
     given = [
         name for name in ('config', 'checkpoint', 'backbone', 'weights') if getattr(args, name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from mmlt.evaluation.keyframe_scores import (
     merge_blocks,
     to_ava_boxes,
 )
+from mmlt.evaluation.metrics.logged_values import detection_values
 from mmlt.evaluation.metrics.run_folder import RunFolder
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.score_ratios import changed_scores_warning
@@ -36,6 +36,7 @@ from mmlt.evaluation.table import print_table
 from mmlt.fileio.data_checks import check_annotations, check_detections
 from mmlt.fileio.label_map import (
     read_label_map,
+    select_classes,
     unknown_label_warning,
     unmatched_exclusions_warning,
 )
@@ -122,7 +123,9 @@ class AVALongTailMetric(BaseMetric):
         if dump is not None and (Path(dump).name != dump or Path(dump).suffix != '.parquet'):
             raise ValueError(f'dump: {dump!r} is not the bare name of a .parquet file')
         # Everything is read here: a bad file must stop the job before the training, not after it.
-        self.label_map = _evaluated_classes(read_label_map(label_file), custom_classes, label_file)
+        self.label_map = read_label_map(label_file)
+        if custom_classes is not None:
+            self.label_map = select_classes(self.label_map, custom_classes, label_file)
         self.ground_truth = read_ava_csv(ann_file)
         self.ann_file = ann_file
         findings = check_annotations(self.ground_truth, ann_file)
@@ -178,11 +181,9 @@ class AVALongTailMetric(BaseMetric):
         block = drop_repeats(merge_blocks(results))
         found = len(block['video_ids'])
         if self._num_keyframes not in (None, found):
-            print_log(
+            _warn(
                 f'AVALongTailMetric: {found} distinct keyframes from a dataset of '
-                f'{self._num_keyframes} samples',
-                'current',
-                logging.WARNING,
+                f'{self._num_keyframes} samples'
             )
         class_ids = self._class_ids(block['scores'].shape[1]) if found else list(self.label_map)
         with ProgressBar(1 + NUM_STEPS) as bar:
@@ -197,7 +198,7 @@ class AVALongTailMetric(BaseMetric):
         print_table(metrics, console=Console(file=text, width=100))
         print_log('\n' + text.getvalue(), 'current')
         self._write(metrics, detections)
-        return _flatten(metrics, self.per_class_keys)
+        return detection_values(metrics, self.per_class_keys)
 
     def _check(self, block: dict, class_ids: Sequence[int], metrics: dict) -> list[str]:
         """What is odd about the detections; other ranks wait, so that nothing here is raised."""
@@ -247,28 +248,3 @@ def _warn(*warnings: str | None) -> None:
     for warning in filter(None, warnings):
         if is_main_process():
             print_log(warning, 'current', logging.WARNING)
-
-
-def _evaluated_classes(
-    label_map: dict[int, str], custom_classes: Sequence[int] | None, label_file: str
-) -> dict[int, str]:
-    if custom_classes is None:
-        return label_map
-    for class_id in custom_classes:
-        if class_id not in label_map:
-            raise ValueError(f'custom_classes: class {class_id} is not in {label_file}')
-    if len(set(custom_classes)) < len(custom_classes) or not custom_classes:
-        raise ValueError(f'custom_classes: empty, or a class repeated: {list(custom_classes)}')
-    return {class_id: label_map[class_id] for class_id in sorted(custom_classes)}
-
-
-def _flatten(metrics: dict, per_class_keys: bool) -> dict[str, float]:
-    """The flat dictionary of mmengine, in which an undefined value is NaN."""
-    flat = {key: metrics[key] for key in ('frame_mAP', 'mSAP', 'mAUC', 'mSAP_sampled')}
-    flat['frame_mAP_undetected_as_zero'] = metrics['frame_mAP_undetected_as_zero']
-    flat['num_undetected_classes'] = float(len(metrics['undetected_classes']))
-    for group, summary in metrics['groups'].items():
-        flat.update({f'{group}/{key}': summary[key] for key in ('frame_mAP', 'mSAP', 'mAUC')})
-    for key in ('AP', 'SAP', 'SAP_std', 'AUC') if per_class_keys else ():
-        flat.update({f'{key}/{name}': row[key] for name, row in metrics['per_class'].items()})
-    return {key: math.nan if value is None else value for key, value in flat.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from mmlt.evaluation.classification import (
     read_class_names,
     write_classification,
 )
+from mmlt.evaluation.metrics.logged_values import classification_values
 from mmlt.evaluation.metrics.run_folder import RunFolder
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.sample_scores import merge_blocks, one_per_sample, sample_block
@@ -150,7 +150,7 @@ class LongTailMetric(BaseMetric):
         self.run_folder.write(
             lambda free, overwrite: write_classification(metrics, free, overwrite)
         )
-        return _flatten(metrics, self.per_class_keys)
+        return classification_values(metrics, self.per_class_keys)
 
     def _check_limits(self) -> None:
         given = [name for name, value in self.limits.items() if value is not None]
@@ -181,21 +181,3 @@ class LongTailMetric(BaseMetric):
         if self.split_file is not None:
             self.split = read_split(self.split_file, label_map, min_id=0)
         self.class_names, self._named_by = names, named_by
-
-
-def _flatten(metrics: dict, per_class_keys: bool) -> dict[str, float]:
-    """The flat dictionary of mmengine, in which an undefined value is NaN."""
-    flat = {
-        'mAP': metrics['mAP'],
-        'acc/top1': metrics['acc@1'],
-        'acc/top5': metrics['acc@5'],
-        'acc/mean1': metrics['mean_recall@1'],
-    }
-    for group, summary in metrics['groups'].items():
-        flat[f'{group}/mAP'] = summary['mAP']
-        flat[f'{group}/mean1'] = summary['mean_recall@1']
-    if per_class_keys:
-        rows = metrics['per_class'].items()
-        flat.update({f'AP/{name}': row['AP'] for name, row in rows})
-        flat.update({f'recall1/{name}': row['recall@1'] for name, row in rows})
-    return {key: math.nan if value is None else value for key, value in flat.items()}

@@ -79,18 +79,21 @@ def refused(main, capsys):
     [
         (
             ['--tail-max', '1000'],
-            'counts.json: tail <= 1000 leaves the head empty: the classes have 0 to 1000 boxes, 40 '
-            'in the middle; set --tail-max below 1000',
+            'counts.json: no class is in head: head has more than 1,000 training boxes, tail at '
+            'most 1,000, and the classes have 0 to 1,000, 40 in the middle; set tail_max '
+            '(--tail-max) to what these data hold\n',
         ),
         (
             ['--tail-max', '40', '--head-min', '2000'],
-            'tail <= 40, head > 2000 leaves the head empty: the classes have 0 to 1000 boxes, 40 '
-            'in the middle; set --head-min below 1000',
+            'counts.json: no class is in head: head has more than 2,000 training boxes, tail at '
+            'most 40, and the classes have 0 to 1,000, 40 in the middle; set head_min and tail_max '
+            '(--head-min, --tail-max) to what these data hold\n',
         ),
         (
             ['--tail-max', '41', '--head-min', '50'],
-            'leaves the medium empty: the classes have 0 to 1000 boxes, 40 in the middle; set the '
-            'two further apart, or leave out --head-min',
+            'no class is in medium: head has more than 50 training boxes, tail at most 41, and the '
+            'classes have 0 to 1,000, 40 in the middle; set head_min and tail_max (--head-min, '
+            '--tail-max) to what these data hold, or leave out --head-min\n',
         ),
         (['--tail-max', '-1'], 'tail_max must be an integer of at least 0, got -1'),
         (['--tail-max', '50', '--head-min', '9'], 'tail_max is 50: it must not exceed head_min, 9'),
@@ -106,8 +109,17 @@ def test_empty_tail(refused, tmp_path, counts_file):
     content['classes'] = [entry for entry in content['classes'] if entry['count'] > 5]
     counts_file.write_text(json.dumps(content))
     said = refused(counts_file, '--tail-max', 39, '--out', tmp_path / 'split.json')
-    assert 'counts.json: tail <= 39 leaves the tail empty: ' in said
-    assert said.endswith('; set --tail-max to 40 or more\n')
+    assert 'counts.json: no class is in tail: ' in said
+    assert 'tail at most 39, and the classes have 40 to 1,000, ' in said
+    assert said.endswith('; set tail_max (--tail-max) to what these data hold\n')
+
+
+def test_empty_groups_of_videos(refused, tmp_path, counts_file):
+    content = json.loads(counts_file.read_text())
+    counts_file.write_text(json.dumps({**content, 'unit': 'videos'}))
+    bounds = ('--tail-max', 1000, '--head-min', 1001)
+    said = refused(counts_file, *bounds, '--out', tmp_path / 'split.json')
+    assert 'no class is in head and medium: head has more than 1,001 training videos, ' in said
 
 
 def test_bad_counts(refused, counts_file, tmp_path):

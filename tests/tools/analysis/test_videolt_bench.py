@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,37 @@ def test_unknown_features_are_an_error(data_root):
     assert "features has no 'i3d'; it has features" in done.stderr
 
 
+PLAIN = 'must be without spaces, commas, quotes and brackets: '
+
+
+@pytest.mark.parametrize('name', ['a b', 'a,b', 'a(1)', 'a[1]', "a'b"])
+def test_a_path_that_options_would_change_is_refused(data_root, tmp_path, name):
+    bench = ROOT / 'tools' / 'videolt_bench.sh'
+    for words, what in (
+        ([data_root, '--work-dir', name], '--work-dir'),
+        ([name], 'DATA_ROOT'),
+    ):
+        done = _run(bench, *words, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, '')
+        assert done.stderr == f'videolt_bench.sh: {what} {PLAIN}{name}\n'
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('name', ['i3d rgb', 'i3d,rgb', 'i3d[1]'])
+def test_features_whose_name_options_would_change_are_refused(data_root, tmp_path, name):
+    """Unless they are not asked for."""
+    for file in data_root.glob('*.lst'):
+        shutil.copy(file, tmp_path)
+    for kind in (name, 'i3d'):
+        shutil.copytree(data_root / 'features', tmp_path / 'features' / kind)
+    plan = (sys.executable, TOOL, 'plan', tmp_path)
+    done = _run(*plan)
+    assert (done.returncode, done.stdout) == (2, '')
+    told = f'error: {tmp_path}/features/{name}: the name of a folder of features must be without '
+    assert done.stderr.startswith(told)
+    assert _run(*plan, '--features', 'i3d').returncode == 0
+
+
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
@@ -88,7 +120,7 @@ def test_an_empty_group_is_said_with_what_to_set(data_root):
         f'warning: {data_root}/count-labels-train.lst: no class is in head and medium: head has '
         'more than 500 training videos, tail at most 100, and the classes have '
         f'{min(counts)} to {max(counts)}, {np.median(list(counts)):g} in the middle; set '
-        '--head-min and --tail-max\n'
+        'head_min and tail_max (--head-min, --tail-max) to what these data hold\n'
     )
 
 
