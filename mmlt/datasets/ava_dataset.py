@@ -167,7 +167,8 @@ class AVADataset(_AVADataset):
         if self._proposals is not None:
             path, proposals = self._proposals
             annotated = {info['img_key']: info['ann']['gt_bboxes'] for info in data_list}
-            _raise_and_say(check_proposals(proposals, annotated, path=path, ann_file=self.ann_file))
+            options = dict(path=path, ann_file=self.ann_file, score_thr=self.person_det_score_thr)
+            _raise_and_say(check_proposals(proposals, annotated, **options))
         self._check_media(data_list)
         return data_list
 

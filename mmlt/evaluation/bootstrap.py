@@ -64,6 +64,11 @@ def _take_videos(boxes: AVABoxes, drawn: list[str]) -> AVABoxes:
     )
 
 
+def videos_of(ground_truth: AVABoxes) -> list[str]:
+    """The videos that are drawn from: those with an annotated box, sorted."""
+    return sorted({str(ground_truth.video_names[i]) for i in np.unique(ground_truth.video_index)})
+
+
 def draw_over_videos(
     evaluate: Callable[[AVABoxes, AVABoxes, Excluded], Mapping[str, float]],
     detections: AVABoxes,
@@ -91,10 +96,13 @@ def draw_over_videos(
         Name -> (num_resamples,) float64, NaN where a draw leaves the number undefined.
 
     Raises:
-        ValueError: ``num_resamples`` out of range.
+        ValueError: ``num_resamples`` out of range; fewer than two videos.
     """
     if num_resamples < 2:
         raise ValueError(f'num_resamples must be at least 2, got {num_resamples}')
+    num_videos = len(videos_of(ground_truth))
+    if num_videos < 2:
+        raise ValueError(f'an interval over videos needs two at least, got {num_videos}')
     rng = np.random.default_rng(seed)
     draws = [
         evaluate(*resample_videos(detections, ground_truth, excluded, rng))

@@ -59,7 +59,7 @@ def empty_groups(
     counts = list(counts)
     options = 'head_min and tail_max (--head-min, --tail-max)'
     return (
-        f'no class is in {" and ".join(empty)}: head has more than {head_min:,} training {unit}, '
+        f'no class is in {" or ".join(empty)}: head has more than {head_min:,} training {unit}, '
         f'tail at most {tail_max:,}, and the classes have {min(counts):,} to {max(counts):,}, '
         f'{np.median(counts):,.10g} in the middle; set '
         f'{options if "medium" in groups else "tail_max (--tail-max)"} to what these data hold'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mmlt.evaluation.bootstrap import Excluded
+from mmlt.evaluation.bootstrap import Excluded, videos_of
 from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.run_folder import METRICS_FILE
 from mmlt.evaluation.run_intervals import (
@@ -112,7 +112,7 @@ def add_intervals(
     run, folder = _read(path), folder_of(path)
     if not run.metrics or run.task is not DETECTION:
         raise ValueError(f'{path}: intervals are made of detectors, it is a classifier')
-    wanted = {'num_resamples': num_resamples, 'seed': seed}
+    wanted = {'num_resamples': num_resamples, 'seed': seed, 'videos': videos_of(ground_truth)}
     if run.intervals and wanted.items() <= run.intervals.items():
         return
     if (folder / INTERVALS_FILE).exists() and not overwrite:

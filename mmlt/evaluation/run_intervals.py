@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmlt.evaluation.bootstrap import Excluded, draw_over_videos, interval_of
+from mmlt.evaluation.bootstrap import Excluded, draw_over_videos, interval_of, videos_of
 from mmlt.evaluation.coverage import has_evaluated_box
 from mmlt.evaluation.strict_json import check_keys, check_object, check_value, read_strict_json
 from mmlt.functional import (
@@ -102,8 +102,8 @@ def make_intervals(
     Raises:
         ValueError: Other inputs than those ``metrics`` came from; fewer than two videos.
     """
-    videos = sorted({str(ground_truth.video_names[i]) for i in np.unique(ground_truth.video_index)})
-    if len(videos) < 2:
+    videos = videos_of(ground_truth)
+    if len(videos) < 2:  # said before the work
         raise ValueError(f'an interval over videos needs two at least, got {len(videos)}')
     step = on_resample or (lambda: None)
 

@@ -9,7 +9,7 @@ goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from mmlt.fileio.keyframe_match import boxes_meet, listed, match_videos
 from mmlt.functional import AVABoxes
 from mmlt.functional._box_overlap import pair_iou
 
+_MANY = 0.1  # of the keyframes
 _MAX_OUTSIDE = 0.01  # of detections: a few among millions, where a detector does not clip its boxes
 
 
@@ -93,7 +94,7 @@ def check_detections(
         )
         errors.append(
             f'{path}: none of its keyframes ({next(seconds)}) is in {ground_truth_path} '
-            f'({next(seconds)}); is it another split?{hint}'
+            f'({next(seconds)}); is it another split, or are the seconds shifted?{hint}'
         )
     elif detected and not any(errors) and not boxes_meet(detections, ground_truth):
         errors.append(
@@ -141,6 +142,7 @@ def check_proposals(
     *,
     path: Any,
     ann_file: Any,
+    score_thr: float = 0.0,
 ) -> Findings:
     """Check proposals against the annotated boxes of the same keyframes.
 
@@ -150,10 +152,11 @@ def check_proposals(
         boxes_of_keyframe: Keyframe -> (k, 4) annotated boxes.
         path: The proposal file.
         ann_file: The annotations.
+        score_thr: ``person_det_score_thr`` of the dataset.
 
     Returns:
         Errors: no keyframe has a proposal, no proposal overlaps an annotated box. Warnings:
-        keyframes without a proposal.
+        keyframes without a proposal; many with none that reaches the threshold.
     """
     keys = list(boxes_of_keyframe)
     missing = [key for key in keys if key not in proposals]
@@ -175,13 +178,27 @@ def check_proposals(
             ],
             [],
         )
-    warning = (
-        f'{path}: no proposal for {len(missing)} of {len(keys)} keyframes (the first: '
-        f'{missing[0]!r}); each gets one box as large as the frame'
-        if missing
-        else None
+    warnings = []
+    if missing:
+        warnings.append(
+            f'{path}: no proposal for {len(missing)} of {len(keys)} keyframes (the first: '
+            f'{missing[0]!r}); each gets one box as large as the frame'
+        )
+    warnings.append(_low_scores_warning(proposals, keys, path, score_thr))
+    return _findings([], warnings)
+
+
+def _low_scores_warning(
+    proposals: Mapping[str, np.ndarray], keys: Sequence[str], path: Any, score_thr: float
+) -> str | None:
+    found = [proposals[key] for key in keys if key in proposals]
+    low = sum(boxes.shape[1] == 5 and boxes[:, 4].max() < score_thr for boxes in found)
+    if low <= _MANY * len(found):
+        return None
+    return (
+        f'{path}: on {low} of {len(found)} keyframes no proposal reaches person_det_score_thr='
+        f'{score_thr}; each keeps its best one alone'
     )
-    return _findings([], [warning])
 
 
 def _overlap(boxes: np.ndarray, other_boxes: np.ndarray) -> bool:

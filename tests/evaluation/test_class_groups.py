@@ -34,7 +34,7 @@ def test_empty_groups_are_said_with_what_to_set(unit):
     assert empty_groups({'head': [1], 'medium': [2], 'tail': [3]}, [9, 5, 1], **limits) is None
     counts = [1_500_001, 0, 2_000_000, 1_500_000]
     assert empty_groups({'head': [1], 'medium': [], 'tail': []}, counts, **limits) == (
-        f'no class is in medium and tail: head has more than 10,000 training {unit}, tail at most '
+        f'no class is in medium or tail: head has more than 10,000 training {unit}, tail at most '
         '999, and the classes have 0 to 2,000,000, 1,500,000.5 in the middle; set head_min and '
         'tail_max (--head-min, --tail-max) to what these data hold'
     )

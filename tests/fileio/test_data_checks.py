@@ -97,7 +97,7 @@ def test_no_keyframe_in_common():
     (error,) = _check(_boxes(('a', 1, BOX, 1), ('b', 2, FAR, 1)), CLEAN).errors
     assert error == (
         'found.csv: none of its keyframes (seconds 1 to 2) is in truth.csv (seconds 902 to 903); '
-        'is it another split?'
+        'is it another split, or are the seconds shifted?'
     )
 
 
@@ -159,6 +159,26 @@ def test_proposals():
     (error,) = check_proposals(swapped, annotated, **paths).errors
     assert error.startswith('p.pkl: not one of its boxes overlaps')
     assert len(check_proposals({}, annotated, **paths).errors) == 1
+
+
+def test_proposals_under_the_threshold():
+    annotated = {f'a,{second:04d}': np.array([BOX]) for second in range(902, 922)}
+    scores = [0.5, 0.5, 0.5, *[0.95] * 17]
+    proposals = {
+        key: np.column_stack([boxes, [score]])
+        for (key, boxes), score in zip(annotated.items(), scores)
+    }
+    paths = dict(path='p.pkl', ann_file='train.csv')
+    assert check_proposals(proposals, annotated, **paths, score_thr=0.4) == ([], [])
+    (warning,) = check_proposals(proposals, annotated, **paths, score_thr=0.9).warnings
+    assert warning == (
+        'p.pkl: on 3 of 20 keyframes no proposal reaches person_det_score_thr=0.9; each keeps its '
+        'best one alone'
+    )
+    proposals['a,0902'][:, 4] = 0.95  # 2 of 20, as happens in AVA
+    assert check_proposals(proposals, annotated, **paths, score_thr=0.9) == ([], [])
+    unscored = {key: boxes[:, :4] for key, boxes in proposals.items()}
+    assert check_proposals(unscored, annotated, **paths, score_thr=0.9) == ([], [])
 
 
 def test_timestamps():

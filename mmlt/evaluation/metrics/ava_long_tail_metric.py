@@ -33,7 +33,7 @@ from mmlt.evaluation.metrics.run_folder import RunFolder
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.score_ratios import changed_scores_warning
 from mmlt.evaluation.table import print_table
-from mmlt.fileio.data_checks import check_annotations, check_detections
+from mmlt.fileio.data_checks import check_annotations, check_detections, unused_columns
 from mmlt.fileio.label_map import (
     read_label_map,
     select_classes,
@@ -155,6 +155,10 @@ class AVALongTailMetric(BaseMetric):
         self.dump = dump
         self.run_folder = RunFolder('AVALongTailMetric', out_dir, also=[dump] if dump else [])
         self._num_keyframes: int | None = None
+        if num_classes is not None:
+            self._class_ids(num_classes)  # raises what would be raised after an epoch
+            highest = max(*self.label_map, int(self.ground_truth.labels.max()))
+            _warn(None if custom_classes else unused_columns(num_classes, highest, label_file))
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Keep the boxes and scores of each keyframe, all of them and unrounded."""

@@ -19,7 +19,7 @@ from mmengine.structures import InstanceData
 
 from mmlt.evaluation.ava_evaluation import evaluate_ava
 from mmlt.evaluation.detections_file import read_detections
-from mmlt.evaluation.metrics import AVALongTailMetric
+from mmlt.evaluation.metrics import AVALongTailMetric, ava_long_tail_metric
 from mmlt.fileio.label_map import read_label_map
 from mmlt.functional import read_ava_csv
 from mmlt.functional.class_files import read_class_counts
@@ -475,3 +475,14 @@ def test_unknown_classes_of_the_annotations_are_warned_of(tmp_path, running_job)
     AVALongTailMetric(FILES['ann_file'], str(small))
     log = next(running_job.glob('*.log')).read_text()
     assert '3 of 6 rows carry a class id outside the label map and are skipped (ids 2, 7)' in log
+
+
+def test_num_classes_is_checked_before_the_training(monkeypatch):
+    said = []
+    monkeypatch.setattr(ava_long_tail_metric, 'print_log', lambda text, *_: said.append(text))
+    with pytest.raises(ValueError, match=r'has 7 columns .* but the label map holds class 7'):
+        AVALongTailMetric(**FILES, num_classes=7)
+    AVALongTailMetric(**FILES, num_classes=8)
+    assert said == []
+    AVALongTailMetric(**FILES, num_classes=81)
+    assert 'the highest class id is 7, so num_classes=81 leaves 73' in said[0]

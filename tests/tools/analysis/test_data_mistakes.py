@@ -175,7 +175,7 @@ def test_thresholds_of_another_size_of_data(tool, tmp_path, capsys):
     arguments = write(tmp_path, *make_world())
     assert tool([*arguments, '--train-annotations', str(tmp_path / 'gt.csv')]) == 0
     said = capsys.readouterr().err
-    assert 'warning: no class is in head and medium: head has more than 10,000' in said
+    assert 'warning: no class is in head or medium: head has more than 10,000' in said
     assert '(--head-min, --tail-max)' in said
     fitting = ['--head-min', '30', '--tail-max', '10', '--overwrite']
     assert tool([*arguments, '--train-annotations', str(tmp_path / 'gt.csv'), *fitting]) == 0
