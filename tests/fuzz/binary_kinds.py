@@ -1,9 +1,8 @@
-"""The kinds of binary files: features, proposals, detections, checkpoints."""
+"""The kinds of binary files: features, detections, checkpoints; proposals from their own module."""
 
 from __future__ import annotations
 
 import io
-import os
 import pickle
 import zipfile
 from functools import partial
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 import text_references as text
 import torch
 from kinds import ANY, Kind, alone
+from proposal_kinds import PROPOSALS, Attack
 from text_kinds import rows_of
 
 from mmlt.checkpoint_files import read_checkpoint
@@ -29,7 +29,6 @@ from mmlt.datasets.box_feature_files import (
 )
 from mmlt.datasets.box_feature_reader import open_features
 from mmlt.datasets.frame_feature_file import open_frame_features
-from mmlt.datasets.proposals import read_proposals
 from mmlt.evaluation.detections_file import read_detections, write_detections
 from mmlt.functional import ava_boxes_from_arrays
 
@@ -95,34 +94,6 @@ def array_kinds(scratch: Path) -> list[Kind]:
         )  # fmt: skip
     return kinds
 
-
-# ----------------------------------------------------------------------------------- proposals
-
-_PROPOSALS = {
-    'one,0902': np.array([[0.1, 0.2, 0.5, 0.9, 0.95], [0, 0, 1, 1, 0.1]], np.float32),
-    'one,903': np.array([[0.1, 0.2, 1.02, 0.9, 0.5]]),
-    'another,01000': np.array([[0.25, 0.25, 0.5, 0.5]], '>f4'),
-    'none,0902': np.zeros((0, 5)),
-}
-
-
-class Attack:
-    """Unpickles into a call of the shell."""
-
-    def __reduce__(self):
-        return os.system, ('touch harm',)
-
-
-def _proposals(path: Path) -> dict:
-    return {key: (boxes.dtype.str, boxes.tolist()) for key, boxes in read_proposals(path).items()}
-
-
-PROPOSALS = Kind(
-    'proposals', 'proposals.pkl',
-    [pickle.dumps(_PROPOSALS, protocol) for protocol in (0, 2, 4, 5)]
-    + [pickle.dumps({'one,0902': Attack()})],
-    _proposals, alone(binary.proposals), is_exact=False, place=ANY, is_binary=True,
-)  # fmt: skip
 
 # ---------------------------------------------------------------------------------- detections
 
