@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# in the RuntimeErrors of torch and mmengine about weights that were read and do not fit a model
-_OF_A_MODEL = ('loading state_dict', 'loaded state dict')
+import torch
+
 _ARCHIVE = b'PK\x03\x04'  # what torch writes since 1.6
 
 
@@ -23,12 +23,13 @@ def naming_checkpoint(path: str | Path) -> Iterator[None]:
     1.6 have none: a changed weight in one goes unnoticed.)
 
     Args:
-        path: The file that is read inside; what is read may be loaded into a model there too.
+        path: The file that is read inside, and nothing else is done there.
 
     Raises:
         FileNotFoundError: As it was.
+        MemoryError: As it was, and so is torch's own: it may be for want of memory alone.
         ValueError: The file is no checkpoint, is cut off, damaged or holds what is not safe to
-            load; names file and cause. That weights do not fit a model passes as it was.
+            load; names file and cause.
     """
     try:
         _check_archive(path)
@@ -36,18 +37,17 @@ def naming_checkpoint(path: str | Path) -> Iterator[None]:
             # of a file that is refused the error is told, not what torch thinks of its pickle
             warnings.filterwarnings('ignore', 'Detected pickle protocol')
             yield
-    except FileNotFoundError:
+    except (FileNotFoundError, MemoryError, torch.cuda.OutOfMemoryError):
         raise
     except Exception as error:  # a broken archive or pickle can raise anything
-        if any(text in str(error) for text in _OF_A_MODEL) and isinstance(error, RuntimeError):
-            raise
         reason = (f'{type(error).__name__}: {error}'.splitlines() or [''])[0]
         raise ValueError(
             f'{path}: not a checkpoint that is safe to load, or cut off ({reason})'
-        ) from None
+        ) from error
 
 
 def _check_archive(path: str | Path) -> None:
+    path = os.path.expanduser(path)
     if not os.path.isfile(path):  # an address, or absent: for the reader to say
         return
     with open(path, 'rb') as file:
