@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import pickle
+import re
+import struct
+import zipfile
 
 import pytest
 import torch
@@ -57,6 +60,39 @@ def test_a_file_that_is_no_checkpoint(good, content, capsys):
     assert capsys.readouterr().out == ''  # what the pickle says was not run
 
 
+def test_the_name_that_was_refused_is_told(good):
+    torch.save({'state_dict': {}, 'meta': _Code()}, good)
+    with pytest.raises(ValueError) as error:
+        _load(good)
+    assert re.search(r'\(UnpicklingError: Unsupported .*\bprint\b', str(error.value))
+    for boilerplate in ('\x1b', 'Weights only load failed', 'add_safe_globals', '\n'):
+        assert boilerplate not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ('message', 'gist'),
+    [
+        ('', r'\(UnpicklingError: \)'),
+        ('plain', r'\(UnpicklingError: plain\)'),
+        ('first\nsecond', r'\(UnpicklingError: first\)'),
+        ('a' * 10_000, r'\(UnpicklingError: a{300}\)'),
+        (
+            'Weights only load failed. Do \x1b[1mthis\x1b[0m\n\t(1) Trust it.\n\t(2) Or not.\n'
+            '\tWeightsUnpickler error: Unsupported operand 66\n\nCheck the documentation.',
+            r'\(UnpicklingError: Unsupported operand 66\)',
+        ),
+        (
+            'Weights only load failed.\nx\nUnsupported GLOBAL \x1b[1ma.b\x1b[0m here. Please use',
+            r'\(UnpicklingError: Unsupported GLOBAL a\.b here\)',
+        ),
+        ('Weights only load failed.', r'\(UnpicklingError: Weights only load failed\.\)'),
+    ],
+)
+def test_the_gist_of_a_long_message(good, message, gist):
+    with pytest.raises(ValueError, match=gist), naming_checkpoint(good):
+        raise pickle.UnpicklingError(message)
+
+
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'gone\.pth'):
         _load(tmp_path / 'gone.pth')
@@ -89,6 +125,23 @@ def test_a_changed_weight_is_noticed(good):
     good.write_bytes(content)
     assert torch.load(good)['state_dict']['w'].sum() != 5000 * 4999 / 2  # torch reads it
     with pytest.raises(ValueError, match=r'good\.pth.*another checksum'):
+        _load(good)
+
+
+def _without_checksums(path):
+    """What torch writes under set_crc32_options(False): every checksum is 0."""
+    with zipfile.ZipFile(path) as archive:
+        checksums = {struct.pack('<I', info.CRC) for info in archive.infolist() if info.CRC}
+    content = path.read_bytes()
+    for checksum in checksums:
+        content = content.replace(checksum, bytes(4))
+    path.write_bytes(content)
+
+
+def test_a_file_without_checksums_says_how_it_came_to_be(good):
+    _without_checksums(good)
+    assert torch.load(good)['state_dict']['w'].sum() == 5000 * 4999 / 2  # torch reads it
+    with pytest.raises(ValueError, match=r'good\.pth.*no checksums.*set_crc32_options\(False\)'):
         _load(good)
 
 
