@@ -49,6 +49,9 @@ _ARRAYS = [
     np.asfortranarray(_FEATURES),
     np.array([[1.0, None]], object),
 ]
+_HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': (5L, 7L), }\n"
+#: Of Python 2, by the letters: its long integers end in L.
+_OLD_ARRAY = b'\x93NUMPY\1\0%c\0' % len(_HEADER) + _HEADER + _FEATURES.tobytes()
 _ROWS_OF_BOXES = np.zeros(3, ROW_DTYPE)
 _ROWS_OF_BOXES['keyframe'] = [0, 0, 1]
 _ROWS_OF_BOXES['kind'] = [0, 1, 0]
@@ -77,7 +80,7 @@ def _opened(path: Path, depth: int) -> tuple:
 def array_kinds(scratch: Path) -> list[Kind]:
     """Features of frames and of boxes; one kind for each file of the folder."""
     kinds = [
-        Kind('frame features', 'video.npy', [_npy(array) for array in _ARRAYS],
+        Kind('frame features', 'video.npy', [*map(_npy, _ARRAYS), _OLD_ARRAY],
              lambda p: binary.plain(open_frame_features(p)), alone(binary.frame_features),
              is_exact=False, place=ANY, is_binary=True)
     ]  # fmt: skip

@@ -48,6 +48,7 @@ def npy(path) -> np.ndarray:
 def _as_json(header: str):
     """Python's dict, tuples and truth values in JSON's letters."""
     text = header.strip().replace("'", '"').replace('(', '[').replace(')', ']')
+    text = re.sub(r'(\d)L([,\]])', r'\1\2', text)  # a long integer of Python 2
     text = text.replace('True', 'true').replace('False', 'false')
     text = re.sub(r',\s*([\]}])', r'\1', text)
     try:
