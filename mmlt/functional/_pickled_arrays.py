@@ -18,6 +18,10 @@ _NAMES = {
     **{(f'{core}.multiarray', '_reconstruct'): 'reconstruct' for core in _CORES},
     **{(f'{core}.numeric', '_frombuffer'): 'frombuffer' for core in _CORES},
 }
+# what comes in by accident: a dict that keeps its order, a text or a number taken out of an array
+_NEARLY_PLAIN = {(f'{core}.multiarray', 'scalar') for core in _CORES}
+_NEARLY_PLAIN.add(('collections', 'OrderedDict'))
+_HINT = '; write it again as the plain dict {str(key): numpy.array(value) for key, value in ...}'
 _CODE = re.compile(r'[biufU][0-9]{1,4}')
 _MAX_DIMS = 32
 
@@ -47,7 +51,8 @@ def stand_in(module: Any, name: Any) -> _Name:
     if type(module) is not str or type(name) is not str:
         refuse(f'a name that is no text but {_told(module)}.{_told(name)}')
     if (module, name) not in _NAMES:
-        refuse(f'{module:.80}.{name:.80}')
+        hint = _HINT if (module, name) in _NEARLY_PLAIN else ''
+        refuse(f'{module:.80}.{name:.80}{hint}')
     return _Name(_NAMES[module, name])
 
 
