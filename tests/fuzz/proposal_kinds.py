@@ -61,5 +61,5 @@ PROPOSALS = Kind(
     [pickle.dumps(_PROPOSALS, protocol) for protocol in (0, 2, 4, 5)]
     + _PYTHON_2
     + [pickle.dumps({'one,0902': Attack()}), *_ENDLESS],
-    _proposals, alone(binary.proposals), is_exact=False, place=ANY, is_binary=True,
+    _proposals, alone(binary.proposals), is_exact=True, place=ANY, is_binary=True,
 )  # fmt: skip
