@@ -119,8 +119,22 @@ def _allowed() -> Mapping[str, Any]:
     }
 
 
-class _RestrictedUnpickler(pickle.Unpickler):
-    """Finds what :func:`_allowed` names, and nothing else."""
+@functools.lru_cache(maxsize=1)
+def _with_state() -> frozenset[type]:
+    """Whose instances a pickle may give a state, as newer torch has it."""
+    known = {torch.Tensor, torch.nn.Parameter, collections.OrderedDict, collections.Counter}
+    others = [found for found in safe_objects().values() if isinstance(found, type)]
+    return frozenset(known.union(others))
+
+
+class _RestrictedUnpickler(pickle._Unpickler):
+    """Finds what :func:`_allowed` names and changes what it has made itself, nothing else.
+
+    The unpickler in C sets attributes of whatever the file puts on its stack: of a class, of a
+    function of torch. Only Python's own lets the instruction be replaced.
+    """
+
+    dispatch = dict(pickle._Unpickler.dispatch)
 
     def find_class(self, module: str, name: str) -> Any:
         module = 'builtins' if module == '__builtin__' else module
@@ -128,6 +142,15 @@ class _RestrictedUnpickler(pickle.Unpickler):
         if found is None:
             raise pickle.UnpicklingError(f'refused {module}.{name} in a checkpoint')
         return found
+
+    def load_build(self) -> None:
+        target = self.stack[-2]
+        if type(target) not in _with_state():
+            name = getattr(target, '__qualname__', None) or f'an object of {type(target).__name__}'
+            raise pickle.UnpicklingError(f'refused to change {name} from a checkpoint')
+        super().load_build()
+
+    dispatch[pickle.BUILD[0]] = load_build
 
 
 # what torch.load asks of its pickle_module

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import pickle
 import tarfile
+import zipfile
 
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import MessageHub
 from mmengine.optim import OneCycleLR
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from torch import nn
+from torch._utils import _rebuild_tensor_v2
 
 from mmlt import weights_only
 from mmlt.checkpoint_files import read_checkpoint
@@ -89,6 +92,44 @@ def test_code_is_refused(tmp_path, capsys, payload, zipped):
     with pytest.raises(ValueError, match=r'crafted\.pth: not a checkpoint that is safe to load'):
         read_checkpoint(path)
     assert 'ran' not in capsys.readouterr().out
+
+
+_ONE_CYCLE = b'cmmengine.optim.scheduler.param_scheduler\nOneCycleParamScheduler\n'
+_REBUILD = b'ctorch._utils\n_rebuild_tensor_v2\n'
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+@pytest.mark.parametrize(
+    ('crafted', 'owner', 'name'),
+    [
+        # a state of (None, {name: value}), which pickle sets with setattr
+        (_ONE_CYCLE + b'N}U\x0a_get_valuec_codecs\nencode\ns\x86b.',
+         OneCycleParamScheduler, '_get_value'),
+        (_ONE_CYCLE + b'}U\x0a_get_valueK\1sb.', OneCycleParamScheduler, '_get_value'),
+        (_REBUILD + b'N}U\x0c__defaults__)s\x86b.', _rebuild_tensor_v2, '__defaults__'),
+        (_REBUILD + b'}U\x04markK\1sb.', _rebuild_tensor_v2, 'mark'),
+    ],
+    ids=['class', 'class by dict', 'function', 'function by dict'],
+)  # fmt: skip
+def test_nothing_outside_of_the_file_is_changed(tmp_path, crafted, owner, name, zipped):
+    path = tmp_path / 'crafted.pth'
+    torch.save({}, path, _use_new_zipfile_serialization=zipped)
+    crafted = b'\x80\x02' + crafted
+    if zipped:
+        with zipfile.ZipFile(path) as archive:
+            files = {info.filename: archive.read(info) for info in archive.infolist()}
+        with zipfile.ZipFile(path, 'w') as archive:
+            for file, content in files.items():
+                archive.writestr(file, crafted if file.endswith('data.pkl') else content)
+    else:
+        path.write_bytes(path.read_bytes().replace(pickle.dumps({}, 2), crafted))
+        assert crafted in path.read_bytes()
+    before = getattr(owner, name, 'nothing')
+    with pytest.raises(pickle.UnpicklingError):
+        load_weights_only(path)
+    assert getattr(owner, name, 'nothing') is before
+    with pytest.raises(ValueError, match=r'crafted\.pth: not a checkpoint that is safe to load'):
+        read_checkpoint(path)
 
 
 def test_dotted_names_lead_nowhere(tmp_path):

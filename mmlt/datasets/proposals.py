@@ -31,9 +31,10 @@ def read_proposals(path: str | Path) -> dict[str, np.ndarray]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is not a plain dict of arrays, two keys are one keyframe, or an array
-            has another shape, a value that is not finite, or a box with x1 > x2, y1 > y2 or corners
-            farther outside. Names file and key.
+        ValueError: The file is not a plain dict of arrays (an OrderedDict is none, nor is a numpy
+            text a plain key: the error says how to write them), two keys are one keyframe, or an
+            array has another shape, a value that is not finite, or a box with x1 > x2, y1 > y2 or
+            corners farther outside. Names file and key.
     """
     content = read_pickled_arrays(path)
     if not isinstance(content, dict):

@@ -15,6 +15,7 @@ from mmlt.evaluation.class_groups import (
 )
 from mmlt.evaluation.run_folder import write_run_files
 from mmlt.functional import average_precision, count_classes, top_k_accuracy, top_k_recall
+from mmlt.functional._fields import name_fault
 from mmlt.functional._text_files import read_lines
 from mmlt.functional.class_files import ClassCounts, ClassSplit
 
@@ -111,10 +112,10 @@ def read_class_names(path: str | Path) -> list[str]:
     """Read a label list as mmaction2 has them: one class name a line, the first is class 0.
 
     Raises:
-        ValueError: Text that is not UTF-8, an empty line before the last name, a repeated name,
-            no name at all.
+        ValueError: Text that is not UTF-8, an empty line before the last name, a control character
+            in a name, a repeated name, no name at all.
     """
-    names = [line.strip() for line in read_lines(path)]
+    names = [line.strip(' \t') for line in read_lines(path)]
     while names and not names[-1]:
         names.pop()
     if not names:
@@ -123,6 +124,9 @@ def read_class_names(path: str | Path) -> list[str]:
     for line, name in enumerate(names, start=1):
         if not name:
             raise ValueError(f'{path}, line {line}: empty, where class {line - 1} has its name')
+        fault = name_fault(name)
+        if fault:
+            raise ValueError(f'{path}, line {line}: name {name!r:.200}: {fault}')
         if name in line_of:
             raise ValueError(
                 f'{path}, line {line}: name {name!r} repeated, first in {line_of[name]}'

@@ -35,7 +35,7 @@ def read_quickly(
             if not _fill(columns, rows, batch, code_of_name):
                 return None
             num_rows += batch.num_rows
-    except (pa.ArrowException, OSError, ValueError):
+    except ValueError:  # of a value, or pyarrow's own ArrowInvalid
         return None
     return num_rows, list(code_of_name)
 

@@ -19,7 +19,7 @@ _MAGIC = b'\x93NUMPY'
 _LENGTH_BYTES = {(1, 0): 2, (2, 0): 4, (3, 0): 4}  # by version
 _MAX_HEADER = 10_000  # numpy's own limit
 
-_WHOLE = r'(?:0|[1-9][0-9]{0,17})'
+_WHOLE = r'(?:(?:0|[1-9][0-9]{0,17})L?)'  # Python 2 wrote long integers with an L
 _SHAPE = rf'\((?:{_WHOLE}, ?)*{_WHOLE}?\)'
 _TYPE = r"'[<>|=][biufU][0-9]{1,9}'"
 _FIELD = rf"\('[A-Za-z0-9_]+', ?{_TYPE}(?:, ?{_SHAPE})?\)"
@@ -28,6 +28,7 @@ _ENTRY = (
     rf"|'fortran_order': ?(?:True|False)|'shape': ?{_SHAPE}"
 )
 _HEADER = re.compile(rf'\{{ ?(?:{_ENTRY}), ?(?:{_ENTRY}), ?(?:{_ENTRY}),? ?\}} *\n?')
+_LONG = re.compile(r'(?<=[0-9])L(?=[,)])')
 
 
 class _Header(NamedTuple):
@@ -76,7 +77,8 @@ def _read_header(path: str | os.PathLike) -> _Header:
         raise ValueError(
             f'{path} is truncated or no .npy file of plain numbers: header {text.strip()!r:.200}'
         )
-    entries = ast.literal_eval(text.strip())  # nothing but what the pattern lets through
+    # nothing but what the pattern lets through
+    entries = ast.literal_eval(_LONG.sub('', text.strip()))
     if len(entries) != 3:
         raise ValueError(f'{path}: its header gives an entry twice: {text.strip()!r:.200}')
     dtype, shape = _make_dtype(path, entries['descr']), entries['shape']

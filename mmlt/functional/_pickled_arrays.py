@@ -18,6 +18,10 @@ _NAMES = {
     **{(f'{core}.multiarray', '_reconstruct'): 'reconstruct' for core in _CORES},
     **{(f'{core}.numeric', '_frombuffer'): 'frombuffer' for core in _CORES},
 }
+# what comes in by accident: a dict that keeps its order, a text or a number taken out of an array
+_NEARLY_PLAIN = {(f'{core}.multiarray', 'scalar') for core in _CORES}
+_NEARLY_PLAIN.add(('collections', 'OrderedDict'))
+_HINT = '; write it again as the plain dict {str(key): numpy.array(value) for key, value in ...}'
 _CODE = re.compile(r'[biufU][0-9]{1,4}')
 _MAX_DIMS = 32
 
@@ -25,6 +29,15 @@ _MAX_DIMS = 32
 def refuse(what: str) -> NoReturn:
     """Raise for something that a plain dict of arrays does not have."""
     raise ValueError(f'it holds {what}')
+
+
+def _told(value: Any) -> str:
+    """A value in a message: its type, unless it is text or a number.
+
+    Containers may be nested without end, or hold one another so often that to print them takes
+    hours, even if the message is cut afterwards.
+    """
+    return f'{value!r:.80}' if type(value) in (str, int) else type(value).__name__
 
 
 class _Name(NamedTuple):
@@ -35,8 +48,11 @@ class _Name(NamedTuple):
 
 def stand_in(module: Any, name: Any) -> _Name:
     """The stand-in for a name of the file."""
-    if not isinstance(module, str) or not isinstance(name, str) or (module, name) not in _NAMES:
-        refuse(f'{module!s:.80}.{name!s:.80}')
+    if type(module) is not str or type(name) is not str:
+        refuse(f'a name that is no text but {_told(module)}.{_told(name)}')
+    if (module, name) not in _NAMES:
+        hint = _HINT if (module, name) in _NEARLY_PLAIN else ''
+        refuse(f'{module:.80}.{name:.80}{hint}')
     return _Name(_NAMES[module, name])
 
 
@@ -59,7 +75,8 @@ def call(function: Any, arguments: Any) -> Any:
         array = PickledArray()
         array.set_state((1, shape, dtype, order == 'F', buffer))
         return array
-    refuse(f'{role} of {arguments!s:.80}' if role == 'dtype' else f'another call of {role}')
+    told = ', '.join(_told(argument) for argument in arguments[:4])
+    refuse(f'dtype of ({told})' if role == 'dtype' else f'another call of {role}')
 
 
 def _as_bytes(text: str) -> bytes:
@@ -112,7 +129,7 @@ class PickledArray:
         if type(shape) is not tuple or len(shape) > _MAX_DIMS:
             refuse('an array without a shape')
         if any(type(size) is not int or not 0 <= size < 2**31 for size in shape):
-            refuse(f'an array of shape {shape!s:.80}')
+            refuse(f'an array of shape ({", ".join(map(_told, shape)):.80})')
         kind = dtype.dtype()
         if not kind.itemsize or math.prod(shape) * kind.itemsize != len(content):
             refuse(f'{len(content)} bytes for an array of shape {shape!s:.80} and {kind}')

@@ -153,8 +153,9 @@ def read_ava_csv(path: str | os.PathLike) -> AVABoxes:
     0904, 904.0); a label has digits alone; both fit 32 bits. Blanks and tabs around a number are
     passed over. A field may stand in double quotes. A video id has no control character.
 
-    A file that is not plain (quotes around numbers or around a comma) is read row by row, some 20
-    times slower.
+    A file is read row by row, some 20 times slower, if a single row of it has a quote anywhere but
+    around a whole video id, a comma or a doubled quote in a video id, or nothing but blanks and
+    tabs (an empty line is quick); and to find the line if there is anything wrong in it.
 
     Args:
         path: the file; plain, or compressed with an extension that says so (.gz, ...).

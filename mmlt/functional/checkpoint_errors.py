@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# in the RuntimeErrors of torch and mmengine about weights that were read and do not fit a model
-_OF_A_MODEL = ('loading state_dict', 'loaded state dict')
+import torch
+
+# how torch's refusals of a pickle begin those of their lines that are the same for every file
+_ADVICE = ('Weights only load failed', '(1)', '(2)', 'Please file an issue', 'Check the doc')
+_COLOR = re.compile('\x1b\\[[0-9;]*m')
+_MAX_REASON = 300
 _ARCHIVE = b'PK\x03\x04'  # what torch writes since 1.6
 
 
@@ -23,12 +28,13 @@ def naming_checkpoint(path: str | Path) -> Iterator[None]:
     1.6 have none: a changed weight in one goes unnoticed.)
 
     Args:
-        path: The file that is read inside; what is read may be loaded into a model there too.
+        path: The file that is read inside, and nothing else is done there.
 
     Raises:
         FileNotFoundError: As it was.
+        MemoryError: As it was, and so is torch's own: it may be for want of memory alone.
         ValueError: The file is no checkpoint, is cut off, damaged or holds what is not safe to
-            load; names file and cause. That weights do not fit a model passes as it was.
+            load; names file and cause.
     """
     try:
         _check_archive(path)
@@ -36,18 +42,26 @@ def naming_checkpoint(path: str | Path) -> Iterator[None]:
             # of a file that is refused the error is told, not what torch thinks of its pickle
             warnings.filterwarnings('ignore', 'Detected pickle protocol')
             yield
-    except FileNotFoundError:
+    except (FileNotFoundError, MemoryError, torch.cuda.OutOfMemoryError):
         raise
     except Exception as error:  # a broken archive or pickle can raise anything
-        if any(text in str(error) for text in _OF_A_MODEL) and isinstance(error, RuntimeError):
-            raise
-        reason = (f'{type(error).__name__}: {error}'.splitlines() or [''])[0]
+        reason = f'{type(error).__name__}: {_gist(str(error))}'
         raise ValueError(
             f'{path}: not a checkpoint that is safe to load, or cut off ({reason})'
-        ) from None
+        ) from error
+
+
+def _gist(message: str) -> str:
+    """The line that says what is wrong, of the many of which torch makes its refusal."""
+    message = _COLOR.sub('', message).rpartition('WeightsUnpickler error:')[2]
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    told = [line for line in lines if not line.startswith(_ADVICE)]
+    told.sort(key=lambda line: 'GLOBAL ' not in line)  # the name that was refused, if it was one
+    return (told or lines or [''])[0].partition('. Please use')[0][:_MAX_REASON]
 
 
 def _check_archive(path: str | Path) -> None:
+    path = os.path.expanduser(path)
     if not os.path.isfile(path):  # an address, or absent: for the reader to say
         return
     with open(path, 'rb') as file:
@@ -55,5 +69,11 @@ def _check_archive(path: str | Path) -> None:
             return
         with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()
+            has_checksums = any(info.CRC for info in archive.infolist())
+    if damaged is not None and not has_checksums:
+        raise ValueError(
+            'it has no checksums: it was saved under torch.serialization.set_crc32_options(False); '
+            'load it with torch and save it with that option True'
+        )
     if damaged is not None:
         raise ValueError(f'{damaged} in it has another checksum than was written')

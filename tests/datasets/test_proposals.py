@@ -43,6 +43,27 @@ def test_a_keyframe_with_no_box_is_left_out(tmp_path):
     assert list(read_proposals(_write(tmp_path / 'p.pkl', content))) == ['a,0903']
 
 
+@pytest.mark.parametrize('protocol', [0, 2, 4])
+@pytest.mark.parametrize(
+    'content',
+    [
+        OrderedDict({'a,0902': np.array([BOX])}),
+        {np.str_('a,0902'): np.array([BOX])},
+        {'a,0902': np.float64(1)},
+    ],
+    ids=['OrderedDict', 'str_', 'float64'],
+)
+def test_what_is_nearly_plain_is_refused_with_the_way_to_write_it(tmp_path, content, protocol):
+    path = _write(tmp_path / 'p.pkl', content, protocol)
+    with pytest.raises(ValueError, match=r'OrderedDict|multiarray\.scalar') as error:
+        read_proposals(path)
+    told = str(error.value).partition('as the plain dict ')[2]
+    assert told.startswith('{str(key): numpy.array(value) for key, value in')
+    names = {'numpy': np, 'content': {np.str_('a,0902'): np.array([BOX])}}
+    again = eval(told.replace('...', 'content.items()'), names)
+    assert list(read_proposals(_write(path, again, protocol))) == ['a,0902']
+
+
 class Attack:
     """Unpickles into a call."""
 

@@ -127,6 +127,8 @@ def test_label_list(tmp_path):
     path = tmp_path / 'labels.txt'
     path.write_text('walk\nplaying a flute \n\n', encoding='utf-8')
     assert read_class_names(path) == ['walk', 'playing a flute']
+    path.write_text('\twalk\xa0\nrun\n', encoding='utf-8')
+    assert read_class_names(path) == ['walk\xa0', 'run']  # only blanks and tabs are cut off
 
 
 @pytest.mark.parametrize(
@@ -135,11 +137,13 @@ def test_label_list(tmp_path):
         ('', r'labels\.txt: an empty label list'),
         ('a\n\nb\n', r'labels\.txt, line 2: empty, where class 1 has its name'),
         ('a\nb\na\n', r"labels\.txt, line 3: name 'a' repeated, first in 1"),
+        ('a\nb\0c\n', r"line 2: name 'b\\x00c': it must not hold the control character"),
+        ('a\nb\x85\n', r"line 2: name 'b\\x85': it must not hold the control character"),
     ],
 )
 def test_bad_label_lists(tmp_path, text, message):
     path = tmp_path / 'labels.txt'
-    path.write_text(text)
+    path.write_text(text, encoding='utf-8')
     with pytest.raises(ValueError, match=message):
         read_class_names(path)
 

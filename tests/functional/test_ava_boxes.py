@@ -8,6 +8,7 @@ import pytest
 
 from mmlt.functional import (
     AVABoxes,
+    _ava_roads,
     ava_boxes_from_arrays,
     ava_boxes_from_score_matrix,
     read_ava_csv,
@@ -344,3 +345,53 @@ def test_a_missing_file_is_one_clear_line(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         read_ava_csv(tmp_path / 'gone.csv')
     assert str(error.value) == f'{tmp_path / "gone.csv"}: no such file'
+
+
+_ROW = 'v,902,0.1,0.2,0.3,0.4,5,0.5\n'
+
+
+@pytest.mark.parametrize(
+    ('row', 'is_quick'),
+    [
+        (_ROW, True),
+        (_ROW.replace('v', '"v"'), True),
+        ('\n', True),
+        (_ROW.replace(',0.1', ', +1e-1').replace('902', '0902.0').replace(',5', ', 05'), True),
+        ('  \n', False),
+        ('\t\n', False),
+        (_ROW.replace('902', '"902"'), False),
+        (_ROW.replace('v', '"v, w"'), False),
+        (_ROW.replace('v', '"v""w"'), False),
+        (_ROW.replace('v', 'v"w'), False),
+    ],
+)
+def test_which_rows_make_a_file_slow(tmp_path, monkeypatch, row, is_quick):
+    """As the docstring of read_ava_csv has them."""
+    slow = []
+    monkeypatch.setattr(
+        ava_boxes_module, 'read_exactly', lambda *args: slow.append(args) or read_exactly(*args)
+    )
+    path = tmp_path / 'boxes.csv'
+    path.write_text(_ROW + row + _ROW)
+    assert set(read_ava_csv(path).scores.tolist()) == {0.5}
+    assert bool(slow) is not is_quick
+
+
+def test_a_disk_that_fails_is_not_taken_for_an_odd_file(tmp_path, monkeypatch):
+    path = tmp_path / 'boxes.csv'
+    path.write_text(_ROW)
+
+    def fail(*args):
+        raise OSError(5, 'Input/output error', args[0])
+
+    monkeypatch.setattr(_ava_roads, '_open_batches', fail)
+    with pytest.raises(OSError, match='Input/output error'):
+        read_ava_csv(path)
+
+
+@pytest.mark.parametrize('size', [5, 30, -8, -1])
+def test_an_archive_that_is_cut_off_is_told(tmp_path, size):
+    path = tmp_path / 'boxes.csv.gz'
+    path.write_bytes(gzip.compress(_ROW.encode() * 5000)[:size])
+    with pytest.raises(ValueError, match=r'boxes\.csv\.gz: cannot be unpacked'):
+        read_ava_csv(path)

@@ -58,7 +58,8 @@ GOOD = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n"
         (GOOD.replace('2, 3', '0, 999999999999999999, 999999999999999999'), 'in its header'),
         (GOOD.replace('shape', 'descr').replace('(2, 3)', "'<f4'"), 'gives an entry twice'),
         (GOOD.replace('False', '__import__("os")'), 'no .npy file of plain numbers'),
-        (GOOD.replace('(2, 3)', '(2L, 3L)'), 'no .npy file of plain numbers'),
+        (GOOD.replace('(2, 3)', '(2LL, 3)'), 'no .npy file of plain numbers'),
+        (GOOD.replace('(2, 3)', '(L, 3)'), 'no .npy file of plain numbers'),
         (GOOD.replace('2, 3', '02, 3'), 'no .npy file of plain numbers'),
         ('(' * 9000, 'no .npy file of plain numbers'),
         ("{'descr': '<f4'", 'no .npy file of plain numbers'),
@@ -74,6 +75,20 @@ def test_a_header_that_is_not_numpys(tmp_path, header, message):
 
 def test_a_good_header_of_our_own(tmp_path):
     assert read_npy(_with_header(tmp_path / 'a.npy', GOOD)).tolist() == [[0, 0, 0]] * 2
+
+
+@pytest.mark.parametrize(
+    ('descr', 'shape'),
+    [("'<f4'", '(2L, 3L)'), ("'<f4'", '(6L,)'), ("[('1L', '<f4', (3L,))]", '(2L,)')],
+)
+def test_the_long_integers_of_python_2(tmp_path, descr, shape):
+    header = GOOD.replace("'<f4'", descr).replace('(2, 3)', shape)
+    path = _with_header(tmp_path / 'a.npy', header, np.arange(6, dtype='<f4').tobytes())
+    with pytest.warns(UserWarning, match='Python 2'):
+        expected = np.load(path)
+    for read in (read_npy, map_npy):
+        assert read(path).dtype == expected.dtype
+        np.testing.assert_array_equal(read(path), expected)
 
 
 def test_a_size_that_lies_allocates_nothing(tmp_path):

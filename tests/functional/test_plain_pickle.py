@@ -147,6 +147,35 @@ def test_nothing_is_believed_to_be_large_or_deep(tmp_path, content):
     tracemalloc.stop()
 
 
+NESTED = b')' + b'\x85' * 100_000  # a tuple in a tuple in a tuple ...
+# each holds the one before it twice: 2**26 values in 106 bytes
+PAIRS = b')\x94' + b''.join(b'h%c\x86\x94' % i for i in range(26))
+
+
+@pytest.mark.parametrize('value', [NESTED, PAIRS], ids=['nested', 'pairs'])
+@pytest.mark.parametrize(
+    ('start', 'end', 'message'),
+    [
+        (b'', b'\x8c\x01a\x93.', r"a name that is no text but tuple\.'a'"),
+        (b'\x8c\x01a', b'\x93.', r"a name that is no text but 'a'\.tuple"),
+        (b'\x8c\x05numpy\x8c\x05dtype\x93', b'\x85R.', r'dtype of \(tuple\)'),
+        (b'cnumpy.core.numeric\n_frombuffer\n(C\0cnumpy\ndtype\n\x8c\x02f4\x85R',
+         b'\x8c\x01CtR.', r'an array of shape \(tuple(, tuple)?\)'),
+        (b'', b'R.', 'takes a value where there is none|a call of what is no name'),
+        (b'}', b'\x8c\x01as.', 'a key that is no text but tuple'),
+        (b'}\x8c\x01a', b's.', ''),
+    ],
+)  # fmt: skip
+def test_no_message_prints_what_has_no_end(tmp_path, start, value, end, message):
+    path = _write(tmp_path / 'a.pkl', b'\x80\x04' + start + value + end)
+    if not message:
+        assert type(read_pickled_arrays(path)['a']) is tuple
+        return
+    with pytest.raises(ValueError, match=message) as error:
+        read_pickled_arrays(path)
+    assert len(str(error.value)) < len(str(path)) + 200
+
+
 def test_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_pickled_arrays(tmp_path / 'a.pkl')

@@ -1,9 +1,8 @@
-"""The kinds of binary files: features, proposals, detections, checkpoints."""
+"""The kinds of binary files: features, detections, checkpoints; proposals from their own module."""
 
 from __future__ import annotations
 
 import io
-import os
 import pickle
 import zipfile
 from functools import partial
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 import text_references as text
 import torch
 from kinds import ANY, Kind, alone
+from proposal_kinds import PROPOSALS, Attack
 from text_kinds import rows_of
 
 from mmlt.checkpoint_files import read_checkpoint
@@ -29,7 +29,6 @@ from mmlt.datasets.box_feature_files import (
 )
 from mmlt.datasets.box_feature_reader import open_features
 from mmlt.datasets.frame_feature_file import open_frame_features
-from mmlt.datasets.proposals import read_proposals
 from mmlt.evaluation.detections_file import read_detections, write_detections
 from mmlt.functional import ava_boxes_from_arrays
 
@@ -50,6 +49,9 @@ _ARRAYS = [
     np.asfortranarray(_FEATURES),
     np.array([[1.0, None]], object),
 ]
+_HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': (5L, 7L), }\n"
+#: Of Python 2, by the letters: its long integers end in L.
+_OLD_ARRAY = b'\x93NUMPY\1\0%c\0' % len(_HEADER) + _HEADER + _FEATURES.tobytes()
 _ROWS_OF_BOXES = np.zeros(3, ROW_DTYPE)
 _ROWS_OF_BOXES['keyframe'] = [0, 0, 1]
 _ROWS_OF_BOXES['kind'] = [0, 1, 0]
@@ -78,7 +80,7 @@ def _opened(path: Path, depth: int) -> tuple:
 def array_kinds(scratch: Path) -> list[Kind]:
     """Features of frames and of boxes; one kind for each file of the folder."""
     kinds = [
-        Kind('frame features', 'video.npy', [_npy(array) for array in _ARRAYS],
+        Kind('frame features', 'video.npy', [*map(_npy, _ARRAYS), _OLD_ARRAY],
              lambda p: binary.plain(open_frame_features(p)), alone(binary.frame_features),
              is_exact=False, place=ANY, is_binary=True)
     ]  # fmt: skip
@@ -95,34 +97,6 @@ def array_kinds(scratch: Path) -> list[Kind]:
         )  # fmt: skip
     return kinds
 
-
-# ----------------------------------------------------------------------------------- proposals
-
-_PROPOSALS = {
-    'one,0902': np.array([[0.1, 0.2, 0.5, 0.9, 0.95], [0, 0, 1, 1, 0.1]], np.float32),
-    'one,903': np.array([[0.1, 0.2, 1.02, 0.9, 0.5]]),
-    'another,01000': np.array([[0.25, 0.25, 0.5, 0.5]], '>f4'),
-    'none,0902': np.zeros((0, 5)),
-}
-
-
-class Attack:
-    """Unpickles into a call of the shell."""
-
-    def __reduce__(self):
-        return os.system, ('touch harm',)
-
-
-def _proposals(path: Path) -> dict:
-    return {key: (boxes.dtype.str, boxes.tolist()) for key, boxes in read_proposals(path).items()}
-
-
-PROPOSALS = Kind(
-    'proposals', 'proposals.pkl',
-    [pickle.dumps(_PROPOSALS, protocol) for protocol in (0, 2, 4, 5)]
-    + [pickle.dumps({'one,0902': Attack()})],
-    _proposals, alone(binary.proposals), is_exact=False, place=ANY, is_binary=True,
-)  # fmt: skip
 
 # ---------------------------------------------------------------------------------- detections
 
@@ -219,27 +193,38 @@ def _same_weights(path: Path, base: bytes) -> dict:
     return {key: (str(w.dtype), w.tolist()) for key, w in _STATE.items()}
 
 
-def _names(path: Path) -> list:
-    """What can be told where no checksum tells: a state dict comes back, or an error.
-
-    Which numbers come back cannot: torch leaves what memory held where an old file lost a storage.
-    """
+def _described(path: Path) -> list:
     state = read_checkpoint(path)['state_dict']
-    return [(type(key), type(value)) for key, value in state.items()]
+    return [(key, value) for key, value in state.items() if torch.is_tensor(value)]
 
 
-def _names_again(path: Path, base: bytes) -> list:
-    return _names(path)
+def _same_storages(path: Path, base: bytes) -> list:
+    """A pickle says how the numbers lie in a tensor; they must be those of the archive."""
+    found = _described(path)
+    written = [data for name, data in _files_in(path.read_bytes()).items() if '/data/' in name]
+    for _, tensor in found:
+        held = bytes(tensor.untyped_storage())
+        text.demand(any(data.startswith(held) for data in written))
+    return found
 
 
+def _same_names(path: Path, base: bytes) -> list:
+    """Where no checksum tells of damage: names come back, or an error, and nothing is changed.
+
+    Which numbers come back cannot be told: torch leaves what memory held where an old file lost a
+    storage.
+    """
+    return [(key, tuple(tensor.shape), tensor.dtype) for key, tensor in _described(path)]
+
+
+_OPTIONS = {'is_exact': False, 'place': ANY, 'is_binary': True, 'may_unpickle': True}
 CHECKPOINTS = [
-    Kind('checkpoint', 'a.pth', [_saved()], _weights, _same_weights,
-         is_exact=False, place=ANY, is_binary=True),
+    Kind('checkpoint', 'a.pth', [_saved()], _weights, _same_weights, **_OPTIONS),
     Kind('pickle in checkpoint', 'a.pth', [_pickle_in(_saved()), pickle.dumps(Attack(), 2)],
-         _names, _names_again, is_exact=False, place=ANY, is_binary=True, wrap=_packed),
+         _described, _same_storages, wrap=_packed, **_OPTIONS),
     Kind('old checkpoint', 'a.pth',
          [_saved(_use_new_zipfile_serialization=False), pickle.dumps({'state_dict': Attack()})],
-         _names, _names_again, is_exact=False, place=ANY, is_binary=True),
+         partial(_same_names, base=b''), _same_names, **_OPTIONS),
 ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ class Kind(NamedTuple):
 
     ``read`` and ``reference`` take the path and give values to compare. Where ``is_exact`` mmlt
     reads what the reference reads and no less; else it may refuse more. ``place`` is what a message
-    must say beside the name of the file.
+    must say beside the name of the file. ``may_unpickle``: names of the file may be looked up.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Kind(NamedTuple):
     is_exact: bool = True
     place: str = LINE
     is_binary: bool = False
+    may_unpickle: bool = False
     beside: dict = {}  # other files of the folder: path -> content
     wrap: Callable[[bytes], bytes] = bytes  # what is mutated -> the file
 

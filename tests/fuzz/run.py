@@ -10,7 +10,6 @@ raise a ValueError that names the file; no other error, no warning, no call of t
 from __future__ import annotations
 
 import argparse
-import contextlib
 import random
 import re
 import resource
@@ -25,34 +24,7 @@ from kinds import Kind
 from mutations import mutate
 from text_kinds import TEXT_KINDS
 from text_references import Refused
-
-#: What Python tells its audit hooks when something is done that no reader has to do.
-_DEEDS = ('os.system', 'os.exec', 'os.posix_spawn', 'os.fork', 'subprocess.Popen', 'os.remove',
-          'os.rename', 'os.rmdir', 'os.mkdir', 'shutil.rmtree', 'socket.connect')  # fmt: skip
-_watched: list[str] | None = None
-
-
-def _watch(event: str, arguments: tuple) -> None:
-    if _watched is None:
-        return
-    writes = event == 'open' and isinstance(arguments[1], str) and set(arguments[1]) & set('wax+')
-    if writes or event.startswith(_DEEDS):
-        _watched.append(f'{event}{arguments!r:.200}')
-
-
-sys.addaudithook(_watch)
-
-
-@contextlib.contextmanager
-def nothing_done():
-    """Raise if the body writes a file or starts, removes or connects to anything."""
-    global _watched
-    _watched = deeds = []
-    try:
-        yield
-    finally:
-        _watched = None
-    assert not deeds, f'it did {deeds}'
+from watch import nothing_done
 
 
 def make_case(seed: int, kind: Kind, number: int) -> tuple[bytes, bytes]:
@@ -76,7 +48,7 @@ def check_case(kind: Kind, base: bytes, content: bytes, folder: Path) -> bool:
     """Whether the case was read; raises AssertionError where the two readers disagree."""
     path = place_files(kind, content, folder)
     error = None
-    with nothing_done(), warnings.catch_warnings():
+    with nothing_done(may_unpickle=kind.may_unpickle), warnings.catch_warnings():
         warnings.simplefilter('error')
         try:
             found = kind.read(path)
@@ -84,7 +56,8 @@ def check_case(kind: Kind, base: bytes, content: bytes, folder: Path) -> bool:
             error = refusal
     if error is not None:
         assert type(error) is ValueError, f'{type(error).__name__}: {error}'
-        assert str(folder) in str(error), f'the file is not named: {error}'
+        named = [path, *(folder / name for name in kind.beside)]
+        assert any(str(file) in str(error) for file in named), f'the file is not named: {error}'
         assert '\n' not in str(error), f'more than a line: {error}'
         assert re.search(kind.place, str(error).replace(str(folder), '')), f'no place: {error}'
     try:

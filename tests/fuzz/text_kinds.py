@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from functools import partial
 from pathlib import Path
@@ -101,10 +102,11 @@ def _counted(path: Path) -> list:
 
 
 def _class_names(path: Path) -> list:
-    names = [line.strip() for line in text.lines_of(text.decoded(path))]
-    while names and not names[-1]:
-        names.pop()
-    text.demand(names and all(names) and len(set(names)) == len(names))
+    lines = text.lines_of(text.decoded(path))
+    while lines and not set(lines[-1]) - {' ', '\t'}:
+        lines.pop()
+    names = [text.name(re.sub('^[ \t]+|[ \t]+$', '', line)) for line in lines]
+    text.demand(names and len(set(names)) == len(names))
     return names
 
 

@@ -33,13 +33,14 @@ from mmengine.config import Config, DictAction
 from mmengine.device import get_device
 from mmengine.dist import barrier, broadcast_object_list, get_dist_info, init_dist
 from mmengine.registry import DATASETS, MODELS, init_default_scope
-from mmengine.runner import load_checkpoint
+from mmengine.runner.checkpoint import load_state_dict
 from mmengine.utils.dl_utils import set_multi_processing
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.data import DataLoader
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
+from mmlt.checkpoint_files import read_weights
 from mmlt.command_line import HelpFormatter, add_run_options, tell_error
 from mmlt.datasets.box_feature_files import (
     KINDS,
@@ -51,7 +52,6 @@ from mmlt.datasets.box_feature_files import (
     start_folder,
     write_shard,
 )
-from mmlt.functional.checkpoint_errors import naming_checkpoint
 from mmlt.functional.file_hash import hash_file
 from mmlt.models.box_feature_extractor import BoxFeatureExtractor
 
@@ -105,9 +105,9 @@ def dataset_config(config: Config, split: str) -> dict:
 def build_detector(config: Config, checkpoint: str) -> torch.nn.Module:
     """The detector in eval mode with all of its weights loaded."""
     model = MODELS.build(config.model)
+    weights = read_weights(checkpoint)
     try:
-        with naming_checkpoint(checkpoint):
-            load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
+        load_state_dict(model, weights, strict=True)
     except RuntimeError as error:
         raise ValueError(f'{checkpoint} does not fit {config.filename}: {error}') from None
     return model.eval().to(get_device())

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
-from mmengine.runner import CheckpointLoader, Runner
+from mmengine.runner import Runner
 from torch import nn
 
+from mmlt.checkpoint_files import read_weights
 from mmlt.engine.state_names import as_patterns, check_each_covers, is_covered
-from mmlt.functional.checkpoint_errors import naming_checkpoint
 from mmlt.registry import HOOKS
 
 _NUM_LISTED = 10  # names of one kind in an error
@@ -30,7 +30,7 @@ class LoadTrunkHook(Hook):
     It loads once, before the first iteration of a new run; a resumed run has its weights from its
     own checkpoint and does not need the file. Every rank reads the file.
 
-    Args: ``checkpoint`` (a local path, or what mmengine's loader takes), ``remade`` and
+    Args: ``checkpoint`` (a local path, or an address that mmengine's loader takes), ``remade`` and
     ``remade_init``, see :func:`load_trunk`.
 
     Raises:
@@ -98,7 +98,7 @@ def load_trunk(
     BatchNorm's ``num_batches_tracked``, which old checkpoints lack, may be missing, as in mmengine.
     """
     patterns, start = as_patterns('remade', remade), _checked_start(remade_init)
-    own, saved = model.state_dict(), _read_weights(checkpoint)
+    own, saved = model.state_dict(), read_weights(checkpoint)
     check_each_covers('remade', patterns, [*own, *saved])
     kept = {name: value for name, value in own.items() if is_covered(name, patterns)}
     trunk = {name: value for name, value in saved.items() if not is_covered(name, patterns)}
@@ -116,18 +116,6 @@ def load_trunk(
             for name, parameter in model.named_parameters():
                 if is_covered(name, patterns):
                     parameter.zero_()
-
-
-def _read_weights(checkpoint: str) -> dict[str, torch.Tensor]:
-    with naming_checkpoint(checkpoint):
-        content = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu')
-    weights = content.get('state_dict', content) if isinstance(content, dict) else None
-    if not weights or not all(isinstance(value, torch.Tensor) for value in weights.values()):
-        raise ValueError(
-            f'{checkpoint} is a checkpoint of another layout: it holds no weights under state_dict'
-        )
-    # DistributedDataParallel's prefix, where somebody has saved the wrapper
-    return {name[7:] if name.startswith('module.') else name: v for name, v in weights.items()}
 
 
 def _compare(trunk: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> list[str]:
