@@ -32,19 +32,23 @@ def naming_checkpoint(path: str | Path) -> Iterator[None]:
 
     Raises:
         FileNotFoundError: As it was.
-        MemoryError: As it was, and so is torch's own: it may be for want of memory alone.
+        MemoryError: As it was, and so is torch's own, where the checksums are right: then it is no
+            damaged length that asks for so much.
         ValueError: The file is no checkpoint, is cut off, damaged or holds what is not safe to
             load; names file and cause.
     """
+    is_whole = False
     try:
-        _check_archive(path)
+        is_whole = _check_archive(path)
         with warnings.catch_warnings():
             # of a file that is refused the error is told, not what torch thinks of its pickle
             warnings.filterwarnings('ignore', 'Detected pickle protocol')
             yield
-    except (FileNotFoundError, MemoryError, torch.cuda.OutOfMemoryError):
+    except FileNotFoundError:
         raise
     except Exception as error:  # a broken archive or pickle can raise anything
+        if is_whole and isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
+            raise
         reason = f'{type(error).__name__}: {_gist(str(error))}'
         raise ValueError(
             f'{path}: not a checkpoint that is safe to load, or cut off ({reason})'
@@ -60,13 +64,14 @@ def _gist(message: str) -> str:
     return (told or lines or [''])[0].partition('. Please use')[0][:_MAX_REASON]
 
 
-def _check_archive(path: str | Path) -> None:
+def _check_archive(path: str | Path) -> bool:
+    """Whether the file has checksums, and they are right; raises where one is wrong."""
     path = os.path.expanduser(path)
     if not os.path.isfile(path):  # an address, or absent: for the reader to say
-        return
+        return False
     with open(path, 'rb') as file:
         if file.read(len(_ARCHIVE)) != _ARCHIVE:  # torch before 1.6 wrote no checksums
-            return
+            return False
         with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()
             has_checksums = any(info.CRC for info in archive.infolist())
@@ -77,3 +82,4 @@ def _check_archive(path: str | Path) -> None:
         )
     if damaged is not None:
         raise ValueError(f'{damaged} in it has another checksum than was written')
+    return True
