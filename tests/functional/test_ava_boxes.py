@@ -239,7 +239,9 @@ def test_person_ids(tmp_path):
     path = tmp_path / 'boxes.csv'
     path.write_text(f'{ROW[:-3]}17\n\n{ROW[:-3]}2.0\n', encoding='utf-8-sig')
     assert person_ids(path, read_ava_csv(path)).tolist() == [17, 2]
-    for wrong, shown in (('0.5', '0.5'), ('1e12', '1000000000000.0')):
+    path.write_text(f'{ROW[:-3]}4294967296\n')  # a hash of 64 bits would not fit a float64
+    assert person_ids(path, read_ava_csv(path)).tolist() == [2**32]
+    for wrong, shown in (('0.5', '0.5'), ('1e17', r'1e\+17')):
         path.write_text(f'{ROW[:-3]}17\n\n{ROW[:-3]}{wrong}\n')
         with pytest.raises(
             ValueError, match=f'boxes.csv, line 3: person id {shown} is not a whole'
