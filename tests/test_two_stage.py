@@ -91,7 +91,7 @@ def test_from_nothing_to_a_report(whole):
         '\ncheckpoint: runs/whole/two_stage.pth\nreport: runs/whole/report.html\n'
     )
     assert re.findall(r'^== (\w+):', printed, re.MULTILINE) == STEPS
-    assert len(printed.splitlines()) < 40 and 'Epoch(' not in printed
+    assert len(printed.splitlines()) < 60 and 'Epoch(' not in printed  # 1,286 without logs
     for step in set(STEPS) - {'split', 'report'}:
         found = re.search(rf'^== {step}: .*\d+ s, log: (\S+)$', printed, re.MULTILINE)
         assert found, step

@@ -133,12 +133,14 @@ class CountedProgress:
 
     def __enter__(self) -> CountedProgress:
         """Show the bar, where there is one."""
-        self._progress.start()
+        if self._console.is_interactive:  # rich before 13.6 writes an empty line where it is not
+            self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         """Take the bar away."""
-        self._progress.stop()
+        if self._console.is_interactive:
+            self._progress.stop()
 
     def __call__(self, done: int, total: int) -> None:
         """Say how far the work has come."""

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ._fields import NOT_A_NUMBER, name_fault, parse_class_id, parse_number, parse_seconds
+from ._text_files import tell_csv_error
 
 if TYPE_CHECKING:
     from .ava_boxes import AVABoxes
@@ -174,7 +175,7 @@ def _lines(path: str) -> Iterator[tuple[int, list[str]]]:
                     yield line, fields
                 line = reader.line_num + 1
         except csv.Error as error:
-            raise ValueError(f'{path}: line {line}: {error}; is a quote not closed?') from None
+            raise ValueError(f'{path}: line {line}: {tell_csv_error(error)}') from None
 
 
 @contextmanager

@@ -67,6 +67,13 @@ def read_fields(path: str | os.PathLike) -> Iterator[tuple[int, list[str]]]:
             yield number, fields
 
 
+def tell_csv_error(error: csv.Error) -> str:
+    """What the csv module found, with what it means; before Python 3.11 it refuses a NUL itself."""
+    if 'NUL' in str(error):
+        return 'a NUL, a control character'
+    return f'{error}; is a quote not closed?'
+
+
 def read_csv_rows(path: str | os.PathLike) -> Iterator[tuple[str, list[str]]]:
     """Yield where each row is ('file, line 3') and its fields; blank lines are passed over.
 
@@ -81,4 +88,4 @@ def read_csv_rows(path: str | os.PathLike) -> Iterator[tuple[str, list[str]]]:
                 yield f'{path}, line {line}', row
             line = reader.line_num + 1
     except csv.Error as error:
-        raise ValueError(f'{path}, line {line}: {error}; is a quote not closed?') from None
+        raise ValueError(f'{path}, line {line}: {tell_csv_error(error)}') from None

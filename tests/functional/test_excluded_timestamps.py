@@ -28,7 +28,7 @@ def test_excluded_timestamps(tmp_path):
         ('x,\u0663', r"line 2: timestamp '\u0663' is not a whole number"),
         ('x,' + '9' * 5000, r"line 2: timestamp '9+' is not a whole number"),
         ('x,0x10', r"line 2: timestamp '0x10' is not a whole number"),
-        ('x\0,1', r"line 2: video_id 'x\\x00': .*control character"),
+        ('x\0,1', 'line 2: .*control character'),
         ('x,noon', r"line 2: timestamp 'noon' is not a whole number"),
     ],
 )
