@@ -200,8 +200,8 @@ def test_mmaction_models_import_and_drn_says_that_it_is_missing():
 def test_mmaction_models_import_beside_a_transformers_without_the_names_of_vindlu(tmp_path):
     (tmp_path / 'transformers').mkdir()
     # torch 2.1 looks for this one class
-    text = 'from types import SimpleNamespace as configuration_utils\n'
-    text += 'configuration_utils.PretrainedConfig = type("PretrainedConfig", (), {})\n'
+    text = 'from types import SimpleNamespace\n'
+    text += 'configuration_utils = SimpleNamespace(PretrainedConfig=type("P", (), {}))\n'
     (tmp_path / 'transformers' / '__init__.py').write_text(text, encoding='utf-8')
     (tmp_path / 'transformers' / 'modeling_utils.py').write_text('', encoding='utf-8')
     info = tmp_path / 'transformers-5.17.0.dist-info'
