@@ -119,7 +119,7 @@ def test_empty_groups_of_videos(refused, tmp_path, counts_file):
     counts_file.write_text(json.dumps({**content, 'unit': 'videos'}))
     bounds = ('--tail-max', 1000, '--head-min', 1001)
     said = refused(counts_file, *bounds, '--out', tmp_path / 'split.json')
-    assert 'no class is in head and medium: head has more than 1,001 training videos, ' in said
+    assert 'no class is in head or medium: head has more than 1,001 training videos, ' in said
 
 
 def test_bad_counts(refused, counts_file, tmp_path):
