@@ -117,7 +117,7 @@ def test_an_empty_group_is_said_with_what_to_set(data_root):
     done = _run(*plan)
     assert done.returncode == 0
     assert done.stderr == (
-        f'warning: {data_root}/count-labels-train.lst: no class is in head and medium: head has '
+        f'warning: {data_root}/count-labels-train.lst: no class is in head or medium: head has '
         'more than 500 training videos, tail at most 100, and the classes have '
         f'{min(counts)} to {max(counts)}, {np.median(list(counts)):g} in the middle; set '
         'head_min and tail_max (--head-min, --tail-max) to what these data hold\n'
