@@ -76,7 +76,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['mmlt', 'mmlt.*']),
-    package_data={'mmlt': ['resources/*']},
+    package_data={'mmlt': ['resources/*', 'evaluation/report/page.html']},
     python_requires='>=3.9',
     install_requires=[
         'importlib_metadata',  # mmaction2 imports it without declaring it

@@ -22,15 +22,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from mmlt.fileio.class_counts import read_class_counts
 from mmlt.functional import (
     expected_sampled_average_precision,
     match_scores,
     read_ava_csv,
     sampled_average_precision,
 )
-from mmlt.functional._checks import check_retrieval
-from mmlt.functional._ranking import sorted_class_scores
-from mmlt.functional.class_files import read_class_counts
+from mmlt.functional.checks import check_retrieval
+from mmlt.functional.retrieval._ranking import sorted_class_scores
 
 NUM_BOXES = 93_994
 NUM_TRIALS = 15

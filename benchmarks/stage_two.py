@@ -34,7 +34,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import Runner
 
 import mmlt  # noqa: F401  (its repairs come before mmaction2)
-from mmlt.datasets.box_feature_reader import open_features
+from mmlt.fileio.box_feature_reader import open_features
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / 'configs' / 'toy' / 'slowonly_toy_ava.py'

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from mmlt.functional.checkpoint_errors import naming_checkpoint
+from mmlt.fileio.checkpoints import naming_checkpoint
 from mmlt.weights_only import load_weights_only
 
 

@@ -34,7 +34,7 @@ def load_weights_only(path: str | Path) -> Any:
     Raises:
         FileNotFoundError: There is no such file.
         pickle.UnpicklingError: The file holds what is not allowed.
-        Exception: A damaged file; :func:`mmlt.functional.checkpoint_errors.naming_checkpoint` makes
+        Exception: A damaged file; :func:`mmlt.fileio.checkpoints.naming_checkpoint` makes
             one error of them.
     """
     path = Path(path).expanduser()

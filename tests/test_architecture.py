@@ -1,6 +1,6 @@
-"""The arrow of dependence: functional <- fileio <- the four shell packages <- configs and tools.
+"""The arrow: functional <- fileio, visualization <- the four shell packages <- experiments <- tools.
 
-Functional, fileio and all of evaluation but its metrics work without OpenMMLab.
+All of it but the shells (of which evaluation needs it in its metrics alone) works without OpenMMLab.
 """
 
 from __future__ import annotations
@@ -19,7 +19,12 @@ PACKAGE = Path(mmlt.__file__).parent
 SHELLS = ('datasets', 'models', 'engine', 'evaluation')
 OPENMMLAB = ('mmengine', 'mmcv', 'mmdet', 'mmaction')
 # below the shells: what each room may import of mmlt
-BELOW = {'functional': ('functional',), 'fileio': ('functional', 'fileio')}
+BELOW = {
+    'functional': ('functional',),
+    'fileio': ('functional', 'fileio'),
+    'visualization': ('functional', 'fileio', 'visualization'),
+}
+ABOVE = ('experiments', 'visualization')  # what only tools and experiments may import
 WITHOUT_OPENMMLAB = f"""
 import sys
 for name in {OPENMMLAB}:
@@ -64,6 +69,17 @@ def test_shell_packages_meet_only_through_the_registry(path):
         parts = name.split('.')
         if parts[0] == 'mmlt' and len(parts) > 1 and parts[1] in SHELLS:
             assert parts[1] == own, f'{name} imported from mmlt/{own}'
+
+
+@pytest.mark.parametrize('path', [p for s in SHELLS for p in _files(s)], ids=_ids)
+def test_no_shell_imports_what_stands_above_it(path):
+    for name in _imported_modules(path):
+        assert not name.startswith(tuple(f'mmlt.{room}' for room in ABOVE)), name
+
+
+@pytest.mark.parametrize('path', [PACKAGE, *map(Path, sorted(BELOW))], ids=str)
+def test_every_room_is_there(path):
+    assert _files(path)
 
 
 @pytest.mark.parametrize('path', _files('evaluation'), ids=_ids)
@@ -119,6 +135,6 @@ runpy.run_path(sys.argv[0], run_name='__main__')
     out = _run(code, tool, detections, *truth, *names, *groups, '--out', tmp_path / 'run')
     assert out.endswith(f'report: {tmp_path / "run" / "report.html"}\n')
     metrics = json.loads((tmp_path / 'run' / 'metrics.json').read_text(encoding='utf-8'))
-    # derived in tests/evaluation/test_ava_evaluation.py
+    # derived in tests/evaluation/test_ava.py
     assert metrics['mSAP'] == pytest.approx(7 / 9, abs=1e-12)
     assert metrics['groups']['medium']['mSAP'] == pytest.approx(17 / 24, abs=1e-12)

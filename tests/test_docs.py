@@ -13,8 +13,8 @@ import pytest
 import torch
 from mmaction.evaluation import AVAMetric
 
-from mmlt.evaluation.seed_table import mean_and_error
-from mmlt.evaluation.videolt_table import seed_table
+from mmlt.experiments.seed_table import mean_and_error
+from mmlt.experiments.videolt_table import seed_table
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / 'configs'

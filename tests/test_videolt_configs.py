@@ -8,7 +8,7 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
-from mmlt.evaluation.videolt_bench import (
+from mmlt.experiments.videolt_bench import (
     HEADS,
     METHODS,
     Data,

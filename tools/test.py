@@ -24,7 +24,7 @@ from mmengine.config import Config
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
 from mmlt.command_line import describe, run_main
-from mmlt.evaluation.other_split import SPLITS, test_overrides
+from mmlt.experiments.other_split import SPLITS, test_overrides
 
 
 def add_on(parser: argparse.ArgumentParser) -> None:

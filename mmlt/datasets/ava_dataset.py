@@ -21,7 +21,6 @@ from mmlt.datasets.ava_keyframes import (
     multi_hot_labels,
 )
 from mmlt.datasets.ava_media import last_media_files, media_exists
-from mmlt.datasets.proposals import read_proposals
 from mmlt.fileio.box_checks import timestamps_at_the_end, timestamps_outside
 from mmlt.fileio.data_checks import (
     Findings,
@@ -31,8 +30,9 @@ from mmlt.fileio.data_checks import (
     unused_columns,
 )
 from mmlt.fileio.label_map import read_label_map
+from mmlt.fileio.proposals import read_proposals
 from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
-from mmlt.functional._ava_csv import check_labels, person_ids
+from mmlt.functional.detection._ava_csv import check_labels, person_ids
 from mmlt.registry import DATASETS
 
 

@@ -10,9 +10,9 @@ import torch
 from mmengine.structures import BaseDataElement, InstanceData
 from torch.utils.data import Dataset
 
-from mmlt.datasets.box_feature_files import KINDS
-from mmlt.datasets.box_feature_reader import open_features
-from mmlt.functional._checks import check_choice
+from mmlt.fileio.box_feature_reader import open_features
+from mmlt.fileio.box_features import KINDS
+from mmlt.functional.checks import check_choice
 from mmlt.registry import DATASETS
 
 

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import BaseDataset
 
-from mmlt.datasets.frame_feature_file import open_frame_features
-from mmlt.functional._checks import check_integer
-from mmlt.functional.videolt_files import read_videolt_counts, read_videolt_list
+from mmlt.fileio.frame_features import open_frame_features
+from mmlt.fileio.videolt_lists import read_videolt_counts, read_videolt_list
+from mmlt.functional.checks import check_integer
 from mmlt.registry import DATASETS
 
 
 @DATASETS.register_module()
 class VideoLTDataset(BaseDataset):
-    """VideoLT in its published layout; see :mod:`mmlt.functional.videolt_files`.
+    """VideoLT in its published layout; see :mod:`mmlt.fileio.videolt_lists`.
 
     A sample has ``video_id``, ``filename`` (its feature file), ``label`` (list of class indices)
     and, where it is given, ``feature_dim``, which ``mmlt.LoadFeatureFrames`` checks. The

@@ -7,17 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mmlt.evaluation.class_groups import (
-    group_classes,
-    mean_of,
-    number_or_none,
-    summarise_group,
-)
-from mmlt.evaluation.run_folder import write_run_files
+from mmlt.evaluation.groups import group_classes, mean_of, number_or_none, summarise_group
+from mmlt.evaluation.runs.folder import write_run_files
+from mmlt.fileio.class_counts import ClassCounts, ClassSplit
 from mmlt.functional import average_precision, count_classes, top_k_accuracy, top_k_recall
-from mmlt.functional._fields import name_fault
-from mmlt.functional._text_files import read_lines
-from mmlt.functional.class_files import ClassCounts, ClassSplit
+from mmlt.functional.detection.fields import name_fault
+from mmlt.functional.detection.text_files import read_lines
 
 #: How often :func:`evaluate_classification` calls ``on_step``.
 NUM_STEPS = 3
@@ -103,7 +98,7 @@ def write_classification(
 ) -> tuple[Path, Path]:
     """Write ``metrics.json`` and ``per_class.csv``.
 
-    See :func:`mmlt.evaluation.run_folder.write_run_files`.
+    See :func:`mmlt.evaluation.runs.folder.write_run_files`.
     """
     return write_run_files(metrics, out_dir, _CSV_COLUMNS, overwrite=overwrite)
 

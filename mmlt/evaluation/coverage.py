@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmlt.functional import AVABoxes
-from mmlt.functional._keyframes import class_indices, keyframe_keys
+from mmlt.functional.detection._keyframes import class_indices, keyframe_keys
 
 _MIN_COVERED = 0.5
 

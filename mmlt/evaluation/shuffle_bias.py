@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mmlt.evaluation.strict_json import check_keys, check_object, read_strict_json
+from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.json_schema import check_keys, check_object, read_strict_json
 from mmlt.functional import representation_bias, representation_bias_std_error
-from mmlt.functional.safe_write import new_file
 
 SHUFFLE_BIAS_FILE = 'shuffle_bias.json'
 _FILE_KEYS = {

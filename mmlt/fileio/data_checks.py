@@ -17,7 +17,7 @@ import numpy as np
 from mmlt.fileio.box_checks import low_class_ids, outside_ratio, pixel_boxes, repeats_warning
 from mmlt.fileio.keyframe_match import boxes_meet, listed, match_videos
 from mmlt.functional import AVABoxes
-from mmlt.functional._box_overlap import pair_iou
+from mmlt.functional.detection._box_overlap import pair_iou
 
 _MANY = 0.1  # of the keyframes
 _MAX_OUTSIDE = 0.01  # of detections: a few among millions, where a detector does not clip its boxes
@@ -148,7 +148,7 @@ def check_proposals(
 
     Args:
         proposals: Keyframe ``'video,0902'`` -> (m, 4) or (m, 5) boxes, as
-            :func:`mmlt.datasets.proposals.read_proposals` gives them.
+            :func:`mmlt.fileio.proposals.read_proposals` gives them.
         boxes_of_keyframe: Keyframe -> (k, 4) annotated boxes.
         path: The proposal file.
         ann_file: The annotations.

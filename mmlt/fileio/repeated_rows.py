@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mmlt.functional import AVABoxes
-from mmlt.functional._keyframes import blocks
+from mmlt.functional.detection._keyframes import blocks
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd
 _SHIFT = np.uint64(29)

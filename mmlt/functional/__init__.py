@@ -1,15 +1,44 @@
 """Pure functions on arrays and tensors; nothing of OpenMMLab, nor of the rest of mmlt."""
 
-from .asymmetric_loss import asymmetric_loss
-from .ava_boxes import (
+from mmlt.functional.detection.ava_boxes import (
     AVABoxes,
     ava_boxes_from_arrays,
     ava_boxes_from_score_matrix,
-    read_ava_csv,
 )
-from .average_precision import average_precision
-from .class_balanced_draws import Draws, plan_draws
-from .class_balanced_sampling import (
+from mmlt.functional.detection.excluded_timestamps import read_excluded_timestamps
+from mmlt.functional.detection.frame_average_precision import FrameAP, frame_average_precision
+from mmlt.functional.detection.match_scores import MatchedScores, match_scores
+from mmlt.functional.detection.read_ava_csv import read_ava_csv
+from mmlt.functional.losses.asymmetric_loss import asymmetric_loss
+from mmlt.functional.losses.class_balanced_weights import class_balanced_weights
+from mmlt.functional.losses.distribution_balanced_loss import (
+    distribution_balanced_loss,
+    rebalancing_weights,
+)
+from mmlt.functional.losses.eqlv2 import eqlv2_gradients, eqlv2_loss, eqlv2_weights
+from mmlt.functional.losses.equalization_loss import equalization_loss
+from mmlt.functional.losses.focal_loss import focal_loss
+from mmlt.functional.losses.ldam_loss import ldam_loss, ldam_margins
+from mmlt.functional.losses.logit_adjustment import log_odds_of_priors, logit_adjusted_loss
+from mmlt.functional.losses.tau_normalize import tau_normalize
+from mmlt.functional.mixing.framestack import framestack
+from mmlt.functional.mixing.long_tail_mixed_reconstruction import (
+    long_tail_mixed_reconstruction,
+    reconstruct_features,
+    reconstruction_contributions,
+)
+from mmlt.functional.mixing.mixup import mixup
+from mmlt.functional.retrieval.average_precision import average_precision
+from mmlt.functional.retrieval.roc_auc import roc_auc
+from mmlt.functional.retrieval.sampled_average_precision import (
+    SampledAP,
+    average_precision_trials,
+    expected_sampled_average_precision,
+    sampled_average_precision,
+)
+from mmlt.functional.retrieval.top_k_accuracy import top_k_accuracy, top_k_recall
+from mmlt.functional.sampling.class_balanced_draws import Draws, plan_draws
+from mmlt.functional.sampling.class_balanced_sampling import (
     ClassMembers,
     class_counts_of_draws,
     class_repeat_factors,
@@ -17,48 +46,25 @@ from .class_balanced_sampling import (
     expected_draws,
     group_by_class,
 )
-from .class_balanced_weights import class_balanced_weights
-from .class_counts import (
+from mmlt.functional.sampling.class_counts import (
     HeadMediumTail,
     HeadTail,
     count_classes,
     split_by_train_test_ap,
     split_head_medium_tail,
 )
-from .distribution_balanced_loss import distribution_balanced_loss, rebalancing_weights
-from .drawn_class_mask import drawn_class_mask
-from .eqlv2 import eqlv2_gradients, eqlv2_loss, eqlv2_weights
-from .equalization_loss import equalization_loss
-from .excluded_timestamps import read_excluded_timestamps
-from .focal_loss import focal_loss
-from .frame_average_precision import FrameAP, frame_average_precision
-from .frame_order import (
+from mmlt.functional.sampling.drawn_class_mask import drawn_class_mask
+from mmlt.functional.video.frame_order import (
     shuffle_clips,
     shuffled_frame_order,
     video_name,
     window_shape,
 )
-from .framestack import framestack
-from .ldam_loss import ldam_loss, ldam_margins
-from .logit_adjustment import log_odds_of_priors, logit_adjusted_loss
-from .long_tail_mixed_reconstruction import (
-    long_tail_mixed_reconstruction,
-    reconstruct_features,
-    reconstruction_contributions,
+from mmlt.functional.video.representation_bias import (
+    representation_bias,
+    representation_bias_std_error,
 )
-from .match_scores import MatchedScores, match_scores
-from .mixup import mixup
-from .representation_bias import representation_bias, representation_bias_std_error
-from .roc_auc import roc_auc
-from .sampled_average_precision import (
-    SampledAP,
-    average_precision_trials,
-    expected_sampled_average_precision,
-    sampled_average_precision,
-)
-from .sliding_windows import sliding_windows
-from .tau_normalize import tau_normalize
-from .top_k_accuracy import top_k_accuracy, top_k_recall
+from mmlt.functional.video.sliding_windows import sliding_windows
 
 __all__ = [
     'AVABoxes',

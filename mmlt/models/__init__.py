@@ -1,6 +1,6 @@
 """Models of scope ``mmlt``."""
 
-from . import (  # noqa: F401 (registers what they hold)
+from mmlt.models import (  # noqa: F401 (registers what they hold)
     blending,
     box_feature_classifier,
     feature_data_preprocessor,

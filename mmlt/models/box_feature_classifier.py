@@ -11,7 +11,7 @@ from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor, nn
 
 from mmlt.checkpoint_files import read_checkpoint
-from mmlt.functional._checks import check_choice
+from mmlt.functional.checks import check_choice
 from mmlt.models.heads import LearnableWeightScaling
 from mmlt.registry import MODELS
 

@@ -9,7 +9,7 @@ from mmengine.model import BaseDataPreprocessor
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from mmlt.functional._checks import check_integer
+from mmlt.functional.checks import check_integer
 from mmlt.models._multi_hot import multi_hot
 from mmlt.registry import MODELS
 

@@ -10,7 +10,7 @@ import torch
 from mmaction.models import Recognizer2D
 from torch import Tensor, nn
 
-from mmlt.functional.checkpoint_errors import naming_checkpoint
+from mmlt.fileio.checkpoints import naming_checkpoint
 from mmlt.registry import MODELS
 from mmlt.weights_only import load_weights_only
 

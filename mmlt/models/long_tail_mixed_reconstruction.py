@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mmlt.functional import long_tail_mixed_reconstruction, reconstruction_contributions
-from mmlt.functional._checks import check_real
+from mmlt.functional.checks import check_real
 from mmlt.models.losses._base import check_num_classes, column_counts
 from mmlt.registry import MODELS
 

@@ -11,7 +11,7 @@ import pytest
 
 import mmlt
 from mmlt.evaluation.classification import evaluate_classification, write_classification
-from mmlt.functional.class_files import ClassCounts
+from mmlt.fileio.class_counts import ClassCounts
 
 COUNTS_FILE = Path(mmlt.__file__).parent / 'resources' / 'ava_v2.2_train_counts.json'
 

@@ -13,7 +13,7 @@ from mmlt.evaluation.classification import (
     read_class_names,
     write_classification,
 )
-from mmlt.functional.class_files import ClassCounts, ClassSplit
+from mmlt.fileio.class_counts import ClassCounts, ClassSplit
 
 DATA = Path(__file__).parents[1] / 'data'
 SCORES = [[0.9, 0.8, 0.1], [0.2, 0.6, 0.3], [0.5, 0.7, 0.4], [0.1, 0.3, 0.2]]

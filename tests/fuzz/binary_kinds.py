@@ -20,16 +20,16 @@ from proposal_kinds import PROPOSALS, Attack
 from text_kinds import rows_of
 
 from mmlt.checkpoint_files import read_checkpoint
-from mmlt.datasets.box_feature_files import (
+from mmlt.fileio.box_feature_reader import open_features
+from mmlt.fileio.box_features import (
     ROW_DTYPE,
     finish_folder,
     make_keyframe_table,
     start_folder,
     write_shard,
 )
-from mmlt.datasets.box_feature_reader import open_features
-from mmlt.datasets.frame_feature_file import open_frame_features
-from mmlt.evaluation.detections_file import read_detections, write_detections
+from mmlt.fileio.detections import read_detections, write_detections
+from mmlt.fileio.frame_features import open_frame_features
 from mmlt.functional import ava_boxes_from_arrays
 
 # -------------------------------------------------------------------------------------- arrays

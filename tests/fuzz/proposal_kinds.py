@@ -10,7 +10,7 @@ import binary_references as binary
 import numpy as np
 from kinds import ANY, Kind, alone
 
-from mmlt.datasets.proposals import read_proposals
+from mmlt.fileio.proposals import read_proposals
 
 _PROPOSALS = {
     'one,0902': np.array([[0.1, 0.2, 0.5, 0.9, 0.95], [0, 0, 1, 1, 0.1]], np.float32),

@@ -15,12 +15,12 @@ from kinds import ANY, FIELD, Kind, alone
 from mutations import BYTE_ORDER_MARK
 
 from mmlt.evaluation.classification import read_class_names
-from mmlt.evaluation.clip_files import count_training_clips
-from mmlt.evaluation.run_metrics import read_run
+from mmlt.evaluation.runs.read import read_run
+from mmlt.fileio.class_counts import read_class_counts, read_split
+from mmlt.fileio.clip_lists import count_training_clips
 from mmlt.fileio.label_map import read_label_map
+from mmlt.fileio.videolt_lists import read_video_ids, read_videolt_counts, read_videolt_list
 from mmlt.functional import read_ava_csv, read_excluded_timestamps
-from mmlt.functional.class_files import read_class_counts, read_split
-from mmlt.functional.videolt_files import read_video_ids, read_videolt_counts, read_videolt_list
 
 # ------------------------------------------------------------------------------- text of AVA
 

@@ -28,23 +28,23 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter
-from mmlt.evaluation.ava_evaluation import evaluate_ava
+from mmlt.evaluation.ava import evaluate_ava
 from mmlt.evaluation.bootstrap import Excluded, bootstrap_over_videos
 from mmlt.evaluation.coverage import has_evaluated_box
-from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.progress import ProgressBar
-from mmlt.evaluation.run_folder import METRICS_FILE
-from mmlt.evaluation.run_intervals import difference
-from mmlt.evaluation.run_metrics import read_run
+from mmlt.evaluation.runs.folder import METRICS_FILE
+from mmlt.evaluation.runs.intervals import difference
+from mmlt.evaluation.runs.read import read_run
+from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.class_counts import read_split
 from mmlt.fileio.data_checks import check_evaluation
+from mmlt.fileio.detections import read_detections
 from mmlt.fileio.label_map import (
     read_label_map,
     unknown_label_warning,
     unmatched_exclusions_warning,
 )
 from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
-from mmlt.functional.class_files import read_split
-from mmlt.functional.safe_write import new_file
 
 MEASURES = ('frame_mAP', 'mSAP', 'mAUC')
 

@@ -22,9 +22,8 @@ from rich.progress import track
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter
-from mmlt.evaluation.detections_file import read_detections
-from mmlt.evaluation.draw import Person, draw_keyframe, group_persons
-from mmlt.evaluation.frame_files import (
+from mmlt.fileio.detections import read_detections
+from mmlt.fileio.image_frames import (
     Frame,
     read_frame_folder,
     read_video,
@@ -34,6 +33,7 @@ from mmlt.evaluation.frame_files import (
 )
 from mmlt.fileio.label_map import read_label_map
 from mmlt.functional import read_ava_csv
+from mmlt.visualization.boxes import Person, draw_keyframe, group_persons
 
 Persons = dict[int, list[Person]]
 

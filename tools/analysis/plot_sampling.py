@@ -28,10 +28,10 @@ from mmengine.registry import init_default_scope
 from mmlt.command_line import HelpFormatter, one_line
 from mmlt.datasets.samplers import ClassBalancedSampler
 from mmlt.datasets.samplers.sample_labels import class_names
+from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.class_counts import read_class_counts
 from mmlt.functional import ClassMembers, class_counts_of_draws, expected_draws
-from mmlt.functional.class_balanced_sampling import SAMPLING_MODES
-from mmlt.functional.class_files import read_class_counts
-from mmlt.functional.safe_write import new_file
+from mmlt.functional.sampling.class_balanced_sampling import SAMPLING_MODES
 from mmlt.registry import DATA_SAMPLERS, DATASETS
 
 FORMATS = ('.png', '.svg', '.pdf')

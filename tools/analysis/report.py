@@ -29,11 +29,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.progress import ProgressBar
-from mmlt.evaluation.report import build_report
-from mmlt.evaluation.report_runs import add_intervals, folder_of, read_runs
-from mmlt.evaluation.run_gains import print_gains
+from mmlt.evaluation.report.page import build_report
+from mmlt.evaluation.runs.compare import add_intervals, folder_of, read_runs
+from mmlt.evaluation.runs.gains import print_gains
+from mmlt.evaluation.runs.terminal import print_table
 from mmlt.evaluation.shuffle_bias import print_shuffle_bias
-from mmlt.evaluation.table import print_table
 from mmlt.functional import read_ava_csv, read_excluded_timestamps
 
 _MOST_NAME = 120  # characters of a file's name

@@ -33,16 +33,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from mmlt.command_line import HelpFormatter
-from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.progress import StepError, run_step
-from mmlt.evaluation.seed_table import (
+from mmlt.experiments.seed_table import (
     bootstrap_methods,
     match_by_video,
     mean_and_error,
     replace_between,
     with_error,
 )
-from mmlt.evaluation.videolt_bench import (
+from mmlt.experiments.videolt_bench import (
     METHODS,
     TOY_START,
     config_of,
@@ -50,11 +49,12 @@ from mmlt.evaluation.videolt_bench import (
     toy_overrides,
     write_counts,
 )
-from mmlt.evaluation.videolt_table import read_seeds, seed_table
+from mmlt.experiments.videolt_table import read_seeds, seed_table
+from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.class_counts import read_split
+from mmlt.fileio.detections import read_detections
 from mmlt.fileio.label_map import read_label_map
 from mmlt.functional import read_ava_csv, read_excluded_timestamps
-from mmlt.functional.class_files import read_split
-from mmlt.functional.safe_write import new_file
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / 'configs' / 'toy'

@@ -19,16 +19,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter
-from mmlt.evaluation.detections_file import read_detections
 from mmlt.evaluation.progress import ProgressBar
-from mmlt.evaluation.sap_trials import draw_trials, study_trials
+from mmlt.experiments.sap_trials import draw_trials, study_trials
+from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.detections import read_detections
 from mmlt.fileio.label_map import (
     read_label_map,
     unknown_label_warning,
     unmatched_exclusions_warning,
 )
 from mmlt.functional import match_scores, read_ava_csv, read_excluded_timestamps
-from mmlt.functional.safe_write import new_file
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

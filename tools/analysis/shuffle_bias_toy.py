@@ -23,8 +23,8 @@ import numpy as np
 
 from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.progress import StepError, run_step
+from mmlt.fileio.atomic_write import new_file
 from mmlt.functional import representation_bias
-from mmlt.functional.safe_write import new_file
 
 ROOT = Path(__file__).resolve().parents[2]
 SETS = ('motion', 'appearance')

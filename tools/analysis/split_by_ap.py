@@ -20,10 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from mmlt.command_line import HelpFormatter
-from mmlt.evaluation.run_metrics import Run, read_run
-from mmlt.evaluation.run_tasks import DETECTION
+from mmlt.evaluation.runs.read import Run, read_run
+from mmlt.evaluation.runs.schema import DETECTION
+from mmlt.fileio.class_counts import ClassSplit, write_split
 from mmlt.functional import split_by_train_test_ap
-from mmlt.functional.class_files import ClassSplit, write_split
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

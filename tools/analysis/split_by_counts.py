@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from mmlt.command_line import HelpFormatter
-from mmlt.evaluation.class_groups import empty_groups
+from mmlt.evaluation.groups import empty_groups
+from mmlt.fileio.class_counts import ClassSplit, read_class_counts, write_split
 from mmlt.functional import split_head_medium_tail
-from mmlt.functional._checks import check_integer
-from mmlt.functional.class_files import ClassSplit, read_class_counts, write_split
+from mmlt.functional.checks import check_integer
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

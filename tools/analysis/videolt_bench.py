@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter
-from mmlt.evaluation.videolt_bench import (
+from mmlt.experiments.videolt_bench import (
     HEAD_MIN,
     HEADS,
     METHODS,
@@ -29,7 +29,7 @@ from mmlt.evaluation.videolt_bench import (
     read_data,
     write_counts,
 )
-from mmlt.evaluation.videolt_table import bench_table
+from mmlt.experiments.videolt_table import bench_table
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'videolt'
 HEAD_HELP = f'head: more training videos than this; VideoLT: {HEAD_MIN}'

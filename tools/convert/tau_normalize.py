@@ -6,7 +6,7 @@ Example:
 
 The result is a full checkpoint for ``tools/test.py``: the weights and meta of the given one with
 another classifier. What belongs to a training (optimizer, schedules, logs) is left out. With one
-sigmoid a class, no class's AP or SAP changes; see mmlt.functional.tau_normalize.
+sigmoid a class, no class's AP or SAP changes; see mmlt.functional.losses.tau_normalize.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import torch
 
 from mmlt.checkpoint_files import read_checkpoint
 from mmlt.command_line import HelpFormatter
+from mmlt.fileio.atomic_write import new_file
 from mmlt.functional import tau_normalize
-from mmlt.functional.safe_write import new_file
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

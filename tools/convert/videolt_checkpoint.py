@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 
 from mmlt.command_line import HelpFormatter
-from mmlt.functional.safe_write import new_file
+from mmlt.fileio.atomic_write import new_file
 from mmlt.models.heads.videolt import convert_videolt_checkpoint
 from mmlt.weights_only import load_weights_only
 

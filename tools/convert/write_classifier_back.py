@@ -24,8 +24,8 @@ import torch
 
 from mmlt.checkpoint_files import read_checkpoint
 from mmlt.command_line import HelpFormatter
-from mmlt.datasets.box_feature_files import META_FILE
-from mmlt.functional.safe_write import new_file
+from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.box_features import META_FILE
 
 CLASSIFIER = 'bbox_head.fc_cls.'
 IN_DETECTOR = 'roi_head.bbox_head.fc_cls.'

@@ -42,7 +42,7 @@ from torch.utils.data import DataLoader
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
 from mmlt.checkpoint_files import read_weights
 from mmlt.command_line import HelpFormatter, add_run_options, tell_error
-from mmlt.datasets.box_feature_files import (
+from mmlt.fileio.box_features import (
     KINDS,
     ROW_DTYPE,
     finish_folder,
@@ -52,7 +52,7 @@ from mmlt.datasets.box_feature_files import (
     start_folder,
     write_shard,
 )
-from mmlt.functional.file_hash import hash_file
+from mmlt.fileio.checkpoints import hash_file
 from mmlt.models.box_feature_extractor import BoxFeatureExtractor
 
 ERRORS = (OSError, ValueError, KeyError, RuntimeError)

@@ -58,7 +58,8 @@ from torch.utils.data import DataLoader
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
 from mmlt.command_line import HelpFormatter, add_run_options, tell_error
-from mmlt.datasets.video_feature_folder import (
+from mmlt.fileio.checkpoints import hash_file
+from mmlt.fileio.feature_folder import (
     Failure,
     Video,
     find_videos,
@@ -68,8 +69,7 @@ from mmlt.datasets.video_feature_folder import (
     write_failures,
     write_features,
 )
-from mmlt.datasets.video_frames import DECODERS, default_decoder, read_frames
-from mmlt.functional.file_hash import hash_file
+from mmlt.fileio.video_frames import DECODERS, default_decoder, read_frames
 from mmlt.models.frame_feature_extractor import (
     FrameFeatureExtractor,
     recognizer_backbone,

@@ -12,7 +12,7 @@ from torch.utils.data import Sampler
 from mmlt.datasets.samplers.drawn_index import DrawnIndex
 from mmlt.datasets.samplers.sample_labels import LabelledBoxes, class_names, read_labelled_boxes
 from mmlt.functional import ClassMembers, expected_draws, group_by_class, plan_draws
-from mmlt.functional._checks import check_choice, check_class_ids, check_integer
+from mmlt.functional.checks import check_choice, check_class_ids, check_integer
 from mmlt.registry import DATA_SAMPLERS
 
 _BLOCK = 4096  # places drawn at a time: what an iterator holds, and computes before it starts

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from mmaction.evaluation import read_labelmap
 
-from mmlt.functional._checks import check_zero_one
+from mmlt.functional.checks import check_zero_one
 
 _LABEL_KEYS = ('gt_labels', 'gt_label', 'label')
 

@@ -3,11 +3,11 @@
 Only numpy, OpenCV and the standard library: it starts fast and runs without mmaction2.
 """
 
-from .ava import make_ava_world
-from .clips import make_clip_world
-from .config import ToyWorldConfig
-from .features import make_feature_world
-from .videos import make_video_world
+from mmlt.datasets.toy_world.ava import make_ava_world
+from mmlt.datasets.toy_world.clips import make_clip_world
+from mmlt.datasets.toy_world.config import ToyWorldConfig
+from mmlt.datasets.toy_world.features import make_feature_world
+from mmlt.datasets.toy_world.videos import make_video_world
 
 __all__ = [
     'ToyWorldConfig',

@@ -11,11 +11,18 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from .config import SPLITS, ToyWorldConfig
-from .folders import Progress, run_tasks, write_part
-from .labels import BoxPlan, expected_counts, head_medium_tail, label_kinds, label_names, plan_boxes
-from .proposals import draw_proposals
-from .scenes import render_video
+from mmlt.datasets.toy_world.config import SPLITS, ToyWorldConfig
+from mmlt.datasets.toy_world.folders import Progress, run_tasks, write_part
+from mmlt.datasets.toy_world.labels import (
+    BoxPlan,
+    expected_counts,
+    head_medium_tail,
+    label_kinds,
+    label_names,
+    plan_boxes,
+)
+from mmlt.datasets.toy_world.proposals import draw_proposals
+from mmlt.datasets.toy_world.scenes import render_video
 
 
 class VideoTask(NamedTuple):

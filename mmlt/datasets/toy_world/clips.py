@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from .config import SPLITS, ToyWorldConfig
-from .drawing import MARKS, smooth_ground, stripes, to_uint8
-from .folders import Progress, run_tasks, write_part
-from .labels import SHAPES
+from mmlt.datasets.toy_world.config import SPLITS, ToyWorldConfig
+from mmlt.datasets.toy_world.drawing import MARKS, smooth_ground, stripes, to_uint8
+from mmlt.datasets.toy_world.folders import Progress, run_tasks, write_part
+from mmlt.datasets.toy_world.labels import SHAPES
 
 MOTIONS = (
     'drift left',

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .config import SPLITS, ToyWorldConfig
-from .folders import Progress, write_part
+from mmlt.datasets.toy_world.config import SPLITS, ToyWorldConfig
+from mmlt.datasets.toy_world.folders import Progress, write_part
 
 
 class Prototypes(NamedTuple):

@@ -12,7 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, TypeVar
 
-from .config import ToyWorldConfig
+from mmlt.datasets.toy_world.config import ToyWorldConfig
 
 WORLD_FILE = 'world.json'
 FORMAT_VERSION = 1

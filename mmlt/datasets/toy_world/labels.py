@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .config import SPLITS, ToyWorldConfig
+from mmlt.datasets.toy_world.config import SPLITS, ToyWorldConfig
 
 MOTIONS = ('drift left', 'drift right', 'drift up', 'drift down', 'shake sideways', 'shake upright')
 SHAPES = ('disc', 'square', 'ring', 'cross')

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .config import ToyWorldConfig
+from mmlt.datasets.toy_world.config import ToyWorldConfig
 
 
 def pairwise_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:

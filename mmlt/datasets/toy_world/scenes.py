@@ -10,9 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .config import ToyWorldConfig
-from .drawing import MARKS, add_clutter, motion_path, smooth_ground, stripes, to_uint8
-from .labels import HELD_OBJECTS, INTERACTIONS, POSES
+from mmlt.datasets.toy_world.config import ToyWorldConfig
+from mmlt.datasets.toy_world.drawing import (
+    MARKS,
+    add_clutter,
+    motion_path,
+    smooth_ground,
+    stripes,
+    to_uint8,
+)
+from mmlt.datasets.toy_world.labels import HELD_OBJECTS, INTERACTIONS, POSES
 
 
 class Look(NamedTuple):

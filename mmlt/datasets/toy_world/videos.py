@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .clips import APPEARANCES, MOTIONS, draw_clip, write_video
-from .config import SPLITS, ToyWorldConfig
-from .drawing import smooth_ground, to_uint8
-from .features import write_feature_lists
-from .folders import Progress, run_tasks, write_part
+from mmlt.datasets.toy_world.clips import APPEARANCES, MOTIONS, draw_clip, write_video
+from mmlt.datasets.toy_world.config import SPLITS, ToyWorldConfig
+from mmlt.datasets.toy_world.drawing import smooth_ground, to_uint8
+from mmlt.datasets.toy_world.features import write_feature_lists
+from mmlt.datasets.toy_world.folders import Progress, run_tasks, write_part
 
 #: Videos whose first class is each of the appearances, at scale 1.
 NUM_VIDEOS = {

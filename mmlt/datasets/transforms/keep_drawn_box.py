@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmlt.functional._checks import check_choice
+from mmlt.functional.checks import check_choice
 from mmlt.registry import TRANSFORMS
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from mmlt.datasets.frame_feature_file import open_frame_features
-from mmlt.functional._checks import check_choice, check_integer
+from mmlt.fileio.frame_features import open_frame_features
+from mmlt.functional.checks import check_choice, check_integer
 from mmlt.registry import TRANSFORMS
 
 

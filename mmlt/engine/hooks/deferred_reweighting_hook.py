@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 
-from mmlt.functional._checks import check_integer
+from mmlt.functional.checks import check_integer
 from mmlt.registry import HOOKS
 
 

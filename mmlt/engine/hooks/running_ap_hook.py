@@ -17,7 +17,7 @@ from mmlt.engine.epoch_rows import EpochRows, drop_added, rows_state
 from mmlt.engine.resumable_batches import sampler_of
 from mmlt.engine.rng_state import capture_rng, restore_rng, seed_rng
 from mmlt.functional import average_precision
-from mmlt.functional._checks import check_choice
+from mmlt.functional.checks import check_choice
 from mmlt.registry import HOOKS
 
 _STATE = 'running_ap'

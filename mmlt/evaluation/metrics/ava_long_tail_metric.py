@@ -13,27 +13,23 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from rich.console import Console
 
-from mmlt.evaluation.ava_evaluation import (
-    NUM_STEPS,
-    check_options,
-    evaluate_ava,
-    write_results,
-)
-from mmlt.evaluation.class_groups import empty_groups_warning
+from mmlt.evaluation.ava import NUM_STEPS, check_options, evaluate_ava, write_results
 from mmlt.evaluation.coverage import low_coverage_warning
-from mmlt.evaluation.detections_file import write_detections
-from mmlt.evaluation.keyframe_scores import (
+from mmlt.evaluation.gather.keyframes import (
     drop_repeats,
     keyframe_block,
     merge_blocks,
     to_ava_boxes,
 )
+from mmlt.evaluation.groups import empty_groups_warning
 from mmlt.evaluation.metrics.logged_values import detection_values
 from mmlt.evaluation.metrics.run_folder import RunFolder
 from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.runs.terminal import print_table
 from mmlt.evaluation.score_ratios import changed_scores_warning
-from mmlt.evaluation.table import print_table
+from mmlt.fileio.class_counts import read_class_counts, read_split
 from mmlt.fileio.data_checks import check_annotations, check_detections, unused_columns
+from mmlt.fileio.detections import write_detections
 from mmlt.fileio.label_map import (
     read_label_map,
     select_classes,
@@ -41,7 +37,6 @@ from mmlt.fileio.label_map import (
     unmatched_exclusions_warning,
 )
 from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
-from mmlt.functional.class_files import read_class_counts, read_split
 from mmlt.registry import METRICS
 
 
@@ -49,7 +44,7 @@ from mmlt.registry import METRICS
 class AVALongTailMetric(BaseMetric):
     """Frame-AP, sampled AP and ROC-AUC per class, overall, and for head / medium / tail.
 
-    See :func:`mmlt.evaluation.ava_evaluation.evaluate_ava`. Takes the data samples of mmaction2's
+    See :func:`mmlt.evaluation.ava.evaluate_ava`. Takes the data samples of mmaction2's
     AVA detectors as they are, so it can stand in any AVA config in the place of ``AVAMetric``.
 
     The keys are ``ava/frame_mAP``, ``ava/mSAP``, ``ava/mAUC``, ``ava/mSAP_sampled``, the first

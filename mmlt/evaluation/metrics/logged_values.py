@@ -10,7 +10,7 @@ def detection_values(metrics: Mapping, per_class_keys: bool = False) -> dict[str
     """Of a detector: 'mSAP', 'tail/mSAP', 'SAP/fly' and so on.
 
     Args:
-        metrics: What :func:`mmlt.evaluation.ava_evaluation.evaluate_ava` returned.
+        metrics: What :func:`mmlt.evaluation.ava.evaluate_ava` returned.
         per_class_keys: Whether the scores of single classes are among them.
     """
     flat = {key: metrics[key] for key in ('frame_mAP', 'mSAP', 'mAUC', 'mSAP_sampled')}

@@ -18,13 +18,13 @@ from mmlt.evaluation.classification import (
     read_class_names,
     write_classification,
 )
+from mmlt.evaluation.gather.samples import merge_blocks, one_per_sample, sample_block
 from mmlt.evaluation.metrics.logged_values import classification_values
 from mmlt.evaluation.metrics.run_folder import RunFolder
 from mmlt.evaluation.progress import ProgressBar
-from mmlt.evaluation.sample_scores import merge_blocks, one_per_sample, sample_block
-from mmlt.evaluation.table import print_table
+from mmlt.evaluation.runs.terminal import print_table
+from mmlt.fileio.class_counts import read_class_counts, read_split
 from mmlt.functional import split_head_medium_tail
-from mmlt.functional.class_files import read_class_counts, read_split
 from mmlt.registry import METRICS
 
 

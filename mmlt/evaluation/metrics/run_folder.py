@@ -13,7 +13,7 @@ from mmengine.dist import broadcast_object_list, get_world_size, is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 
-from mmlt.evaluation.run_folder import METRICS_FILE
+from mmlt.evaluation.runs.folder import METRICS_FILE
 
 
 class RunFolder:

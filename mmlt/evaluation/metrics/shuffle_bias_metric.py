@@ -16,8 +16,8 @@ from mmengine.logging import print_log
 from rich.console import Console
 
 from mmlt.evaluation.classification import read_class_names
+from mmlt.evaluation.gather.samples import sample_block
 from mmlt.evaluation.metrics.run_folder import RunFolder
-from mmlt.evaluation.sample_scores import sample_block
 from mmlt.evaluation.shuffle_bias import (
     SHUFFLE_BIAS_FILE,
     compare,

@@ -1,6 +1,6 @@
 """Blendings: what mixes the samples of a training batch."""
 
-from .feature_mixup_blending import FeatureMixupBlending
-from .framestack_blending import FrameStackBlending
+from mmlt.models.blending.feature_mixup_blending import FeatureMixupBlending
+from mmlt.models.blending.framestack_blending import FrameStackBlending
 
 __all__ = ['FeatureMixupBlending', 'FrameStackBlending']

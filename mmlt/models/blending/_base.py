@@ -8,7 +8,7 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from mmlt.functional._checks import check_integer
+from mmlt.functional.checks import check_integer
 from mmlt.models._multi_hot import multi_hot
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.distributions import Beta
 
 from mmlt.functional import mixup
-from mmlt.functional._checks import check_real
+from mmlt.functional.checks import check_real
 from mmlt.models.blending._base import MultiLabelBlending
 from mmlt.registry import MODELS
 

@@ -10,8 +10,8 @@ import torch
 from mmengine.logging import MessageHub
 from torch import Tensor
 
-from mmlt.functional._checks import check_choice, check_integer, check_real
-from mmlt.functional.framestack import (
+from mmlt.functional.checks import check_choice, check_integer, check_real
+from mmlt.functional.mixing.framestack import (
     check_mixing,
     even_frames,
     gather_frames,

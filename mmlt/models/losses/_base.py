@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mmlt.functional._checks import check_class_counts, check_class_ids
-from mmlt.functional._loss_checks import check_logits
-from mmlt.functional.class_files import read_class_counts
+from mmlt.fileio.class_counts import read_class_counts
+from mmlt.functional.checks import check_class_counts, check_class_ids
+from mmlt.functional.losses._loss_checks import check_logits
 
 
 def column_counts(

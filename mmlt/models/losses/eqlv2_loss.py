@@ -7,7 +7,7 @@ from mmengine.dist import all_reduce
 from torch import Tensor
 
 from mmlt.functional import eqlv2_gradients, eqlv2_loss, eqlv2_weights
-from mmlt.functional._checks import check_integer
+from mmlt.functional.checks import check_integer
 from mmlt.models.losses._base import MultiLabelLoss, check_num_classes
 from mmlt.registry import MODELS
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmlt.fileio.class_counts import read_split
 from mmlt.functional import equalization_loss
-from mmlt.functional.class_files import read_split
 from mmlt.models.losses._base import MultiLabelLoss, check_num_classes, column_counts
 from mmlt.registry import MODELS
 

@@ -1,5 +1,5 @@
 """Box heads of AVA detectors."""
 
-from .long_tail_bbox_head import LongTailBBoxHead
+from mmlt.models.roi_heads.long_tail_bbox_head import LongTailBBoxHead
 
 __all__ = ['LongTailBBoxHead']

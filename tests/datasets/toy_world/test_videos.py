@@ -8,7 +8,7 @@ import pytest
 
 from mmlt.datasets.toy_world import ToyWorldConfig, make_video_world
 from mmlt.datasets.toy_world.videos import NUM_VIDEOS, draw_video, plan_videos
-from mmlt.functional.videolt_files import read_videolt_counts, read_videolt_list
+from mmlt.fileio.videolt_lists import read_videolt_counts, read_videolt_list
 
 CONFIG = ToyWorldConfig(scale=0.1, clips_frames=4)
 

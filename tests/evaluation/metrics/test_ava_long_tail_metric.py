@@ -17,12 +17,12 @@ from mmengine.logging import MMLogger
 from mmengine.registry import METRICS, DefaultScope
 from mmengine.structures import InstanceData
 
-from mmlt.evaluation.ava_evaluation import evaluate_ava
-from mmlt.evaluation.detections_file import read_detections
+from mmlt.evaluation.ava import evaluate_ava
 from mmlt.evaluation.metrics import AVALongTailMetric, ava_long_tail_metric
+from mmlt.fileio.class_counts import read_class_counts
+from mmlt.fileio.detections import read_detections
 from mmlt.fileio.label_map import read_label_map
 from mmlt.functional import read_ava_csv
-from mmlt.functional.class_files import read_class_counts
 
 WORLD = Path(__file__).parents[2] / 'data' / 'hand_world'
 ANNOTATIONS = {
@@ -91,7 +91,7 @@ def running_job(tmp_path):
 
 
 def test_hand_made_world(counts_file):
-    # The numbers are derived in tests/evaluation/test_ava_evaluation.py.
+    # The numbers are derived in tests/evaluation/test_ava.py.
     result = _evaluate(AVALongTailMetric(**FILES, class_counts=counts_file, head_min=2, tail_max=0))
     expected = {
         'ava/frame_mAP': 25 / 36,

@@ -15,9 +15,9 @@ from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement, InstanceData
 from mmengine.visualization.vis_backend import BaseVisBackend
 
+from mmlt.fileio.class_counts import ClassCounts, write_class_counts
 from mmlt.fileio.label_map import read_label_map
 from mmlt.functional import read_ava_csv
-from mmlt.functional.class_files import ClassCounts, write_class_counts
 
 WORLD = Path(__file__).parents[2] / 'data' / 'hand_world'
 
@@ -149,7 +149,7 @@ def test_visualisers_get_the_groups_each_epoch(runner):
     lines = [line for line in lines if 'ava/mSAP' in line]
     assert [line['step'] for line in lines] == [1, 2]
     strict = runner.visualizer.get_backend('StrictBackend').found
-    # derived in tests/evaluation/test_ava_evaluation.py: SAP of lie, of stand, and of sit
+    # derived in tests/evaluation/test_ava.py: SAP of lie, of stand, and of sit
     for group, sap in (('head', 5 / 6), ('medium', 11 / 12), ('tail', 7 / 12)):
         assert [line[f'ava/{group}/mSAP'] for line in lines] == pytest.approx([sap, sap])
         for key in ('frame_mAP', 'mSAP', 'mAUC'):

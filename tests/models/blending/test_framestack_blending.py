@@ -8,8 +8,8 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmengine.logging import MessageHub
 
+from mmlt.fileio.class_counts import ClassCounts, write_class_counts
 from mmlt.functional import framestack
-from mmlt.functional.class_files import ClassCounts, write_class_counts
 from mmlt.models.blending import FrameStackBlending
 from mmlt.registry import MODELS
 

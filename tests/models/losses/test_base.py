@@ -10,7 +10,7 @@ import torch
 from mmengine.registry import DefaultScope
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from mmlt.functional.class_files import read_class_counts
+from mmlt.fileio.class_counts import read_class_counts
 from mmlt.models.losses._base import column_counts
 from mmlt.registry import MODELS
 

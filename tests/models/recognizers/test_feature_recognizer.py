@@ -80,7 +80,7 @@ def test_soft_targets():
 
 
 def test_scores_are_sigmoids_and_reach_the_metric():
-    from mmlt.evaluation.sample_scores import merge_blocks, sample_block
+    from mmlt.evaluation.gather.samples import merge_blocks, sample_block
 
     model = _build().eval()
     features = torch.randn(3, 5, 4)

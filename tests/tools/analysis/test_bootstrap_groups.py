@@ -47,7 +47,7 @@ def test_values_are_those_of_the_evaluation(run, tmp_path, capsys):
     assert run('--num-resamples', '40') == 0
     result = json.loads((tmp_path / 'bootstrap.json').read_text())
     intervals = result['intervals']
-    # derived by hand in tests/evaluation/test_ava_evaluation.py
+    # derived by hand in tests/evaluation/test_ava.py
     assert intervals['all/mSAP']['value'] == pytest.approx(7 / 9, abs=1e-12)
     gap = intervals['head/mSAP']['value'] - intervals['tail/mSAP']['value']
     assert intervals['head - tail/mSAP']['value'] == pytest.approx(gap)
@@ -57,7 +57,7 @@ def test_values_are_those_of_the_evaluation(run, tmp_path, capsys):
 
 
 def test_values_with_exclusions_are_those_of_the_evaluation(run, tmp_path, capsys):
-    from mmlt.evaluation.ava_evaluation import evaluate_ava, write_results
+    from mmlt.evaluation.ava import evaluate_ava, write_results
     from mmlt.fileio.label_map import read_label_map
     from mmlt.functional import read_ava_csv, read_excluded_timestamps
 

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from mmlt.evaluation.detections_file import write_detections
-from mmlt.evaluation.draw import DETECTION_COLOR, GROUND_TRUTH_COLOR
-from mmlt.evaluation.frame_files import read_video, video_fps
+from mmlt.fileio.detections import write_detections
+from mmlt.fileio.image_frames import read_video, video_fps
 from mmlt.functional import read_ava_csv
+from mmlt.visualization.boxes import DETECTION_COLOR, GROUND_TRUTH_COLOR
 
 ROOT = Path(__file__).parents[3]
 TOOL = ROOT / 'tools' / 'analysis' / 'draw_detections.py'

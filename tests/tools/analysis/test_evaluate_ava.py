@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mmlt.evaluation.detections_file import read_detections, write_detections
+from mmlt.fileio.detections import read_detections, write_detections
 
 ROOT = Path(__file__).parents[3]
 TOOL = ROOT / 'tools' / 'analysis' / 'evaluate_ava.py'
@@ -38,7 +38,7 @@ def _metrics(tmp_path) -> dict:
 
 
 def test_hand_made_world(run, tmp_path, capsys):
-    # The numbers are derived in tests/evaluation/test_ava_evaluation.py.
+    # The numbers are derived in tests/evaluation/test_ava.py.
     options = (
         '--train-annotations',
         str(WORLD / 'train.csv'),

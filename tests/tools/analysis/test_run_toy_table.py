@@ -164,7 +164,7 @@ def test_ablations_take_another_trunk(experiment, steps):
 @pytest.fixture
 def judged(tool, toy_detector, tmp_path):
     """Two rows of results that hold the ground truth of test as detections."""
-    from mmlt.evaluation.detections_file import write_detections
+    from mmlt.fileio.detections import write_detections
     from mmlt.functional import read_ava_csv
 
     data = toy_detector.root / 'data' / 'toy' / 'ava' / 'annotations'

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmlt.evaluation.videolt_bench import METHODS
+from mmlt.experiments.videolt_bench import METHODS
 
 TOOL = Path(__file__).resolve().parents[3] / 'tools' / 'analysis' / 'run_toy_table.py'
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmlt.evaluation.detections_file import read_detections, write_detections
+from mmlt.fileio.detections import read_detections, write_detections
 
 ROOT = Path(__file__).parents[3]
 TOOL = ROOT / 'tools' / 'analysis' / 'sap_trials.py'
@@ -37,7 +37,7 @@ def _study(tmp_path) -> dict:
 def test_hand_made_world(run, tmp_path, capsys):
     assert run() == 0
     study = _study(tmp_path)
-    # derived by hand in tests/evaluation/test_ava_evaluation.py
+    # derived by hand in tests/evaluation/test_ava.py
     assert study['mSAP_exact'] == pytest.approx(7 / 9, abs=1e-12)
     assert study['num_trials'] == list(range(5, 41))
     assert (study['pool'], study['seed']) == ('boxes', 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmlt.functional.class_files import ClassCounts, read_split, write_class_counts
+from mmlt.fileio.class_counts import ClassCounts, read_split, write_class_counts
 
 ROOT = Path(__file__).parents[3]
 COUNTS = {0: 5, 3: 40, 7: 41, 9: 0, 12: 1000}

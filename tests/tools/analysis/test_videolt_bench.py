@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from mmlt.datasets.toy_world import ToyWorldConfig, make_feature_world
-from mmlt.functional.videolt_files import read_videolt_counts
+from mmlt.fileio.videolt_lists import read_videolt_counts
 
 ROOT = Path(__file__).resolve().parents[3]
 TOOL = ROOT / 'tools' / 'analysis' / 'videolt_bench.py'

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mmengine.dist import get_rank
 
-from mmlt.datasets import box_feature_files
+from mmlt.fileio import box_features as box_feature_files
 
 TOOL = Path(__file__).parents[3] / 'tools' / 'features' / 'extract_box_features.py'
 

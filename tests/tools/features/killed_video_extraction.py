@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mmengine.dist import get_rank
 
-from mmlt.functional import safe_write
+from mmlt.fileio import atomic_write as safe_write
 
 TOOL = Path(__file__).parents[3] / 'tools' / 'features' / 'extract_video_features.py'
 

@@ -15,7 +15,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS
 from mmengine.structures import InstanceData
 
-from mmlt.datasets.box_feature_reader import open_features
+from mmlt.fileio.box_feature_reader import open_features
 from mmlt.weights_only import load_weights_only
 
 ROOT = Path(__file__).parents[3]

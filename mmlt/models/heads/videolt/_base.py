@@ -5,7 +5,7 @@ from __future__ import annotations
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmlt.functional._checks import check_integer
+from mmlt.functional.checks import check_integer
 from mmlt.registry import MODELS
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, relu6
 
-from mmlt.functional._checks import check_choice
+from mmlt.functional.checks import check_choice
 from mmlt.models.heads.videolt._base import FrameFeatureHead
 from mmlt.registry import MODELS
 

@@ -1,0 +1,1 @@
+"""What a model gives out, sample by sample, as arrays."""

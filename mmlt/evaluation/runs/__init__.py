@@ -1,0 +1,1 @@
+"""A run's folder: what it holds, reading it, comparing it with others."""

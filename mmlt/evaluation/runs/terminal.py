@@ -1,0 +1,64 @@
+"""The head / medium / tail table of a run, for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mmlt.evaluation.runs.read import tell_num_classes
+from mmlt.evaluation.runs.undetected import tell_undetected
+from mmlt.fileio.class_counts import GROUPS
+
+_DETECTION = {'mSAP': 'mSAP', 'frame_mAP': 'frame-mAP', 'mAUC': 'mAUC'}
+_CLASSIFICATION = {'mAP': 'mAP', 'mean_recall@1': 'recall@1', 'mean_recall@5': 'recall@5'}
+
+
+def print_table(metrics: Mapping, console: Console | None = None, name: str | None = None) -> None:
+    """Print the means over all classes, and over head, medium and tail where the run has them.
+
+    '7 of 29' classes: the other 22 have no annotated box, so that the means are over 7. Where
+    classes were never detected, a column shows frame-mAP with these as 0, and a sentence says so.
+
+    Args:
+        metrics: The content of ``metrics.json``.
+        console: Where to print; None is standard output.
+        name: What the run is called; it opens the title.
+    """
+    if metrics.get('task') == 'classification':
+        columns = _CLASSIFICATION
+        hits = (f'Acc@{k} {_percent(metrics[f"acc@{k}"])}' for k in (1, 5))
+        title = f'in percent, {", ".join(hits)}, {metrics["num_samples"]:,} samples'
+    else:
+        columns = _DETECTION
+        title = f'in percent, {metrics["protocol"]} protocol'
+        if metrics.get('undetected_classes'):
+            columns = {**columns, 'frame_mAP_undetected_as_zero': 'frame-mAP, undetected as 0'}
+    if name:
+        title = f'{escape(name)}: {title}'
+    table = Table(title=title, title_justify='left')
+    table.add_column('classes')
+    for heading in ('number', *columns.values()):
+        table.add_column(heading, justify='right')
+    _add_row(table, 'all', tell_num_classes(metrics), metrics, columns)
+    for group in GROUPS:
+        means = metrics['groups'].get(group)
+        if means and means['num_classes']:
+            _add_row(table, group, tell_num_classes(metrics, group), means, columns)
+    console = console or Console()
+    console.print(table)
+    sentence = None if columns is _CLASSIFICATION else tell_undetected(metrics)
+    if sentence:
+        console.print(sentence, markup=False, highlight=False)
+
+
+def _add_row(
+    table: Table, name: str, num_classes: str, means: Mapping, columns: Mapping[str, str]
+) -> None:
+    table.add_row(name, num_classes, *(_percent(means.get(key)) for key in columns))
+
+
+def _percent(value: float | None) -> str:
+    return '–' if value is None else f'{100 * value:.1f}'

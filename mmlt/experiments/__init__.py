@@ -1,0 +1,1 @@
+"""Restartable experiments, and their tables."""

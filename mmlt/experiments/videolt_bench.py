@@ -1,0 +1,246 @@
+"""What the rows of VideoLT's tables are, and how their configs are turned to other data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mmlt.evaluation.groups import empty_groups
+from mmlt.fileio.class_counts import write_class_counts
+from mmlt.fileio.npy_files import map_npy
+from mmlt.fileio.videolt_lists import read_videolt_counts
+from mmlt.functional import split_head_medium_tail
+from mmlt.functional.checks import check_integer
+
+HEADS = {'nonlinear': 'mmlt.NonlinearHead', 'netvlad': 'mmlt.NetVLADHead'}
+#: Method, by the suffix of its config -> what tables call it.
+METHODS = {
+    'baseline': 'baseline, BCE',
+    'ldam_drw': 'LDAM + DRW',
+    'eql_reference': 'EQL, drops .00176',
+    'eql': 'EQL, drops .9',
+    'cbs': 'CBS',
+    'srs': 'square-root sampling',
+    'cb_loss': 'CB loss',
+    'mixup': 'mixup',
+    'focal': 'focal, gamma 1',
+    'framestack_bce': 'FrameStack-BCE',
+    'framestack_fl': 'FrameStack-FL',
+    'framestack_constant': 'FrameStack-FL, beta .5',
+    'framestack_frequency': 'FrameStack-FL, by frequency',
+    'distribution_balanced': 'distribution-balanced',
+    'asymmetric': 'asymmetric',
+    'ema': 'EMA',
+    'lmr': 'LMR',
+}
+#: VideoLT's groups, in training videos.
+HEAD_MIN, TAIL_MAX = 500, 100
+#: The toy's groups and length; the others go with its 630 updates.
+TOY_SCHEDULE = {'head_min': 50, 'tail_max': 10, 'max_epochs': 15}
+TOY_BATCH_SIZE, TOY_LR, TOY_EMA_MOMENTUM = 32, 0.1, 0.01
+#: Method -> the one whose checkpoint it starts from on the toy world.
+TOY_START = {'lmr': 'baseline'}
+_EPOCH_KEYS = ('max_epochs', 'milestones', 'end', 'begin', 'val_interval')
+
+
+class Data(NamedTuple):
+    """A data set in VideoLT's layout.
+
+    Attributes:
+        root: Folder of ``train.lst``, ``val.lst``, ``test.lst`` and ``count-labels-train.lst``.
+        feature_dir: Folder of the feature files.
+        num_classes: C, of the count file.
+        feature_dim: D, of the first feature file.
+    """
+
+    root: Path
+    feature_dir: Path
+    num_classes: int
+    feature_dim: int
+
+
+def config_of(method: str) -> str:
+    """Name of the config of a method."""
+    return 'nonlinear_videolt.py' if method == 'baseline' else f'nonlinear_videolt_{method}.py'
+
+
+def find_features(root: str | Path) -> dict[str, Path]:
+    """Folders of features in ``root/features``: of each kind, or one of them all.
+
+    Returns:
+        Name -> folder of .npy files; 'features' is the name where they lie in ``features`` itself.
+
+    Raises:
+        FileNotFoundError: There are none.
+    """
+    folder = Path(root) / 'features'
+    found = {'features': folder} if _first_file(folder) else {}
+    if not found and folder.is_dir():
+        found = {each.name: each for each in sorted(folder.iterdir()) if _first_file(each)}
+    if not found:
+        raise FileNotFoundError(
+            f'{folder}: neither .npy files nor folders of them; features of videos are made by '
+            'tools/features/extract_video_features.py'
+        )
+    return found
+
+
+def read_data(root: str | Path, feature_dir: str | Path) -> Data:
+    """Look at a data set.
+
+    Raises:
+        FileNotFoundError: A list or the features are absent.
+        ValueError: A bad count file, or a feature file that is not (T, D).
+    """
+    root, feature_dir = Path(root), Path(feature_dir)
+    for name in ('train.lst', 'val.lst', 'test.lst', 'count-labels-train.lst'):
+        if not (root / name).is_file():
+            raise FileNotFoundError(f'{root / name} does not exist')
+    first = _first_file(feature_dir)
+    if first is None:
+        raise FileNotFoundError(f'{feature_dir}: no .npy file')
+    shape = map_npy(first).shape
+    if len(shape) != 2:
+        raise ValueError(f'{first}: features must be (frames, channels), got {shape}')
+    num_classes = len(read_videolt_counts(root / 'count-labels-train.lst').counts)
+    return Data(root, feature_dir, num_classes, shape[1])
+
+
+def write_counts(root: str | Path, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write the training counts of ``root/count-labels-train.lst`` as counts.json."""
+    counts = read_videolt_counts(Path(root) / 'count-labels-train.lst')
+    write_class_counts(path, counts, overwrite=overwrite)
+
+
+def empty_groups_warning(
+    root: str | Path, head_min: int | None = None, tail_max: int | None = None
+) -> str | None:
+    """Which of head, medium and tail have no class, and what to set; None if all have some.
+
+    Args:
+        root: Folder of ``count-labels-train.lst``.
+        head_min: See :func:`data_overrides`; None is VideoLT's.
+        tail_max: See :func:`data_overrides`; None is VideoLT's.
+
+    Raises:
+        ValueError: tail_max exceeds head_min.
+    """
+    head_min = HEAD_MIN if head_min is None else head_min
+    tail_max = TAIL_MAX if tail_max is None else tail_max
+    path = Path(root) / 'count-labels-train.lst'
+    counts = np.array(list(read_videolt_counts(path).counts.values()))
+    parts = split_head_medium_tail(counts, head_min=head_min, tail_max=tail_max)
+    limits = dict(head_min=head_min, tail_max=tail_max)
+    sentence = empty_groups(parts._asdict(), counts, **limits, unit='videos')
+    return sentence and f'{path}: {sentence}'
+
+
+def data_overrides(
+    config: Mapping[str, Any],
+    data: Data,
+    class_counts: str | Path,
+    *,
+    head_min: int | None = None,
+    tail_max: int | None = None,
+    max_epochs: int | None = None,
+) -> dict[str, Any]:
+    """What makes a config of configs/videolt run on another data set in VideoLT's layout.
+
+    Args:
+        config: With ``data_root``, ``num_classes``, ``feature_dir`` and ``max_epochs`` at the top.
+        data: The data set.
+        class_counts: Its counts.json.
+        head_min: Classes with more training videos are in the head; None leaves VideoLT's.
+        tail_max: Classes with at most so many are in the tail, for losses too.
+        max_epochs: Epochs to train; whatever happens at some epoch is moved in proportion.
+
+    Returns:
+        Dotted key -> value, as ``--cfg-options`` takes them.
+    """
+    overrides = {}
+    groups = {'head_min': head_min, 'tail_max': tail_max, 'few_shot_max': tail_max}
+    for key, value in _leaves(config):
+        name = next(part for part in reversed(key.split('.')) if not part.isdigit())
+        new = value
+        if name == 'class_counts':
+            new = str(class_counts)
+        elif name == 'feature':
+            new = str(data.feature_dir)
+        elif isinstance(value, str) and value.startswith(f'{config["data_root"]}/'):
+            new = str(data.root / value[len(config['data_root']) + 1 :])
+        elif name in ('num_classes', 'loss_weight') and value == config['num_classes']:
+            new = data.num_classes  # the loss of the balanced samplings is a sum over classes
+        elif name in ('feature_dim', 'in_channels'):
+            new = data.feature_dim
+        elif groups.get(name) is not None:
+            new = groups[name]
+        elif max_epochs is not None and name in _EPOCH_KEYS and value:
+            new = _scale(value, config['max_epochs'], max_epochs)
+        if new != value:
+            overrides[key] = new
+    return overrides
+
+
+def toy_overrides(
+    config: Mapping[str, Any], data: Data, class_counts: str | Path, on: str = 'test'
+) -> dict[str, Any]:
+    """What makes a config of configs/videolt train on the toy world, as its toy config does.
+
+    Args:
+        config: See :func:`data_overrides`.
+        data: The toy's feature sequences.
+        class_counts: Their counts.json.
+        on: 'test' or 'val': the list that the test judges.
+
+    Returns:
+        Dotted key -> value; none for validation, which the trainings do without.
+    """
+    overrides = data_overrides(config, data, class_counts, **TOY_SCHEDULE)
+    overrides = {key: value for key, value in overrides.items() if not key.startswith('val_')}
+    for loader in ('train_dataloader', 'test_dataloader'):
+        overrides[f'{loader}.num_workers'] = 0
+        overrides[f'{loader}.persistent_workers'] = False
+    overrides['test_dataloader.dataset.ann_file'] = str(data.root / f'{on}.lst')
+    overrides['train_dataloader.batch_size'] = TOY_BATCH_SIZE
+    overrides['optim_wrapper.optimizer.lr'] = TOY_LR
+    overrides['default_hooks.checkpoint.interval'] = TOY_SCHEDULE['max_epochs']
+    overrides['default_hooks.checkpoint.save_best'] = None
+    for index, hook in enumerate(config['custom_hooks']):
+        if hook['type'] == 'EMAHook':  # .001 is made for as many updates as VideoLT has
+            overrides[f'custom_hooks.{index}.momentum'] = TOY_EMA_MOMENTUM
+    return overrides
+
+
+def _scale(epochs: int | list[int], old_end: int, new_end: int) -> int | list[int]:
+    """The epochs of a shorter or longer training that stand for ``epochs``, at least 1."""
+    check_integer('max_epochs', new_end, 1)
+    if isinstance(epochs, list):
+        return [_scale(epoch, old_end, new_end) for epoch in epochs]
+    return max(1, round(epochs * new_end / old_end))
+
+
+def _leaves(value: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
+    """Dotted key and value of everything in the sections that a Runner builds from.
+
+    A list of plain values is one value: mmengine replaces it as a whole only.
+    """
+    if isinstance(value, Mapping):
+        items = [(key, item) for key, item in value.items() if prefix or _is_section(item)]
+    elif isinstance(value, list) and any(_is_section(item) for item in value):
+        items = list(enumerate(value))
+    else:
+        yield prefix, value
+        return
+    for key, item in items:
+        yield from _leaves(item, f'{prefix}.{key}' if prefix else str(key))
+
+
+def _is_section(value: Any) -> bool:
+    return isinstance(value, (Mapping, list, tuple))
+
+
+def _first_file(folder: Path) -> Path | None:
+    return next(folder.glob('*.npy'), None) if folder.is_dir() else None

@@ -1,0 +1,164 @@
+"""Frames in and out: from a video or a folder of images, to a video or a folder of images."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from mmlt.fileio.atomic_write import new_file
+
+_IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
+
+
+class Frame(NamedTuple):
+    """A frame with its position.
+
+    Attributes:
+        index: Position in the video, from 0.
+        name: File name to write it under.
+        image: (H, W, 3) uint8, BGR.
+    """
+
+    index: int
+    name: str
+    image: np.ndarray
+
+
+def video_fps(path: str | Path) -> float:
+    """Frames per second that the video file names."""
+    capture = _open(path)
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    capture.release()
+    if not fps > 0:
+        raise ValueError(f'{path}: the video names no frame rate; give --fps')
+    return fps
+
+
+def read_video(path: str | Path) -> Iterator[Frame]:
+    """The frames of a video file.
+
+    Raises:
+        ValueError: It cannot be opened, or holds no frame.
+    """
+    capture = _open(path)
+    index = 0
+    try:
+        while True:
+            found, image = capture.read()
+            if not found:
+                break
+            yield Frame(index, f'img_{index + 1:05d}.jpg', image)
+            index += 1
+    finally:
+        capture.release()
+    if not index:
+        raise ValueError(f'{path}: no frame can be read')
+
+
+def read_frame_folder(path: str | Path, *, start_index: int = 1) -> Iterator[Frame]:
+    """The images of a folder, by the number at the end of their names (``img_00001.jpg``).
+
+    Args:
+        path: The folder.
+        start_index: Number of the video's first frame.
+
+    Raises:
+        ValueError: No image; a name without number or with one below ``start_index``; two images
+            of one number; an image that cannot be read.
+    """
+    numbered: dict[int, Path] = {}
+    for file in sorted(Path(path).iterdir()):
+        if file.suffix.lower() not in _IMAGE_SUFFIXES:
+            continue
+        digits = re.search(r'([0-9]+)$', file.stem)
+        if digits is None:
+            raise ValueError(f'{file}: the name does not end in a frame number')
+        number = int(digits[1])
+        if number < start_index:
+            raise ValueError(f'{file}: frame {number} is before start_index {start_index}')
+        if number in numbered:
+            raise ValueError(f'{file}: frame {number} is also {numbered[number].name}')
+        numbered[number] = file
+    if not numbered:
+        raise ValueError(f'{path}: no image ({", ".join(_IMAGE_SUFFIXES)}) in this folder')
+    for number, file in sorted(numbered.items()):
+        try:
+            image = cv2.imread(str(file), cv2.IMREAD_COLOR)
+        except cv2.error:  # a header that claims more pixels than OpenCV will hold
+            image = None
+        if image is None:
+            raise ValueError(f'{file}: not a readable image')
+        yield Frame(number - start_index, file.name, image)
+
+
+def write_video(
+    path: str | Path, frames: Iterable[Frame], fps: float, *, overwrite: bool = False
+) -> None:
+    """Write frames of one size as an mp4; half a file is never left.
+
+    Raises:
+        FileExistsError: ``path`` exists and ``overwrite`` is false.
+        ValueError: No frame, frames of two sizes, or OpenCV cannot encode.
+    """
+    with new_file(path, overwrite=overwrite) as temporary:
+        video = temporary.with_suffix('.mp4')  # OpenCV takes the container from the name
+        writer, shape = None, None
+        try:
+            for frame in frames:
+                if writer is None:
+                    shape = frame.image.shape
+                    code = cv2.VideoWriter_fourcc(*'mp4v')
+                    writer = cv2.VideoWriter(str(video), code, fps, shape[1::-1])
+                    if not writer.isOpened():
+                        raise ValueError(f'{path}: OpenCV cannot write a video of shape {shape}')
+                if frame.image.shape != shape:
+                    raise ValueError(f'{frame.name}: shape {frame.image.shape}, before it {shape}')
+                writer.write(frame.image)
+            if writer is None:
+                raise ValueError(f'{path}: no frame to write')
+            writer.release()
+            os.replace(video, temporary)
+        finally:
+            if writer is not None:
+                writer.release()
+            if video.exists():
+                video.unlink()
+
+
+def write_frame_folder(
+    path: str | Path, frames: Iterable[Frame], *, overwrite: bool = False
+) -> None:
+    """Write each frame as an image of its name; other files of the folder are left alone.
+
+    The folder is made with the first frame: frames that cannot be read leave no empty one.
+
+    Raises:
+        FileExistsError: The folder holds a file and ``overwrite`` is false.
+        NotADirectoryError: ``path`` is a file.
+    """
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f'{folder}: is a file, not a folder')
+    if not overwrite and folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(
+            f'{folder}: the folder is not empty; pass --overwrite to write into it'
+        )
+    for frame in frames:
+        with new_file(folder / frame.name, overwrite=overwrite) as temporary:
+            _, encoded = cv2.imencode(Path(frame.name).suffix, frame.image)
+            temporary.write_bytes(encoded.tobytes())
+
+
+def _open(path: str | Path) -> cv2.VideoCapture:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'{path}: no such video')
+    capture = cv2.VideoCapture(str(path))
+    if not capture.isOpened():
+        raise ValueError(f'{path}: not a video that OpenCV can open')
+    return capture

@@ -1,0 +1,181 @@
+"""From detections to one score for each annotated box and class: the pool of SAP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from mmlt.functional.checks import check_choice, check_class_ids, check_iou_threshold
+from mmlt.functional.detection._box_overlap import first_best_pairs, pair_iou, pairs_of_same_key
+from mmlt.functional.detection._keyframes import check_ava_boxes, class_indices, keyframe_keys
+from mmlt.functional.detection.ava_boxes import AVABoxes
+
+# Rows matched at a time: the pairs of all rows at once would need gigabytes.
+_CHUNK = 1 << 18
+
+
+class MatchedScores(NamedTuple):
+    """scores (N, C) float64, targets (N, C) bool and valid (N, C) bool over class_ids."""
+
+    scores: np.ndarray
+    targets: np.ndarray
+    valid: np.ndarray
+
+
+def match_scores(
+    detections: AVABoxes,
+    ground_truth: AVABoxes,
+    *,
+    class_ids: Iterable[int],
+    excluded: Iterable[tuple[str, int]] | None = None,
+    iou_threshold: float = 0.5,
+    pool: str = 'boxes',
+) -> MatchedScores:
+    r"""Give each annotated person box the score of the detection matched to it, per class.
+
+    The pool D is the distinct annotated boxes (video, timestamp, coordinates) on the keyframes
+    that are not excluded, whatever their labels: a row whose label is not among `class_ids`
+    still puts its box there. Detections of class c, best first, each go to the box of D on
+    their keyframe with the largest IoU, if that reaches the threshold; there is no second
+    choice, and a later detection of the same box is a duplicate. So
+
+    .. math::
+        s_{bc} = \max \{ s_d : d \text{ of class } c,\ b = \arg\max_{b'} IoU(d, b'),\
+            IoU(d, b) \ge t \}
+
+    and -inf where no detection was matched. Between boxes of equal IoU the one that comes first
+    in D is taken; IoU is computed in float64, and is no match where both boxes have no area.
+
+    Shapes: N rows, C classes.
+
+    Args:
+        detections: boxes with scores, one row for each class scored. Those on keyframes without
+            an annotated box are ignored.
+        ground_truth: annotated boxes, one row for each label.
+        class_ids: C distinct ids, the columns of the result.
+        excluded: (video_id, timestamp in whole seconds) of keyframes to leave out.
+        iou_threshold: t in (0, 1].
+        pool: 'boxes', or 'detections' to append every unmatched and duplicate detection as a
+            row of its own, a negative that is valid for its class alone. Memory grows with
+            their number times C.
+
+    Returns:
+        MatchedScores. The rows of D come first, by video name, timestamp, x1, y1, x2, y2; then,
+        with pool='detections', the others in the order of `detections`. valid is True
+        throughout in the rows of D.
+
+    Raises:
+        ValueError: on an unknown pool, repeated class ids, a NaN score, a box with x1 > x2 or
+            y1 > y2, fields of unequal length.
+
+    Reference:
+        Zhang, Tokmakov, Hebert, Schmid, "A Study on Action Detection in the Wild", 2019,
+        section 4.2.
+
+    Differs from reference:
+        The paper does not say how detections and boxes are matched.
+
+    Example:
+        >>> from mmlt.functional import ava_boxes_from_arrays
+        >>> box = [[0.1, 0.1, 0.5, 0.9]]
+        >>> truth = ava_boxes_from_arrays(['a'], [902], box, [12])
+        >>> found = ava_boxes_from_arrays(['a'], [902], box, [12], [0.75])
+        >>> matched = match_scores(found, truth, class_ids=[11, 12])
+        >>> matched.scores.tolist(), matched.targets.tolist()
+        ([[-inf, 0.75]], [[False, True]])
+    """
+    ids = check_class_ids(class_ids)
+    check_choice('pool', pool, ('boxes', 'detections'))
+    iou_threshold = check_iou_threshold(iou_threshold)
+    check_ava_boxes('detections', detections)
+    check_ava_boxes('ground_truth', ground_truth)
+    keys = keyframe_keys(detections, ground_truth, excluded)
+    is_evaluated = ~np.isin(keys.ground_truth, keys.excluded)
+    box_keys, boxes, targets = _pool(
+        keys.ground_truth[is_evaluated],
+        ground_truth.boxes_xyxy_norm[is_evaluated].astype(np.float64, copy=False),
+        class_indices(ground_truth.labels[is_evaluated], ids),
+        len(ids),
+    )
+    # Detections on keyframes without a box of the pool become class -1 and are ignored.
+    classes = class_indices(detections.labels, ids)
+    classes[keys.of_detections(~np.isin(keys.detection_runs, box_keys))] = -1
+    detection_keys = keys.of_detections(keys.detection_runs)
+    matched = _matched_boxes(detection_keys, detections, classes, box_keys, boxes, iou_threshold)
+    scores = np.full(targets.shape, -np.inf)
+    is_matched = matched >= 0
+    cells = matched[is_matched] * len(ids) + classes[is_matched]
+    np.maximum.at(scores.reshape(-1), cells, detections.scores[is_matched])
+    result = MatchedScores(scores, targets, np.ones_like(targets))
+    if pool == 'detections':
+        is_other = classes >= 0
+        is_other[np.flatnonzero(is_matched)[_winners(cells, detections.scores[is_matched])]] = False
+        result = _append(result, classes[is_other], detections.scores[is_other])
+    return result
+
+
+def _pool(
+    keys: np.ndarray, boxes: np.ndarray, classes: np.ndarray, num_classes: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return keyframe, corners and (N, C) targets of the distinct boxes, in their order."""
+    x1, y1, x2, y2 = boxes.T
+    order = np.lexsort((y2, x2, y1, x1, keys))
+    keys, boxes, classes = keys[order], boxes[order], classes[order]
+    is_new = np.ones(len(keys), dtype=bool)
+    is_new[1:] = (keys[1:] != keys[:-1]) | (boxes[1:] != boxes[:-1]).any(axis=1)
+    targets = np.zeros((int(is_new.sum()), num_classes), dtype=bool)
+    is_listed = classes >= 0
+    targets[(np.cumsum(is_new) - 1)[is_listed], classes[is_listed]] = True
+    return keys[is_new], boxes[is_new], targets
+
+
+def _matched_boxes(
+    detection_keys: np.ndarray,
+    detections: AVABoxes,
+    classes: np.ndarray,
+    box_keys: np.ndarray,
+    boxes: np.ndarray,
+    iou_threshold: float,
+) -> np.ndarray:
+    """(n,) index of the box each detection goes to, -1 where it goes to none."""
+    matched = np.full(len(classes), -1, dtype=np.int64)
+    evaluated = np.flatnonzero(classes >= 0)
+    for start in range(0, len(evaluated), _CHUNK):
+        rows = evaluated[start : start + _CHUNK]
+        keys, corners = detection_keys[rows], detections.boxes_xyxy_norm[rows]
+        # One box often stands in consecutive rows, one for each class: it is matched once.
+        is_new = np.ones(len(rows), dtype=bool)
+        is_new[1:] = (keys[1:] != keys[:-1]) | (corners[1:] != corners[:-1]).any(axis=1)
+        corners = corners[is_new].astype(np.float64, copy=False)
+        detection, box = pairs_of_same_key(keys[is_new], box_keys)
+        iou = pair_iou(corners[detection], boxes[box])
+        best = first_best_pairs(detection, iou)
+        best = best[iou[best] >= iou_threshold]
+        box_of_corners = np.full(len(corners), -1, dtype=np.int64)
+        box_of_corners[detection[best]] = box[best]
+        matched[rows] = box_of_corners[np.cumsum(is_new) - 1]
+    return matched
+
+
+def _winners(cells: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return the best-scored entry of each cell, the first one of several."""
+    order = np.lexsort((-scores, cells))
+    _, first = np.unique(cells[order], return_index=True)
+    return order[first]
+
+
+def _append(matched: MatchedScores, classes: np.ndarray, scores: np.ndarray) -> MatchedScores:
+    """Append one row for each other detection: a negative, valid for its class alone."""
+    rows, num_classes = np.arange(len(classes)), matched.scores.shape[1]
+    other_scores = np.full((len(rows), num_classes), -np.inf)
+    other_scores[rows, classes] = scores
+    nowhere = np.zeros((len(rows), num_classes), dtype=bool)
+    other_valid = nowhere.copy()
+    other_valid[rows, classes] = True
+    return MatchedScores(
+        np.concatenate([matched.scores, other_scores]),
+        np.concatenate([matched.targets, nowhere]),
+        np.concatenate([matched.valid, other_valid]),
+    )

@@ -1,0 +1,1 @@
+"""Losses, and the weights and margins that make them mind rare classes."""

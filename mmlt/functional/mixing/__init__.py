@@ -1,0 +1,1 @@
+"""Ways to mix two videos of a batch into one."""

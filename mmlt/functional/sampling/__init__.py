@@ -1,0 +1,1 @@
+"""Class counts, the splits that follow from them, and what a balanced sampler draws."""

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmlt.experiments.other_split import test_overrides as overrides_of
+
+ROOT = Path(__file__).parents[2]
+
+
+def _dataset(split, **changes):
+    pipeline = [dict(type=f'{split}Pipeline')]
+    return dict(type='AVADataset', ann_file=f'{split}.csv', pipeline=pipeline, **changes)
+
+
+def _config(train=None, test=None, evaluator=None):
+    return {
+        'train_dataloader': dict(dataset=train or _dataset('train'), batch_size=8),
+        'test_dataloader': dict(dataset=test or _dataset('test'), batch_size=1),
+        'test_evaluator': evaluator or dict(type='AVALongTailMetric', ann_file='test.csv'),
+    }
+
+
+def test_by_hand():
+    assert overrides_of(_config(), 'train') == {
+        'test_dataloader.dataset.ann_file': 'train.csv',
+        'test_evaluator.ann_file': 'train.csv',
+    }
+    assert overrides_of(_config(), 'test') == {}
+
+
+def test_every_file_of_the_data_is_exchanged():
+    train = _dataset(
+        'train',
+        exclude_file='train_ex.csv',
+        proposal_file='train.pkl',
+        data_prefix=dict(img='frames/train', audio='same'),
+        feature_dir='features/train',
+        label_file='labels.pbtxt',
+    )
+    test = _dataset('test', exclude_file='test_ex.csv', proposal_file='test.pkl')
+    test['data_prefix'] = dict(img='frames/test', audio='same')
+    evaluator = dict(ann_file='test.csv', exclude_file='test_ex.csv', split_file='split.json')
+    assert overrides_of(_config(train, test, evaluator), 'train') == {
+        'test_dataloader.dataset.ann_file': 'train.csv',
+        'test_dataloader.dataset.exclude_file': 'train_ex.csv',
+        'test_dataloader.dataset.proposal_file': 'train.pkl',
+        'test_dataloader.dataset.data_prefix.img': 'frames/train',
+        'test_dataloader.dataset.data_prefix.audio': 'same',
+        'test_dataloader.dataset.feature_dir': 'features/train',
+        'test_evaluator.ann_file': 'train.csv',
+        'test_evaluator.exclude_file': 'train_ex.csv',
+    }
+
+
+def test_a_file_that_the_split_lacks_is_taken_away():
+    # proposals of the test split must not be looked up for training keyframes
+    test = _dataset('test', proposal_file='test.pkl')
+    found = overrides_of(_config(test=test), 'train')
+    assert found['test_dataloader.dataset.proposal_file'] is None
+
+
+def test_an_evaluator_without_annotations_gets_none():
+    # accuracies need no file; a key that the metric does not know would be refused by it
+    found = overrides_of(_config(evaluator=dict(type='AccMetric')), 'train')
+    assert found == {'test_dataloader.dataset.ann_file': 'train.csv'}
+
+
+def test_the_truth_of_val_is_that_of_its_evaluator():
+    # cached features have no annotations of their own
+    config = _config(test=dict(type='BoxFeatureDataset', feature_dir='features/test'))
+    config['test_evaluator'].update(exclude_file='test_ex.csv')
+    config['val_dataloader'] = dict(dataset=dict(config['test_dataloader']['dataset']))
+    config['val_dataloader']['dataset']['feature_dir'] = 'features/val'
+    config['val_evaluator'] = dict(type='AVALongTailMetric', ann_file='val.csv')
+    assert overrides_of(config, 'val') == {
+        'test_dataloader.dataset.feature_dir': 'features/val',
+        'test_evaluator.ann_file': 'val.csv',
+        'test_evaluator.exclude_file': None,  # val's names none
+    }
+    config['val_evaluator'].pop('ann_file')
+    with pytest.raises(ValueError, match='val_evaluator names no ann_file, the ground truth of a'):
+        overrides_of(config, 'val')
+    config['train_dataloader'] = config['val_dataloader']
+    with pytest.raises(ValueError, match=r'train_dataloader\.dataset names no ann_file'):
+        overrides_of(config, 'train')
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_the_toy_config_is_tested_on_the_split(split):
+    config = Config.fromfile(ROOT / 'configs' / 'toy' / 'slowonly_toy_ava.py')
+    pipeline, label_file = config.test_dataloader.dataset.pipeline, config.test_evaluator.label_file
+    config.merge_from_dict(overrides_of(config, split))
+    dataset, evaluator = config.test_dataloader.dataset, config.test_evaluator
+    for found in (dataset.ann_file, evaluator.ann_file):
+        assert found == f'data/toy/ava/annotations/{split}.csv'
+    for found in (dataset.exclude_file, evaluator.exclude_file):
+        assert found == f'data/toy/ava/annotations/{split}_excluded_timestamps.csv'
+    assert dataset.proposal_file == f'data/toy/ava/annotations/{split}_proposals.pkl'
+    assert dataset.test_mode and dataset.pipeline == pipeline
+    assert evaluator.label_file == label_file
+
+
+def test_unknown_split():
+    with pytest.raises(ValueError, match=r"one of train, val, test, got 'training'"):
+        overrides_of(_config(), 'training')
+
+
+@pytest.mark.parametrize('key', ['train_dataloader', 'test_dataloader', 'test_evaluator'])
+def test_config_without_a_part(key):
+    for without in ({key: None}, {}):
+        config = {**_config(), **without}
+        if not without:
+            del config[key]
+        with pytest.raises(ValueError, match=f'no {key}, which a test on train needs'):
+            overrides_of(config, 'train')
+
+
+def test_several_evaluators():
+    with pytest.raises(ValueError, match='test_evaluator is a list; only one is supported'):
+        overrides_of(_config(evaluator=[dict(type='A'), dict(type='B')]), 'train')
