@@ -1,6 +1,6 @@
-"""The arrow: functional <- fileio, visualization <- the four shell packages <- experiments <- tools.
+"""The arrow: functional <- fileio, visualization <- four shell packages <- experiments <- tools.
 
-All of it but the shells (of which evaluation needs it in its metrics alone) works without OpenMMLab.
+All but the shells works without OpenMMLab; of evaluation, all but its metrics.
 """
 
 from __future__ import annotations

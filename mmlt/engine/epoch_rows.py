@@ -38,9 +38,9 @@ class EpochRows:
 
     def __init__(self, num_classes: int) -> None:
         self.num_classes = num_classes
-        self.leave()
+        self.end_epoch()
 
-    def leave(self) -> None:
+    def end_epoch(self) -> None:
         """Forget all rows: no epoch is in progress."""
         self._rows: list[Rows] = []
         self._start: int | None = None  # places that all ranks had used when this one began
@@ -51,10 +51,10 @@ class EpochRows:
         """Whether this process has begun or resumed an epoch."""
         return self._start is not None
 
-    def begin(self, start: int = 0) -> None:
+    def start_epoch(self, start: int = 0) -> None:
         """Begin an epoch at a place, keeping rows of earlier places."""
         kept = [_select(rows, rows.places < start) for rows in self._rows]
-        self.leave()
+        self.end_epoch()
         self._rows, self._start = kept, start
 
     def add(self, scores: Tensor, targets: Tensor) -> None:

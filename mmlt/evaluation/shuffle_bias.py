@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.json_schema import check_keys, check_object, read_strict_json
 from mmlt.functional import representation_bias, representation_bias_std_error
 
@@ -109,7 +109,7 @@ def write_shuffle_bias(result: Mapping, folder: str | Path, overwrite: bool = Fa
     """
     text = json.dumps(_strict(result), indent=1, allow_nan=False, ensure_ascii=False) + '\n'
     path = Path(folder) / SHUFFLE_BIAS_FILE
-    with new_file(path, overwrite=overwrite) as file:
+    with atomic_write(path, overwrite=overwrite) as file:
         file.write_text(text, encoding='utf-8')
     return path
 

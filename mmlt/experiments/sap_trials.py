@@ -9,7 +9,7 @@ import numpy as np
 
 from mmlt.evaluation.report.shapes import INK
 from mmlt.evaluation.report.svg import PLAIN_COLOR, drawing_style
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.functional import (
     MatchedScores,
     average_precision_trials,
@@ -126,7 +126,7 @@ def draw_trials(study: Mapping, path: str | Path, *, overwrite: bool = False) ->
         for axes in (above, below):
             place = dict(loc='lower left', bbox_to_anchor=(0, 1), borderaxespad=0.2)
             axes.legend(ncols=3, **place)
-        with new_file(path, overwrite=overwrite) as temporary:
+        with atomic_write(path, overwrite=overwrite) as temporary:
             figure.savefig(temporary, format=Path(path).suffix[1:], dpi=150)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def new_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+def atomic_write(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
     """Give a temporary path beside ``path`` to write to; move it into place at the end.
 
     Without ``overwrite`` the name is claimed first, in one step of the file system, so that of

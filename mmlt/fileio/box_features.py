@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.json_files import read_json_object
 from mmlt.fileio.npy_files import map_npy, read_npy
 
@@ -87,7 +87,10 @@ def start_folder(
     if not (folder / META_FILE).exists():
         _write_json(folder / META_FILE, meta)
     if not (folder / KEYFRAMES_FILE).exists():
-        with new_file(folder / KEYFRAMES_FILE, overwrite=True) as file, open(file, 'wb') as stream:
+        with (
+            atomic_write(folder / KEYFRAMES_FILE, overwrite=True) as file,
+            open(file, 'wb') as stream,
+        ):
             np.save(stream, keyframes, allow_pickle=False)
 
 
@@ -167,5 +170,5 @@ def load_array(path: Path, mmap_mode: str | None = None) -> np.ndarray:
 
 
 def _write_json(path: Path, content: dict) -> None:
-    with new_file(path, overwrite=True) as file:
+    with atomic_write(path, overwrite=True) as file:
         file.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.json_files import read_json_object
 from mmlt.functional import read_ava_csv
 from mmlt.functional.checks import MAX_CLASS_ID, MAX_COUNT
@@ -96,7 +96,7 @@ def write_class_counts(path: str | Path, counts: ClassCounts, *, overwrite: bool
         for class_id, count in counts.counts.items()
     ]
     content = {'source': counts.source, 'unit': counts.unit, 'classes': classes}
-    with new_file(path, overwrite=overwrite) as temporary:
+    with atomic_write(path, overwrite=overwrite) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
 
 
@@ -174,7 +174,7 @@ def _check_names(path: Any, names: Mapping[int, str], label_map: Mapping[int, st
 def write_split(path: str | Path, split: ClassSplit, *, overwrite: bool = False) -> None:
     """Write split.json, the form in which :func:`read_split` reads a split."""
     groups = {group: list(split.groups[group]) for group in GROUPS if group in split.groups}
-    with new_file(path, overwrite=overwrite) as temporary:
+    with atomic_write(path, overwrite=overwrite) as temporary:
         text = json.dumps({'source': split.source, **groups}, indent=1, ensure_ascii=False)
         temporary.write_text(text + '\n', encoding='utf-8')
 

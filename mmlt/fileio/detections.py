@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.functional import AVABoxes, read_ava_csv
 from mmlt.functional.detection._ava_csv import num_columns
 from mmlt.functional.detection.fields import INT32_MAX, name_fault
@@ -59,7 +59,7 @@ def write_detections(path: str | Path, detections: AVABoxes, overwrite: bool = F
     ]
     table = pa.table(dict(zip(_COLUMNS, columns)))
     table = table.replace_schema_metadata({_CHECKSUM: _checksum(detections)})
-    with new_file(path, overwrite=overwrite) as temporary:
+    with atomic_write(path, overwrite=overwrite) as temporary:
         pq.write_table(table, temporary)
 
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.frame_features import open_frame_features
 from mmlt.fileio.json_files import read_json_object
 from mmlt.fileio.videolt_lists import read_video_ids
@@ -98,7 +98,7 @@ def start_folder(folder: str | Path, meta: Mapping[str, Any], *, overwrite: bool
         for path in (folder / FAILURES_FILE, *folder.rglob('*.npy'), folder / META_FILE):
             path.unlink(missing_ok=True)  # meta.json last: killed here, they are still known
     if not (folder / META_FILE).exists():
-        with new_file(folder / META_FILE, overwrite=True) as file:
+        with atomic_write(folder / META_FILE, overwrite=True) as file:
             file.write_text(json.dumps(meta, indent=1) + '\n', encoding='utf-8')
 
 
@@ -145,7 +145,10 @@ def write_features(folder: str | Path, video: Video, features: np.ndarray, dtype
         features = features.astype(dtype)
     if not np.isfinite(features).all():
         raise ValueError(f'a feature is not finite as {dtype}')
-    with new_file(feature_path(folder, video), overwrite=True) as file, open(file, 'wb') as stream:
+    with (
+        atomic_write(feature_path(folder, video), overwrite=True) as file,
+        open(file, 'wb') as stream,
+    ):
         np.save(stream, features, allow_pickle=False)
 
 
@@ -165,7 +168,7 @@ def write_failures(
         path.unlink(missing_ok=True)
         return None
     with (
-        new_file(path, overwrite=True) as file,
+        atomic_write(path, overwrite=True) as file,
         open(file, 'w', newline='', encoding='utf-8') as stream,
     ):
         csv.writer(stream).writerows([_HEADER, *sorted(rows)])

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 
 _IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
 
@@ -106,7 +106,7 @@ def write_video(
         FileExistsError: ``path`` exists and ``overwrite`` is false.
         ValueError: No frame, frames of two sizes, or OpenCV cannot encode.
     """
-    with new_file(path, overwrite=overwrite) as temporary:
+    with atomic_write(path, overwrite=overwrite) as temporary:
         video = temporary.with_suffix('.mp4')  # OpenCV takes the container from the name
         writer, shape = None, None
         try:
@@ -150,7 +150,7 @@ def write_frame_folder(
             f'{folder}: the folder is not empty; pass --overwrite to write into it'
         )
     for frame in frames:
-        with new_file(folder / frame.name, overwrite=overwrite) as temporary:
+        with atomic_write(folder / frame.name, overwrite=overwrite) as temporary:
             _, encoded = cv2.imencode(Path(frame.name).suffix, frame.image)
             temporary.write_bytes(encoded.tobytes())
 

@@ -19,7 +19,7 @@ def _rows(num_rows):
 def test_rows_have_places():
     rows = EpochRows(2)
     assert not rows.is_begun
-    rows.begin()
+    rows.start_epoch()
     rows.add(*_batch(0.1, 0.9))
     rows.add(*_batch(0.3))
     gathered = rows.gather()
@@ -32,7 +32,7 @@ def test_rows_have_places():
 def test_a_resumed_epoch_goes_on_behind_its_place():
     rows = EpochRows(2)
     rows.restore(rows_state(_rows(6)))
-    rows.begin(4)  # with another batch size places 4 and 5 come again
+    rows.start_epoch(4)  # with another batch size places 4 and 5 come again
     rows.add(*_batch(0.1, 0.2, 0.3))
     assert rows.gather().places.tolist() == [0, 1, 2, 3, 4, 5, 6]
 
@@ -40,9 +40,9 @@ def test_a_resumed_epoch_goes_on_behind_its_place():
 def test_a_new_epoch_forgets():
     rows = EpochRows(2)
     rows.restore(rows_state(_rows(6)))
-    rows.begin()
+    rows.start_epoch()
     assert len(rows.gather().places) == 0
-    rows.leave()
+    rows.end_epoch()
     assert not rows.is_begun
 
 

@@ -4,12 +4,12 @@ import os
 
 import pytest
 
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 
 
 def test_writes_the_file_and_leaves_nothing_else(tmp_path):
     path = tmp_path / 'new' / 'a.txt'
-    with new_file(path) as temporary:
+    with atomic_write(path) as temporary:
         assert temporary.parent == path.parent
         temporary.write_text('one')
     assert path.read_text() == 'one'
@@ -20,10 +20,10 @@ def test_refuses_to_overwrite_unless_told(tmp_path):
     path = tmp_path / 'a.txt'
     path.write_text('old')
     with pytest.raises(FileExistsError, match=r'a\.txt: exists already; pass --overwrite'):
-        with new_file(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text('new')
     assert path.read_text() == 'old'
-    with new_file(path, overwrite=True) as temporary:
+    with atomic_write(path, overwrite=True) as temporary:
         temporary.write_text('new')
     assert path.read_text() == 'new'
 
@@ -35,7 +35,7 @@ def test_an_error_inside_leaves_the_folder_as_it_was(tmp_path, overwrite):
         path.write_text('old')
     before = sorted(os.listdir(tmp_path))
     with pytest.raises(RuntimeError, match='disk on fire'):
-        with new_file(path, overwrite=overwrite) as temporary:
+        with atomic_write(path, overwrite=overwrite) as temporary:
             temporary.write_text('half')
             raise RuntimeError('disk on fire')
     assert sorted(os.listdir(tmp_path)) == before
@@ -43,9 +43,9 @@ def test_an_error_inside_leaves_the_folder_as_it_was(tmp_path, overwrite):
 
 
 def test_the_name_is_taken_from_the_start(tmp_path):
-    with new_file(tmp_path / 'a.txt') as first:
+    with atomic_write(tmp_path / 'a.txt') as first:
         with pytest.raises(FileExistsError):
-            with new_file(tmp_path / 'a.txt'):
+            with atomic_write(tmp_path / 'a.txt'):
                 pass
         first.write_text('first')
     assert (tmp_path / 'a.txt').read_text() == 'first'
@@ -53,8 +53,8 @@ def test_the_name_is_taken_from_the_start(tmp_path):
 
 def test_two_writers_of_one_file_have_two_temporary_names(tmp_path):
     path = tmp_path / 'a.txt'
-    with new_file(path, overwrite=True) as first:
-        with new_file(path, overwrite=True) as second:
+    with atomic_write(path, overwrite=True) as first:
+        with atomic_write(path, overwrite=True) as second:
             assert first != second
             first.write_text('first')
             second.write_text('second')
@@ -64,6 +64,6 @@ def test_two_writers_of_one_file_have_two_temporary_names(tmp_path):
 
 def test_the_file_has_the_usual_mode(tmp_path):
     (tmp_path / 'usual').write_text('')
-    with new_file(tmp_path / 'ours') as temporary:
+    with atomic_write(tmp_path / 'ours') as temporary:
         temporary.write_text('')
     assert (tmp_path / 'ours').stat().st_mode == (tmp_path / 'usual').stat().st_mode

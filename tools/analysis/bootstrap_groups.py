@@ -35,7 +35,7 @@ from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.runs.folder import METRICS_FILE
 from mmlt.evaluation.runs.intervals import difference
 from mmlt.evaluation.runs.read import read_run
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.class_counts import read_split
 from mmlt.fileio.data_checks import check_evaluation
 from mmlt.fileio.detections import read_detections
@@ -163,7 +163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with ProgressBar(2 + args.num_resamples) as bar:
             result = compute(args, bar)
-        with new_file(args.out, overwrite=args.overwrite) as path:
+        with atomic_write(args.out, overwrite=args.overwrite) as path:
             path.write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)

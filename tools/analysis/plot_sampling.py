@@ -28,7 +28,7 @@ from mmengine.registry import init_default_scope
 from mmlt.command_line import HelpFormatter, one_line
 from mmlt.datasets.samplers import ClassBalancedSampler
 from mmlt.datasets.samplers.sample_labels import class_names
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.class_counts import read_class_counts
 from mmlt.functional import ClassMembers, class_counts_of_draws, expected_draws
 from mmlt.functional.sampling.class_balanced_sampling import SAMPLING_MODES
@@ -178,7 +178,7 @@ def plot(sampling: Sampling, path: Path, *, overwrite: bool) -> None:
         axes.set_xlabel('class, by frequency')
     axes.spines[['top', 'right']].set_visible(False)
     axes.legend(frameon=False)
-    with new_file(path, overwrite=overwrite) as file:
+    with atomic_write(path, overwrite=overwrite) as file:
         figure.savefig(file, format=path.suffix[1:].lower(), dpi=130)
 
 

@@ -50,7 +50,7 @@ from mmlt.experiments.videolt_bench import (
     write_counts,
 )
 from mmlt.experiments.videolt_table import read_seeds, seed_table
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.class_counts import read_split
 from mmlt.fileio.detections import read_detections
 from mmlt.fileio.label_map import read_label_map
@@ -387,12 +387,12 @@ def run_table(args: argparse.Namespace) -> None:
         return
     folder = ROOT / 'configs' / args.table
     content = {'seeds': args.seeds, 'split': args.on, 'rows': results}
-    with new_file(folder / 'toy_results.json', overwrite=True) as path:
+    with atomic_write(folder / 'toy_results.json', overwrite=True) as path:
         path.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
     readme = folder / 'README.md'
     marks = ('<!-- toy table -->', '<!-- end of toy table -->')
     text = replace_between(readme.read_text(encoding='utf-8'), *marks, table)
-    with new_file(readme, overwrite=True) as path:
+    with atomic_write(readme, overwrite=True) as path:
         path.write_text(text, encoding='utf-8')
 
 

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.experiments.sap_trials import draw_trials, study_trials
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.detections import read_detections
 from mmlt.fileio.label_map import (
     read_label_map,
@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with ProgressBar(5) as bar:
             study = compute(args, bar)
             bar.step('drawing the picture')
-            with new_file(numbers, overwrite=args.overwrite) as path:
+            with atomic_write(numbers, overwrite=args.overwrite) as path:
                 text = json.dumps(study, indent=1, allow_nan=False, ensure_ascii=False)
                 path.write_text(text + '\n', encoding='utf-8')
                 draw_trials(study, picture, overwrite=args.overwrite)

@@ -23,7 +23,7 @@ import numpy as np
 
 from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.progress import StepError, run_step
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.functional import representation_bias
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -155,7 +155,7 @@ def plot(results: dict[str, dict], path: Path, *, overwrite: bool) -> None:
         name.set(rotation=30, ha='right', rotation_mode='anchor')
     axes.spines[['top', 'right']].set_visible(False)
     axes.legend(frameon=False)
-    with new_file(path, overwrite=overwrite) as file:
+    with atomic_write(path, overwrite=overwrite) as file:
         figure.savefig(file, format='png', dpi=130)
 
 
@@ -167,7 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise FileExistsError(f'{args.plot}: exists already; pass --overwrite to replace it')
         rows = {name: [run(name, seed, args) for seed in args.seeds] for name in SETS}
         results = {name: summarise(of_seeds) for name, of_seeds in rows.items()}
-        with new_file(args.work_dir / 'results.json', overwrite=True) as file:
+        with atomic_write(args.work_dir / 'results.json', overwrite=True) as file:
             file.write_text(json.dumps(results, indent=1) + '\n', encoding='utf-8')
         if args.plot:
             plot(results, args.plot, overwrite=args.overwrite)

@@ -22,7 +22,7 @@ import torch
 
 from mmlt.checkpoint_files import read_checkpoint
 from mmlt.command_line import HelpFormatter
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.functional import tau_normalize
 
 
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             tau=args.tau,
             drop_bias=args.drop_bias,
         )
-        with new_file(args.out, overwrite=args.overwrite) as file:
+        with atomic_write(args.out, overwrite=args.overwrite) as file:
             torch.save({'meta': checkpoint.get('meta', {}), 'state_dict': state}, file)
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)

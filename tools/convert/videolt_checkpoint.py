@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 
 from mmlt.command_line import HelpFormatter
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.models.heads.videolt import convert_videolt_checkpoint
 from mmlt.weights_only import load_weights_only
 
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parse_args(argv)
     try:
         converted = convert(args.checkpoint, args.prefix)
-        with new_file(args.out, overwrite=args.overwrite) as file:
+        with atomic_write(args.out, overwrite=args.overwrite) as file:
             torch.save(converted, file)
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)

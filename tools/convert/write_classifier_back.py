@@ -24,7 +24,7 @@ import torch
 
 from mmlt.checkpoint_files import read_checkpoint
 from mmlt.command_line import HelpFormatter
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.box_features import META_FILE
 
 CLASSIFIER = 'bbox_head.fc_cls.'
@@ -104,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         names = (str(args.detector), str(args.classifier))
         state = with_classifier(detector['state_dict'], classifier['state_dict'], names)
         full = {'meta': detector.get('meta', {}), 'state_dict': state}
-        with new_file(args.out, overwrite=args.overwrite) as file:
+        with atomic_write(args.out, overwrite=args.overwrite) as file:
             torch.save(full, file)
     except (OSError, ValueError) as error:
         print(f'error: {error}', file=sys.stderr)

@@ -24,9 +24,7 @@ class DeferredReweightingHook(Hook):
         by_epoch: Whether `begin` counts epochs; False: iterations.
 
     Reference: Cao et al., "Learning Imbalanced Datasets with Label-Distribution-Aware Margin
-    Loss", NeurIPS 2019, algorithm 1.
-
-    Differs from reference: none; the learning rate falls by the schedule's own milestone.
+    Loss", NeurIPS 2019, algorithm 1. The learning rate falls by the schedule's own milestone.
     """
 
     def __init__(self, begin: int, *, by_epoch: bool = True) -> None:

@@ -89,10 +89,10 @@ class RunningAPHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Note where in the epoch this process begins."""
         if batch_idx == 0:  # also where a killed epoch starts anew
-            self._rows.begin()
+            self._rows.start_epoch()
         elif not self._rows.is_begun:
             batch_size = getattr(runner.train_dataloader.batch_sampler, 'batch_size', None) or 1
-            self._rows.begin(batch_idx * batch_size * get_world_size())
+            self._rows.start_epoch(batch_idx * batch_size * get_world_size())
             if self._loaded is None:
                 runner.logger.warning(
                     'The checkpoint holds no rows of this epoch: its running AP will be that of '
@@ -113,7 +113,7 @@ class RunningAPHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         """Set the AP of the epoch, on every rank."""
         rows = self._rows.gather()
-        self._rows.leave()
+        self._rows.end_epoch()
         if rows is not None:
             rows = drop_added(rows, sampler_of(runner.train_dataloader))
             class_ap = average_precision(rows.scores.numpy(), rows.targets.numpy())

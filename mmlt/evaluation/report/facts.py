@@ -9,7 +9,7 @@ from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.report.html import escape
 from mmlt.evaluation.runs.gains import undetected
 from mmlt.evaluation.runs.read import Run
-from mmlt.evaluation.runs.schema import DETECTION, task_of
+from mmlt.evaluation.runs.schema import DETECTION, get_task
 from mmlt.evaluation.runs.undetected import list_names
 from mmlt.evaluation.score_ratios import changed_scores_warning
 
@@ -129,7 +129,7 @@ def _sampling(metrics: Mapping) -> str:
 
 
 def _training_counts(metrics: Mapping) -> str:
-    absent = f'none given; classes are ordered by evaluated {task_of(metrics).noun}'
+    absent = f'none given; classes are ordered by evaluated {get_task(metrics).noun}'
     return metrics['train_counts_source'] or absent
 
 

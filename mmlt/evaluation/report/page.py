@@ -25,7 +25,7 @@ from mmlt.evaluation.report.three_metrics import three_metrics_section
 from mmlt.evaluation.runs.compare import read_runs
 from mmlt.evaluation.runs.read import Run, compare_runs, join_classes
 from mmlt.evaluation.runs.schema import DETECTION
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 
 MAX_BYTES = 2_000_000
 _TEMPLATE = Path(__file__).with_name('page.html')
@@ -69,7 +69,7 @@ def build_report(
     if names is not None and len(names) != len(paths):
         raise ValueError(f'names: got {len(names)} for {len(paths)} runs: {list(names)}')
     out_path = Path(out_path)
-    if out_path.exists() and not overwrite:  # said before the work; new_file makes sure of it
+    if out_path.exists() and not overwrite:  # said before the work; atomic_write makes sure of it
         raise FileExistsError(f'{out_path}: exists already; pass --overwrite to replace it')
     page = _render(read_runs(paths, names), title)
     content = page.encode('utf-8')
@@ -78,7 +78,7 @@ def build_report(
             f'runs: the report of {len(paths)} runs would take {len(content) / 1e6:.1f} MB, more '
             f'than {MAX_BYTES / 1e6:.0f} MB; give fewer runs'
         )
-    with new_file(out_path, overwrite=overwrite) as temporary:
+    with atomic_write(out_path, overwrite=overwrite) as temporary:
         temporary.write_bytes(content)
     return out_path
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 
 METRICS_FILE = 'metrics.json'
 PER_CLASS_FILE = 'per_class.csv'
@@ -37,8 +37,8 @@ def write_run_files(
     text = json.dumps(metrics, indent=1, allow_nan=False, ensure_ascii=False) + '\n'
     paths = Path(out_dir) / METRICS_FILE, Path(out_dir) / PER_CLASS_FILE
     with (
-        new_file(paths[0], overwrite=overwrite) as json_file,
-        new_file(paths[1], overwrite=overwrite) as csv_file,
+        atomic_write(paths[0], overwrite=overwrite) as json_file,
+        atomic_write(paths[1], overwrite=overwrite) as csv_file,
     ):
         json_file.write_text(text, encoding='utf-8')
         with open(csv_file, 'w', newline='', encoding='utf-8') as file:

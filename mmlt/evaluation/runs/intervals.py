@@ -15,7 +15,7 @@ import numpy as np
 
 from mmlt.evaluation.bootstrap import Excluded, draw_over_videos, interval_of, videos_of
 from mmlt.evaluation.coverage import has_evaluated_box
-from mmlt.fileio.atomic_write import new_file
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.json_schema import check_keys, check_object, check_value, read_strict_json
 from mmlt.functional import (
     AVABoxes,
@@ -160,7 +160,7 @@ def write_intervals(intervals: Mapping, folder: str | Path, *, overwrite: bool =
     """
     path = Path(folder) / INTERVALS_FILE
     text = json.dumps(intervals, indent=1, allow_nan=False, ensure_ascii=False) + '\n'
-    with new_file(path, overwrite=overwrite) as temporary:
+    with atomic_write(path, overwrite=overwrite) as temporary:
         temporary.write_text(text, encoding='utf-8')
     return path
 

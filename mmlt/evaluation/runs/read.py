@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from mmlt.evaluation.runs.folder import METRICS_FILE
-from mmlt.evaluation.runs.schema import Task, task_of
+from mmlt.evaluation.runs.schema import Task, get_task
 from mmlt.fileio.json_schema import check_keys, check_object, check_value, read_strict_json
 
 
@@ -31,7 +31,7 @@ class Run(NamedTuple):
     @property
     def task(self) -> Task:
         """What kind of run it is; of one with ``metrics``."""
-        return task_of(self.metrics)
+        return get_task(self.metrics)
 
 
 class ClassRow(NamedTuple):
@@ -78,7 +78,7 @@ def read_run(path: str | os.PathLike, name: str | None = None) -> Run:
         raise FileNotFoundError(f'{file}: no such file (a run folder holds a {METRICS_FILE})')
     metrics = read_strict_json(file)
     try:
-        task = task_of(metrics)
+        task = get_task(metrics)
     except ValueError as error:
         raise ValueError(f'{file}: {error}') from None
     later = {key: kind for key, kind in task.later_keys.items() if key in metrics}
@@ -103,7 +103,7 @@ def tell_num_classes(metrics: Mapping, group: str | None = None) -> str:
     else:
         total = metrics['groups'].get(group, {}).get('num_classes', 0)
     members = (entry for entry in metrics['per_class'].values() if group in (None, entry['group']))
-    key = task_of(metrics).gains[0]
+    key = get_task(metrics).gains[0]
     scored = sum(entry[key] is not None for entry in members)
     return f'{total:,}' if scored == total else f'{scored:,} of {total:,}'
 

@@ -106,7 +106,7 @@ CLASSIFICATION = Task(
 )
 
 
-def task_of(metrics: Mapping) -> Task:
+def get_task(metrics: Mapping) -> Task:
     """The task of a ``metrics.json``; a file of AVA detectors names none.
 
     Raises:

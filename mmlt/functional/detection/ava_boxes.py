@@ -55,12 +55,6 @@ def ava_boxes_from_arrays(
         ValueError: if lengths or the shape of the boxes are wrong, or a timestamp or label is not
             a whole number.
 
-    Reference:
-        none.
-
-    Differs from reference:
-        none.
-
     Example:
         >>> ava_boxes_from_arrays(['a'], [902], [[0, 0, 1, 1]], [12]).scores.tolist()
         [1.0]
@@ -108,12 +102,6 @@ def ava_boxes_from_score_matrix(
 
     Raises:
         ValueError: if lengths or shapes are wrong, or a timestamp is not a whole number.
-
-    Reference:
-        none.
-
-    Differs from reference:
-        none.
 
     Example:
         >>> boxes = [[0.1, 0.1, 0.4, 0.9]]

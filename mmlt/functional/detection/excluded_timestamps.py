@@ -25,9 +25,6 @@ def read_excluded_timestamps(path: str | os.PathLike) -> frozenset[tuple[str, in
     Reference:
         https://research.google.com/ava/download.html
 
-    Differs from reference:
-        none.
-
     Example:
         >>> import tempfile, pathlib
         >>> path = pathlib.Path(tempfile.mkdtemp()) / 'excluded.csv'

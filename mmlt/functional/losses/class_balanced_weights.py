@@ -31,7 +31,7 @@ def class_balanced_weights(class_counts: np.ndarray, *, beta: float = 0.9999) ->
         sections 3 and 4: effective number of samples, weights normalised to sum to C.
 
     Differs from reference:
-        none; a class without samples, for which the formula divides by zero, is an error.
+        A class without samples, for which the formula divides by zero, is an error.
 
     Example:
         >>> class_balanced_weights([1, 2], beta=0.5).round(6).tolist()

@@ -46,10 +46,8 @@ def rebalancing_weights(
 
     Reference:
         Wu et al., "Distribution-Balanced Loss for Multi-Label Classification in Long-Tailed
-        Datasets", ECCV 2020, section 3 (re-balanced weighting).
-
-    Differs from reference:
-        none. (The sample without labels is as in the authors' code.)
+        Datasets", ECCV 2020, section 3 (re-balanced weighting); the sample without labels is as in
+        the authors' code.
 
     Example:
         >>> targets = torch.tensor([[1.0, 1.0]])  # r = 1/5 and 4/5

@@ -44,10 +44,7 @@ def eqlv2_weights(
 
     Reference:
         Tan et al., "Equalization Loss v2: A New Gradient Balance Approach for Long-tailed Object
-        Detection", CVPR 2021, gradient guided reweighing.
-
-    Differs from reference:
-        none; their code starts at a ratio of 100 likewise.
+        Detection", CVPR 2021, gradient guided reweighing. Their code starts at a ratio of 100 too.
 
     Example:
         >>> pos_weight, neg_weight = eqlv2_weights(torch.tensor([0.8]), torch.tensor([1.0]))
@@ -148,9 +145,6 @@ def eqlv2_gradients(
 
     Reference:
         Tan et al. 2021, as in :func:`eqlv2_weights`: the gradients after re-weighting are summed.
-
-    Differs from reference:
-        none for targets of 0 and 1.
 
     Example:
         >>> targets, ones = torch.tensor([[1.0, 0.0]]), torch.ones(2)

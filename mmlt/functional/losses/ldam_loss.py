@@ -32,9 +32,6 @@ def ldam_margins(class_counts: np.ndarray, *, max_margin: float = 0.5) -> Tensor
         NeurIPS 2019, section 3: margins proportional to n^(-1/4); the constant set by the largest
         margin, as in their code.
 
-    Differs from reference:
-        none.
-
     Example:
         >>> ldam_margins([1, 16, 81]).tolist() == [0.5, 0.25, 0.5 / 3]
         True

@@ -32,9 +32,6 @@ def log_odds_of_priors(class_counts: np.ndarray, *, num_samples: int | None = No
     Reference:
         Menon et al., "Long-tail Learning via Logit Adjustment", ICLR 2021 (the priors).
 
-    Differs from reference:
-        none.
-
     Example:
         >>> log_odds_of_priors([50, 20], num_samples=100).exp()  # 50 : 50 and 20 : 80
         tensor([1.0000, 0.2500], dtype=torch.float64)

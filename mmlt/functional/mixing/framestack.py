@@ -51,7 +51,7 @@ def framestack(
         to 4, algorithm 1; ``FrameStack`` in the authors' code.
 
     Differs from reference:
-        none from the code, bit for bit. The paper floors both frame counts (a clip may then hold
+        The paper floors both frame counts (a clip may then hold
         L - 1 frames), puts the video's own frames first, and leaves open which AP a video of
         several classes has. The code's mean runs over all C classes, absent ones included: the
         threshold 1e-5 is one on the mean, so C = 1004 classes of AP < .01 share evenly.

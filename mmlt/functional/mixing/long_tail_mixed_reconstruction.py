@@ -46,7 +46,7 @@ def reconstruction_contributions(
         equations 1 and 2.
 
     Differs from reference:
-        none in form. The authors' training code takes log((n + 5) d), which is epsilon = 5 d: with
+        The authors' training code takes log((n + 5) d), which is epsilon = 5 d: with
         its d = .25 for SSv2-LT the defaults here; it leaves the most frequent class .001.
 
     Example:

@@ -34,8 +34,6 @@ def mixup(
         Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR 2018, equation 1; in feature
         space as in Zhang et al., "VideoLT", ICCV 2021, section 5.2, ``mixup`` in the authors' code.
 
-    Differs from reference: none.
-
     Example:
         >>> import torch
         >>> mixed, soft = mixup(torch.tensor([[[0.0]], [[4.0]]]), torch.eye(2), gamma=0.75,

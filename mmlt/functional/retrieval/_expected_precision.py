@@ -41,9 +41,6 @@ def expected_precision(num_marked: np.ndarray, *, num_drawn: int, num_negatives:
         Koekoek, Lesky, Swarttouw, "Hypergeometric Orthogonal Polynomials and Their
         q-Analogues", 2010, section 9.5 (Hahn), with alpha = -f - 1, beta = -(M - f) - 1, N = m.
 
-    Differs from reference:
-        none.
-
     Example:
         >>> expected_precision(np.array([1]), num_drawn=1, num_negatives=2).tolist()
         [0.75]

@@ -34,9 +34,6 @@ def roc_auc(scores: np.ndarray, targets: np.ndarray, valid: np.ndarray | None = 
         Zhang, Tokmakov, Hebert, Schmid, "A Study on Action Detection in the Wild", 2019,
         section 4.3; Mann and Whitney, 1947.
 
-    Differs from reference:
-        none.
-
     Example:
         >>> roc_auc([[0.9], [0.5], [0.5], [0.1]], [[1], [1], [0], [0]]).tolist()
         [0.875]

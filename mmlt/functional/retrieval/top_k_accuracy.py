@@ -77,12 +77,6 @@ def top_k_recall(scores: np.ndarray, targets: np.ndarray, *, k: int) -> np.ndarr
     Raises:
         ValueError: on unequal shapes, a NaN score, a target that is not 0 or 1, k < 1.
 
-    Reference:
-        none.
-
-    Differs from reference:
-        none.
-
     Example:
         >>> scores, targets = [[0.5, 0.3, 0.2], [0.3, 0.2, 0.5]], [[1, 1, 0], [1, 0, 0]]
         >>> top_k_recall(scores, targets, k=1).tolist()

@@ -53,12 +53,6 @@ def group_by_class(
     Raises:
         ValueError: if the two differ in length or hold a value outside their range.
 
-    Reference:
-        none.
-
-    Differs from reference:
-        none.
-
     Example:
         >>> members = group_by_class([0, 0, 1], [1, 0, 1], num_candidates=2, num_classes=2)
         >>> members.candidates.tolist(), members.counts.tolist()
@@ -227,12 +221,6 @@ def class_counts_of_draws(members: ClassMembers, num_draws: np.ndarray) -> np.nd
 
     Raises:
         ValueError: if num_draws is not (N,).
-
-    Reference:
-        none.
-
-    Differs from reference:
-        none.
 
     Example:
         >>> members = group_by_class([0, 1, 1], [0, 0, 1], num_candidates=2, num_classes=2)

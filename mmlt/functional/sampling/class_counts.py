@@ -41,12 +41,6 @@ def count_classes(targets: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: if targets is not (N, C) or holds anything but 0 and 1.
 
-    Reference:
-        none.
-
-    Differs from reference:
-        none.
-
     Example:
         >>> count_classes([[1, 0], [1, 1], [0, 0]]).tolist()
         [2, 1]
@@ -81,9 +75,6 @@ def split_head_medium_tail(
     Reference:
         Arnab et al., "Beyond Transfer Learning: Co-finetuning for Action Localisation", 2022
         (AVA); Zhang et al., "VideoLT: Large-scale Long-tailed Video Recognition", ICCV 2021.
-
-    Differs from reference:
-        none.
 
     Example:
         >>> split_head_medium_tail([501, 500, 101, 100], head_min=500, tail_max=100)
@@ -124,9 +115,6 @@ def split_by_train_test_ap(train_ap: np.ndarray, test_ap: np.ndarray) -> HeadTai
     Reference:
         Zhang, Tokmakov, Hebert, Schmid, "A Study on Action Detection in the Wild", 2019,
         section 5.
-
-    Differs from reference:
-        none.
 
     Example:
         >>> split_by_train_test_ap([0.9, 0.1], [0.5, 0.2])

@@ -109,9 +109,6 @@ def shuffle_clips(clips: torch.Tensor, order: np.ndarray, *, layout: str = 'NCTH
     Reference:
         Hara, Ishikawa, Kataoka 2021, section 3.2.
 
-    Differs from reference:
-        none.
-
     Example:
         >>> clips = torch.tensor([10, 11, 12]).view(1, 1, 3, 1, 1)
         >>> shuffle_clips(clips, np.array([[2, 0, 1]])).flatten().tolist()

@@ -32,7 +32,7 @@ def representation_bias(accuracy_original: float, accuracy_shuffled: float) -> f
         Action Recognition", CVPR Workshops 2021, equation 1.
 
     Differs from reference:
-        none; the reference does not say what a ratio with a zero is.
+        The reference does not say what a ratio with a zero is.
 
     Example:
         >>> round(representation_bias(64.3, 32.7), 2)

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from mmlt.evaluation.runs.schema import CLASSIFICATION, DETECTION, task_of
+from mmlt.evaluation.runs.schema import CLASSIFICATION, DETECTION, get_task
 
 
 def test_a_file_of_detectors_names_no_task(make_metrics, make_classifier_metrics):
-    assert task_of(make_metrics()) is DETECTION
-    assert task_of(make_classifier_metrics()) is CLASSIFICATION
+    assert get_task(make_metrics()) is DETECTION
+    assert get_task(make_classifier_metrics()) is CLASSIFICATION
     with pytest.raises(ValueError, match=r"'task' must be 'classification', .*, got \['x'\]"):
-        task_of({'task': ['x']})
+        get_task({'task': ['x']})
 
 
 def test_one_name_for_each_measure():
