@@ -11,6 +11,7 @@ from mmengine.registry import METRICS as ROOT_METRICS
 from mmengine.registry import DefaultScope
 
 from mmlt import registry
+from mmlt.engine import AtomicCheckpointHook
 
 
 @pytest.mark.parametrize('metrics', [ROOT_METRICS, MMACTION_METRICS, MMDET_METRICS])
@@ -20,6 +21,10 @@ def test_metric_is_found_from_every_scope(metrics):
 
 def test_hook_is_found_from_mmdet():
     assert MMDET_HOOKS.get('mmlt.ResumeStateHook').__module__.startswith('mmlt.')
+
+
+def test_a_config_with_the_old_name_of_a_hook_keeps_working():
+    assert MMDET_HOOKS.get('mmlt.SafeCheckpointHook') is AtomicCheckpointHook
 
 
 @pytest.mark.parametrize('scope', ['mmaction', 'mmdet'])

@@ -37,9 +37,17 @@ CHANGES = {
     'focal': {f'{LOSS}.type', f'{LOSS}.gamma'},
     'framestack_bce': FRAMESTACK | {'custom_hooks'},
     'framestack_fl': FRAMESTACK | {'custom_hooks', f'{LOSS}.type', f'{LOSS}.gamma'},
-    'framestack_constant': FRAMESTACK | {f'{LOSS}.type', f'{LOSS}.gamma', f'{BLENDING}.beta'},
+    # custom_hooks: empty where FrameStack-FL, their base, has the running AP
+    'framestack_constant': FRAMESTACK
+    | {'custom_hooks', f'{LOSS}.type', f'{LOSS}.gamma', f'{BLENDING}.beta'},
     'framestack_frequency': FRAMESTACK
-    | {f'{LOSS}.type', f'{LOSS}.gamma', f'{BLENDING}.beta', f'{BLENDING}.class_counts'},
+    | {
+        'custom_hooks',
+        f'{LOSS}.type',
+        f'{LOSS}.gamma',
+        f'{BLENDING}.beta',
+        f'{BLENDING}.class_counts',
+    },
     'distribution_balanced': {f'{LOSS}.type', f'{LOSS}.class_counts'},
     'asymmetric': {f'{LOSS}.type'},
     'ema': {'custom_hooks'},
@@ -125,7 +133,7 @@ def test_values_of_the_methods():
     assert _config('cbs').train_dataloader.sampler.mode == 'uniform'
     assert _config('srs').train_dataloader.sampler.mode == 'sqrt'
     assert _config('cbs').model.head.loss_cls.loss_weight == 1004  # a sum over the classes
-    assert _config('ldam_drw').custom_hooks[1].begin == 50
+    assert _config('ldam_drw').custom_hooks[0].begin == 50
     blending = _config('framestack_fl').model.data_preprocessor.blending
     assert (blending.clip_len, blending.ratio) == (60, 0.5)
     assert _config('framestack_fl').model.head.loss_cls.gamma == 1

@@ -1,7 +1,7 @@
 """What mmlt adds to mmaction2's AVA configs; no key of theirs is named here.
 
-An experiment takes the dictionaries as `{{_base_.ava_dataloader}}` and `{{_base_.ava_evaluator}}`:
-they merge into mmaction2's own, which keep their file names.
+An experiment takes the dictionaries as `{{_base_.ava_dataloader}}`, `{{_base_.ava_evaluator}}` and
+`{{_base_.ava_hooks}}`: they merge into mmaction2's own, which keep their file names.
 """
 
 num_classes = 81  # AVA's 80 classes and mmaction2's column 0
@@ -21,6 +21,7 @@ ava_evaluator = dict(
     class_counts='ava_v2.2',  # ships with mmlt: Arnab et al. 2022, Table 9
 )
 
+ava_hooks = dict(resume_state=dict(type='mmlt.ResumeStateHook'))
+
 custom_imports = dict(imports=['mmlt'], allow_failed_imports=False)
-custom_hooks = [dict(type='mmlt.ResumeStateHook')]
 randomness = dict(seed=0)

@@ -11,8 +11,8 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
+    resume_state=dict(type='mmlt.ResumeStateHook'),  # here a config with custom_hooks keeps it
 )
-custom_hooks = [dict(type='mmlt.ResumeStateHook')]
 
 env_cfg = dict(
     cudnn_benchmark=False,

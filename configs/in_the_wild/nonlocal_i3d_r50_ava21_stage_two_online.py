@@ -4,7 +4,7 @@ Source: "A Study on Action Detection in the Wild" (Zhang et al. 2019), section 5
     `nonlocal_i3d_r50_ava21_stage_two.py` is the same on features extracted once, and far faster.
 Expected: mSAP 49.1, tail 53.9, head 47.7 (Table 2).
     The paper's mSAP is on another scale than ours: README.md.
-Needs: stage one's checkpoint; another: --cfg-options custom_hooks.2.checkpoint=FILE.
+Needs: stage one's checkpoint; another: --cfg-options custom_hooks.1.checkpoint=FILE.
 GPUs: 8; 8 x 5 boxes x 25 passes = 1,000 an update. One epoch is 60 classes x 164,932 boxes of
     "stand" = 9.9 million boxes, one clip each: 9,896 updates, 247,398 iterations.
 Command: tools/dist_train.sh configs/in_the_wild/nonlocal_i3d_r50_ava21_stage_two_online.py 8
@@ -32,7 +32,6 @@ test_evaluator = dict(split_file=split_file)
 
 optim_wrapper = dict(accumulative_counts=25)
 custom_hooks = [
-    dict(type='mmlt.ResumeStateHook'),
     dict(type='mmlt.FreezeHook', frozen='*', trained=classifier),
     dict(
         type='mmlt.LoadTrunkHook',

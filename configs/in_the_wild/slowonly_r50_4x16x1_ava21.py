@@ -18,3 +18,4 @@ val_dataloader = {{_base_.ava_dataloader}}
 test_dataloader = {{_base_.ava_dataloader}}
 val_evaluator = {{_base_.ava_evaluator}}
 test_evaluator = {{_base_.ava_evaluator}}
+default_hooks = {{_base_.ava_hooks}}

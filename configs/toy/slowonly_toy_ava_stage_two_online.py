@@ -2,7 +2,7 @@
 
 Source: "A Study on Action Detection in the Wild" (Zhang et al. 2019), section 5.2, Algorithm 1.
 Expected: as slowonly_toy_ava_stage_two.py, in some hundred times its time.
-Needs: stage one's checkpoint; another: --cfg-options custom_hooks.2.checkpoint=FILE.
+Needs: stage one's checkpoint; another: --cfg-options custom_hooks.1.checkpoint=FILE.
     2 ranks x 20 boxes x 25 passes = 1,000 an update.
 Command: tools/dist_train.sh configs/toy/slowonly_toy_ava_stage_two_online.py 2
 """
@@ -24,7 +24,6 @@ train_dataloader = dict(
 )
 optim_wrapper = dict(optimizer=dict(lr=3.0, weight_decay=0.0), accumulative_counts=25)
 custom_hooks = [
-    dict(type='mmlt.ResumeStateHook'),
     dict(type='mmlt.FreezeHook', frozen='*', trained=classifier),
     dict(
         type='mmlt.LoadTrunkHook',

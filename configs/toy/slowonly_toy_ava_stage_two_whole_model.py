@@ -3,7 +3,7 @@
 Source: "A Study on Action Detection in the Wild" (Zhang et al. 2019), section 5.3, Table 4.
 Expected: configs/in_the_wild/README.md.  Three epochs of as many clips as there are keyframes:
     one and two were tried as well, on val.
-Needs: stage one's checkpoint; another: --cfg-options custom_hooks.1.checkpoint=FILE.
+Needs: stage one's checkpoint; another: --cfg-options custom_hooks.0.checkpoint=FILE.
 Command: tools/dist_train.sh configs/toy/slowonly_toy_ava_stage_two_whole_model.py 2
 """
 
@@ -16,7 +16,6 @@ param_scheduler = dict(
     convert_to_iter_based=True,
 )
 custom_hooks = [
-    dict(type='mmlt.ResumeStateHook'),
     dict(
         type='mmlt.LoadTrunkHook',
         checkpoint='work_dirs/two_stage/slowonly_toy_ava/stage_one/epoch_4.pth',

@@ -19,4 +19,4 @@ model = dict(
         )
     )
 )
-custom_hooks = [dict(type='mmlt.ResumeStateHook'), dict(type='mmlt.RunningAPHook')]
+custom_hooks = [dict(type='mmlt.RunningAPHook')]

@@ -9,4 +9,4 @@ Command: tools/train.py configs/videolt/nonlinear_videolt_framestack_constant.py
 _base_ = './nonlinear_videolt_framestack_fl.py'
 
 model = dict(data_preprocessor=dict(blending=dict(beta='constant')))
-custom_hooks = [dict(type='mmlt.ResumeStateHook')]
+custom_hooks = []  # no running AP

@@ -13,4 +13,4 @@ model = dict(
         blending=dict(beta='class_frequency', class_counts={{_base_.class_counts}})
     )
 )
-custom_hooks = [dict(type='mmlt.ResumeStateHook')]
+custom_hooks = []  # no running AP

@@ -1,21 +1,21 @@
 """Hooks and loops of scope ``mmlt``."""
 
 from mmlt.engine.hooks import (
+    AtomicCheckpointHook,
     DeferredReweightingHook,
     FreezeHook,
     LoadTrunkHook,
     ResumeStateHook,
     RunningAPHook,
-    SafeCheckpointHook,
 )
 from mmlt.engine.loops import ShuffleBiasTestLoop
 
 __all__ = [
+    'AtomicCheckpointHook',
     'DeferredReweightingHook',
     'FreezeHook',
     'LoadTrunkHook',
     'ResumeStateHook',
     'RunningAPHook',
-    'SafeCheckpointHook',
     'ShuffleBiasTestLoop',
 ]

@@ -208,7 +208,7 @@ def toy_overrides(
     overrides['optim_wrapper.optimizer.lr'] = TOY_LR
     overrides['default_hooks.checkpoint.interval'] = TOY_SCHEDULE['max_epochs']
     overrides['default_hooks.checkpoint.save_best'] = None
-    for index, hook in enumerate(config['custom_hooks']):
+    for index, hook in enumerate(config.get('custom_hooks', [])):
         if hook['type'] == 'EMAHook':  # .001 is made for as many updates as VideoLT has
             overrides[f'custom_hooks.{index}.momentum'] = TOY_EMA_MOMENTUM
     return overrides

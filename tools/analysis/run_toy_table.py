@@ -203,7 +203,7 @@ class Experiment:
             return self.test(name, row.config, self.train(name, row.config), on)
         trunk = self.trunk(row.trunk)
         if name == 'whole_model':
-            checkpoint = self.train(name, row.config, f'custom_hooks.1.checkpoint={trunk}')
+            checkpoint = self.train(name, row.config, f'custom_hooks.0.checkpoint={trunk}')
             return self.test(name, row.config, checkpoint, on)
         features = self.features(row.trunk, trunk)
         source = f'train_dataloader.dataset.feature_dir={features / "train"}'

@@ -1,17 +1,17 @@
 """Hooks of scope ``mmlt``."""
 
+from mmlt.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmlt.engine.hooks.deferred_reweighting_hook import DeferredReweightingHook
 from mmlt.engine.hooks.freeze_hook import FreezeHook
 from mmlt.engine.hooks.load_trunk_hook import LoadTrunkHook
 from mmlt.engine.hooks.resume_state_hook import ResumeStateHook
 from mmlt.engine.hooks.running_ap_hook import RunningAPHook
-from mmlt.engine.hooks.safe_checkpoint_hook import SafeCheckpointHook
 
 __all__ = [
+    'AtomicCheckpointHook',
     'DeferredReweightingHook',
     'FreezeHook',
     'LoadTrunkHook',
     'ResumeStateHook',
     'RunningAPHook',
-    'SafeCheckpointHook',
 ]

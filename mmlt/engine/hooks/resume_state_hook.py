@@ -10,7 +10,7 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader, IterableDataset
 
-from mmlt.engine.hooks.safe_checkpoint_hook import SafeCheckpointHook
+from mmlt.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmlt.engine.rank_buffers import gather_differing_buffers, restore_buffers
 from mmlt.engine.resumable_batches import (
     end_skip,
@@ -32,9 +32,12 @@ class ResumeStateHook(Hook):
 
     A run killed at any moment and resumed then ends with the weights of the uninterrupted run, bit
     for bit on the CPU. Use it with one line; every stock CheckpointHook of the runner becomes
-    a :class:`SafeCheckpointHook` by itself (derive a hook of your own from that class)::
+    a :class:`AtomicCheckpointHook` by itself (derive a hook of your own from that class)::
 
-        custom_hooks = [dict(type='mmlt.ResumeStateHook')]
+        default_hooks = dict(resume_state=dict(type='mmlt.ResumeStateHook'))
+
+    There a config that sets its ``custom_hooks`` keeps it. In ``custom_hooks`` it works as well;
+    one that stands in both places is one hook.
 
     What makes it exact:
 
@@ -77,10 +80,16 @@ class ResumeStateHook(Hook):
     # ------------------------------------------------------------------------------- resume
 
     def before_run(self, runner: Runner) -> None:
-        """Make saving safe, before CheckpointHook begins its work."""
+        """Make saving safe, before CheckpointHook begins its work; be the last hook, and the only.
+
+        A default hook is registered before those of ``custom_hooks``, also before those of its own
+        priority.
+        """
         for hook in runner.hooks:
             if type(hook) is CheckpointHook:
-                hook.__class__ = SafeCheckpointHook  # same attributes, safer methods
+                hook.__class__ = AtomicCheckpointHook  # same attributes, safer methods
+        others = [hook for hook in runner.hooks if not isinstance(hook, ResumeStateHook)]
+        runner._hooks = [*others, self]  # a new list: the runner goes through the old one now
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keep the state until it is known whether this is a resume."""
@@ -168,7 +177,7 @@ class ResumeStateHook(Hook):
     # --------------------------------------------------------------------------------- save
 
     def before_collective_save(self, runner: Runner) -> None:
-        """Gather, on every rank: the stage that SafeCheckpointHook calls."""
+        """Gather, on every rank: the stage that AtomicCheckpointHook calls."""
         own = dict(self._train_rng or capture_rng())
         own['buffers'] = gather_differing_buffers(runner.model)
         self._gathered = (runner.iter, all_gather_object(own))
@@ -183,7 +192,7 @@ class ResumeStateHook(Hook):
             if len(ranks) > 1:
                 self._warn(
                     runner,
-                    'A checkpoint was saved outside mmlt.SafeCheckpointHook: it holds the random '
+                    'A checkpoint was saved outside mmlt.AtomicCheckpointHook: it holds the random '
                     'state of rank 0 only.',
                 )
         loaders = _train_loaders(runner)

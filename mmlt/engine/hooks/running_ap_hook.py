@@ -178,7 +178,7 @@ class RunningAPHook(Hook):
     # ------------------------------------------------------------------------ the checkpoint
 
     def before_collective_save(self, runner: Runner) -> None:
-        """Gather, on every rank: the stage that SafeCheckpointHook calls."""
+        """Gather, on every rank: the stage that AtomicCheckpointHook calls."""
         if self._rows.is_begun:
             self._gathered = (runner.iter, self._rows.gather())
 

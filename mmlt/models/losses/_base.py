@@ -101,7 +101,7 @@ class MultiLabelLoss(nn.Module):
             )
 
 
-class CountedLoss(MultiLabelLoss):
+class ClassCountsLoss(MultiLabelLoss):
     """A loss that knows how often each class occurs in training: buffer `class_counts`, (C,) int64.
 
     The buffer is not in the state dict: the counts come from the config, so checkpoints of models

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from mmlt.functional import class_balanced_weights, focal_loss
-from mmlt.models.losses._base import CountedLoss
+from mmlt.models.losses._base import ClassCountsLoss
 from mmlt.registry import MODELS
 
 
 @MODELS.register_module()
-class ClassBalancedLoss(CountedLoss):
+class ClassBalancedLoss(ClassCountsLoss):
     """Binary cross entropy or focal loss, each class weighted by its effective number of samples.
 
     See :func:`mmlt.functional.class_balanced_weights`. `DeferredReweightingHook` may switch the

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from mmlt.functional import distribution_balanced_loss, log_odds_of_priors
-from mmlt.models.losses._base import CountedLoss
+from mmlt.models.losses._base import ClassCountsLoss
 from mmlt.registry import MODELS
 
 
 @MODELS.register_module()
-class DistributionBalancedLoss(CountedLoss):
+class DistributionBalancedLoss(ClassCountsLoss):
     """Re-balanced binary cross entropy that tolerates negatives.
 
     See :func:`mmlt.functional.distribution_balanced_loss`.

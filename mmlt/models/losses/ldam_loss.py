@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from mmlt.functional import class_balanced_weights, ldam_loss, ldam_margins
-from mmlt.models.losses._base import CountedLoss
+from mmlt.models.losses._base import ClassCountsLoss
 from mmlt.registry import MODELS
 
 
 @MODELS.register_module()
-class LDAMLoss(CountedLoss):
+class LDAMLoss(ClassCountsLoss):
     """Binary cross entropy with a wider margin for rarer classes.
 
     See :func:`mmlt.functional.ldam_loss`. With `DeferredReweightingHook` it is LDAM-DRW:

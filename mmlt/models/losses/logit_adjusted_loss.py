@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from mmlt.functional import log_odds_of_priors, logit_adjusted_loss
-from mmlt.models.losses._base import CountedLoss
+from mmlt.models.losses._base import ClassCountsLoss
 from mmlt.registry import MODELS
 
 
 @MODELS.register_module()
-class LogitAdjustedLoss(CountedLoss):
+class LogitAdjustedLoss(ClassCountsLoss):
     """Binary cross entropy of logits to which the log-odds of the classes' priors are added.
 
     See :func:`mmlt.functional.logit_adjusted_loss`.

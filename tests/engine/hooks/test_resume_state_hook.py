@@ -13,7 +13,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import HOOKS, LOOPS, MODELS
 from torch.utils.data import DataLoader
 
-from mmlt.engine.hooks import ResumeStateHook, SafeCheckpointHook
+from mmlt.engine.hooks import AtomicCheckpointHook, ResumeStateHook
 from mmlt.weights_only import load_weights_only
 
 WORKERS = {
@@ -125,6 +125,37 @@ def test_other_hooks_may_draw(toy, tmp_path, saves):
     expected = toy.train(tmp_path / 'whole', hooks=hooks, **saves)
     resumed = toy.train_killed_and_resumed(tmp_path / 'killed', {'at': 15}, hooks=hooks, **saves)
     _assert_same(resumed, expected)
+
+
+@HOOKS.register_module(force=True)
+class _DrawsLastAtEpochStart(_DrawsAtEpochStart):
+    priority = 'LOWEST'
+
+    def __init__(self):
+        self.num_runs = 0
+
+    def before_run(self, runner):
+        self.num_runs += 1
+
+
+@pytest.mark.resume
+@pytest.mark.parametrize('also', [[], [{'type': 'mmlt.ResumeStateHook'}]], ids=['', 'in both'])
+def test_as_a_default_hook_it_comes_after_all_others(toy, tmp_path, also):
+    options = {
+        'default_hooks': {'resume_state': {'type': 'mmlt.ResumeStateHook'}},
+        'hooks': [*also, {'type': '_DrawsLastAtEpochStart'}],
+        'by_epoch': False,
+        'interval': 4,
+    }
+    expected = toy.train(tmp_path / 'whole', **options)
+    resumed = toy.train_killed_and_resumed(tmp_path / 'killed', {'at': 15}, **options)
+    _assert_same(resumed, expected)
+    runner = toy.build_runner(tmp_path / 'order', **options)
+    runner.call_hook('before_run')
+    *others, last = runner.hooks
+    assert isinstance(last, ResumeStateHook)
+    assert not any(isinstance(hook, ResumeStateHook) for hook in others)
+    assert [hook.num_runs for hook in others if hasattr(hook, 'num_runs')] == [1]
 
 
 @pytest.mark.resume
@@ -412,4 +443,4 @@ def test_stock_checkpoint_hooks_become_safe_ones(toy, tmp_path):
     runner = toy.build_runner(tmp_path, epochs=1, hooks=[ResumeStateHook(), Own()])
     runner.train()
     kinds = {type(hook) for hook in runner.hooks if isinstance(hook, CheckpointHook)}
-    assert kinds == {SafeCheckpointHook, Own}
+    assert kinds == {AtomicCheckpointHook, Own}

@@ -127,6 +127,7 @@ def build_runner(
     kill=None,
     resume=False,
     hooks=({'type': 'mmlt.ResumeStateHook'},),
+    default_hooks=None,
     checkpoint=None,
     scores=None,
     param_scheduler=None,
@@ -172,7 +173,10 @@ def build_runner(
         },
         param_scheduler=param_scheduler
         or {'type': 'LinearLR', 'start_factor': 0.1, 'by_epoch': False, 'begin': 0, 'end': 20},
-        default_hooks={'checkpoint': {**default_checkpoint, **(checkpoint or {})}},
+        default_hooks={
+            'checkpoint': {**default_checkpoint, **(checkpoint or {})},
+            **(default_hooks or {}),
+        },
         custom_hooks=[*hooks, *kill],
         resume=resume,
         randomness={'seed': seed},

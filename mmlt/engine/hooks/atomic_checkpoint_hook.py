@@ -59,8 +59,8 @@ class _RemoveLater:
                 remove(path)
 
 
-@HOOKS.register_module()
-class SafeCheckpointHook(CheckpointHook):
+@HOOKS.register_module(name=['AtomicCheckpointHook', 'SafeCheckpointHook'])  # the old name too
+class AtomicCheckpointHook(CheckpointHook):
     """mmengine's CheckpointHook, safe against a kill at any moment of saving.
 
     With ``max_keep_ckpts=1`` mmengine deletes the old checkpoint before it writes the new one, and

@@ -12,10 +12,10 @@ import torch
 from mmengine.fileio import LocalBackend
 
 import mmlt
-from mmlt.engine.hooks.safe_checkpoint_hook import WholeFileBackend
+from mmlt.engine.hooks.atomic_checkpoint_hook import WholeFileBackend
 from mmlt.weights_only import load_weights_only
 
-SAFE = {'hooks': [], 'checkpoint': {'type': 'mmlt.SafeCheckpointHook'}}
+SAFE = {'hooks': [], 'checkpoint': {'type': 'mmlt.AtomicCheckpointHook'}}
 
 
 def _files(folder):
@@ -98,7 +98,7 @@ def test_serialisation_that_fails(toy, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('keep', [1, 2, -1])
 def test_keeps_what_mmengine_keeps(toy, tmp_path, keep):
-    for kind in ('CheckpointHook', 'mmlt.SafeCheckpointHook'):
+    for kind in ('CheckpointHook', 'mmlt.AtomicCheckpointHook'):
         checkpoint = {
             'type': kind,
             'max_keep_ckpts': keep,
@@ -107,7 +107,7 @@ def test_keeps_what_mmengine_keeps(toy, tmp_path, keep):
         }
         folder = tmp_path / kind
         toy.train(folder, hooks=[], checkpoint=checkpoint, scores=[1.0, 3.0, 2.0, 4.0])
-    stock, safe = (tmp_path / kind for kind in ('CheckpointHook', 'mmlt.SafeCheckpointHook'))
+    stock, safe = (tmp_path / kind for kind in ('CheckpointHook', 'mmlt.AtomicCheckpointHook'))
     assert _files(safe) == _files(stock)
     assert _last(safe) == _last(stock)
     hubs = [
