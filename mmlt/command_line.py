@@ -13,11 +13,13 @@ import sys
 import time
 import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 #: What the user can mend: told in one line. The traceback of anything else is shown.
 USER_ERRORS = (OSError, ValueError)
+#: The same of a tool that is no run: an absent package is one of an extra.
+TOOL_ERRORS = (ImportError, *USER_ERRORS)
 _ERROR_FILE = 'TORCHELASTIC_ERROR_FILE'  # where torch's launcher looks for a rank's error
 
 
@@ -93,6 +95,27 @@ def add_run_options(parser: argparse.ArgumentParser, cfg_action: type[argparse.A
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
 
 
+def add_data_split(parser: argparse.ArgumentParser, old: str, **options: Any) -> None:
+    """Add ``--data-split``, and the name that it had before, which works with a warning.
+
+    ``--split`` is elsewhere the file of the class groups.
+
+    Args:
+        parser: Of the tool.
+        old: The earlier name, such as '--on'.
+        options: What ``add_argument`` takes.
+    """
+
+    class Renamed(argparse.Action):
+        def __call__(self, _, namespace: argparse.Namespace, values: Any, name: Any = None) -> None:
+            print(f'warning: {name} is now --data-split', file=sys.stderr)
+            setattr(namespace, self.dest, values)
+
+    parser.add_argument('--data-split', **options)
+    hidden = dict(options, dest='data_split', default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    parser.add_argument(old, action=Renamed, **hidden)
+
+
 def one_line(error: BaseException) -> str:
     """An error as one line: what failed, the file first where there is one."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
@@ -101,8 +124,44 @@ def one_line(error: BaseException) -> str:
     if text.startswith('Caught ') and 'Traceback' in text:  # torch's, of a loader's process
         text = text.splitlines()[-1]
     text = ' '.join(text.split())
-    is_told = isinstance(error, USER_ERRORS) and text
+    is_told = isinstance(error, TOOL_ERRORS) and text
     return text if is_told else f'{type(error).__name__}: {text}'.rstrip(': ')
+
+
+def tool_main(
+    parse_args: Callable[[Sequence[str] | None], argparse.Namespace],
+    work: Callable[[argparse.Namespace], int | None],
+    errors: tuple[type[Exception], ...] = TOOL_ERRORS,
+) -> Callable[..., int]:
+    """Make the ``main`` of a tool that is no training or test run.
+
+    Args:
+        parse_args: Reads the command line; None stands for that of the process.
+        work: Does what it says; may return an exit code of its own.
+        errors: What ends the tool with a line ``error: CAUSE`` and exit code 2. One without text
+            has been told by another rank.
+
+    Returns:
+        ``main(argv=None)``, which returns the exit code.
+
+    Example:
+        >>> parser = argparse.ArgumentParser()
+        >>> main = tool_main(parser.parse_args, lambda args: print('done'))
+        >>> main([])
+        done
+        0
+    """
+
+    def main(argv: Sequence[str] | None = None) -> int:
+        args = parse_args(argv)
+        try:
+            return work(args) or 0
+        except errors as error:
+            if str(error):
+                tell_error(error)
+            return 2
+
+    return main
 
 
 def run_main(main: Callable[[], Any]) -> None:

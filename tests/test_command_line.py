@@ -14,7 +14,14 @@ import torch
 from mmengine.config import DictAction
 from mmengine.logging import MMLogger
 
-from mmlt.command_line import HelpFormatter, add_run_options, one_line, run_main, tell_error
+from mmlt.command_line import (
+    HelpFormatter,
+    add_run_options,
+    one_line,
+    run_main,
+    tell_error,
+    tool_main,
+)
 
 
 def _raised(function, *arguments):
@@ -47,6 +54,30 @@ def test_an_unknown_launcher_is_refused(capsys):
     with pytest.raises(SystemExit):
         parser.parse_args(['--launcher', 'ray'])
     assert "invalid choice: 'ray'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('error', 'code', 'told'),
+    [
+        (None, 0, ''),
+        (FileNotFoundError('a.csv: no such file'), 2, 'error: a.csv: no such file\n'),
+        (ImportError('No module named matplotlib'), 2, 'error: No module named matplotlib\n'),
+        (ValueError(), 2, ''),  # another rank tells it
+    ],
+)
+def test_the_main_of_a_tool(alone, capsys, error, code, told):
+    def work(args):
+        if error is not None:
+            raise error
+
+    assert tool_main(argparse.ArgumentParser().parse_args, work)([]) == code
+    assert capsys.readouterr().err == told
+
+
+def test_the_main_of_a_tool_passes_on_what_is_no_fault_of_the_user():
+    main = tool_main(argparse.ArgumentParser().parse_args, lambda args: {}['absent'])
+    with pytest.raises(KeyError, match='absent'):
+        main([])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ r"""Test a checkpoint: mmaction2's own ``tools/test.py``, with mmlt imported fir
 Examples:
     python tools/test.py configs/toy/slowonly_toy_ava.py work_dirs/baseline/epoch_20.pth \
         --cfg-options test_evaluator.out_dir=work_dirs/baseline/test
-    python tools/test.py CONFIG CHECKPOINT --on val
+    python tools/test.py CONFIG CHECKPOINT --data-split val
 
 Several ranks: tools/dist_test.sh, tools/slurm_test.sh.
 """
@@ -23,13 +23,14 @@ import mmaction
 from mmengine.config import Config
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
-from mmlt.command_line import describe, run_main
+from mmlt.command_line import add_data_split, describe, run_main
 from mmlt.experiments.other_split import SPLITS, test_overrides
 
 
-def add_on(parser: argparse.ArgumentParser) -> None:
-    """Add ``--on SPLIT``."""
-    parser.add_argument(
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--data-split``."""
+    add_data_split(
+        parser,
         '--on',
         choices=SPLITS,
         default='test',
@@ -38,9 +39,9 @@ def add_on(parser: argparse.ArgumentParser) -> None:
 
 
 def options_on_split(args: argparse.Namespace) -> dict:
-    """The config options that ``--on`` stands for, then those given by hand, which win."""
+    """The config options that ``--data-split`` stands for, then those given by hand, which win."""
     try:
-        options = test_overrides(Config.fromfile(args.config), args.on)
+        options = test_overrides(Config.fromfile(args.config), args.data_split)
     except ValueError as error:
         raise ValueError(f'{args.config}: {error}') from None
     if args.dump:  # mmaction2 makes a list of the evaluator and that of the dump
@@ -62,7 +63,7 @@ def check_files(args: argparse.Namespace) -> None:
 
 def main():
     stock = runpy.run_path(str(Path(mmaction.__file__).parent / '.mim' / 'tools' / 'test.py'))
-    describe(stock['parse_args'], __doc__, add_on)
+    describe(stock['parse_args'], __doc__, add_option)
     args = stock['parse_args']()
     check_files(args)
     args.cfg_options = options_on_split(args)

@@ -79,7 +79,7 @@ judge() { # NAME CHECKPOINT SPLIT: into its folder, anew if a stopped test has l
     local GROUPS_OF=()
     [ "$3" != test ] || GROUPS_OF=(test_evaluator.split_file="$WORK/split.json") # the split that was made
     rm -rf "${WORK:?}/$1"
-    "$TOOLS/dist_test.sh" "$CONFIG" "$2" "$RANKS" --on "$3" --work-dir "$WORK/$1/log" \
+    "$TOOLS/dist_test.sh" "$CONFIG" "$2" "$RANKS" --data-split "$3" --work-dir "$WORK/$1/log" \
         --cfg-options ${OPTIONS[@]+"${OPTIONS[@]}"} ${GROUPS_OF[@]+"${GROUPS_OF[@]}"} \
         test_evaluator.out_dir="$WORK/$1"
 }
@@ -87,7 +87,7 @@ judge_baseline() { judge "baseline_$1" "$(last baseline)" "$1"; }
 extract() {
     PYTHONPATH="$TOOLS/..:${PYTHONPATH:-}" "$PYTHON" "$TOOLS/launch.py" --standalone \
         --nproc_per_node="$RANKS" "$TOOLS/features/extract_box_features.py" "$STAGE_ONE" "$(last stage_one)" \
-        --out "$WORK/features" --split train val --launcher pytorch \
+        --out "$WORK/features" --data-split train val --launcher pytorch \
         --cfg-options "$SPLIT_OPTION" ${OPTIONS[@]+"${OPTIONS[@]}"}
 }
 split_by_ap() {

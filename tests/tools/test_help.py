@@ -70,11 +70,12 @@ def test_examples_and_defaults(parsers_of, path):
             assert shown in told and 'default' in told, f'{name}: {told}'
 
 
-def test_test_py_has_on(parsers_of):
+def test_test_py_has_data_split(parsers_of):
     _, (parser,) = parsers_of(ROOT / 'tools' / 'test.py')
-    assert '--on {train,val,test}' in parser.format_help()
-    _, (parser,) = parsers_of(ROOT / 'tools' / 'train.py')
+    assert '--data-split {train,val,test}' in parser.format_help()
     assert '--on' not in parser.format_help()
+    _, (parser,) = parsers_of(ROOT / 'tools' / 'train.py')
+    assert '--data-split' not in parser.format_help()
 
 
 def test_launch_py_shows_its_own_help_and_torchs(capsys):

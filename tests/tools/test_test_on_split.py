@@ -1,4 +1,4 @@
-"""``tools/test.py --on SPLIT``: the options with which mmaction2's tool then tests."""
+"""``tools/test.py --data-split SPLIT``: the options with which mmaction2's tool then tests."""
 
 from __future__ import annotations
 
@@ -61,14 +61,16 @@ def _value(config, key):
     return config
 
 
-@pytest.mark.parametrize('arguments', [(), ('--on', 'test')])
+@pytest.mark.parametrize('arguments', [(), ('--data-split', 'test')])
 def test_without_it_the_config_is_as_it_is(tested, arguments):
     config, stock = tested(*arguments), Config.fromfile(TOY)
     assert config.test_dataloader == stock.test_dataloader
     assert config.test_evaluator == stock.test_evaluator
 
 
-@pytest.mark.parametrize('arguments', [('--on', 'val'), ('--on=val', '--launcher', 'none')])
+@pytest.mark.parametrize(
+    'arguments', [('--data-split', 'val'), ('--data-split=val', '--launcher', 'none')]
+)
 def test_on_val_by_hand(tested, arguments):
     config, stock = tested(*arguments), Config.fromfile(TOY)
     assert {key: _value(config, key) for key in ON_VAL} == ON_VAL
@@ -77,9 +79,17 @@ def test_on_val_by_hand(tested, arguments):
     assert config.test_evaluator == stock.test_evaluator
 
 
+def test_the_old_name_works_with_a_warning(tested, capsys):
+    config = tested('--on', 'val')
+    assert {key: _value(config, key) for key in ON_VAL} == ON_VAL
+    assert capsys.readouterr().err == 'warning: --on is now --data-split\n'
+    tested('--data-split', 'val')
+    assert capsys.readouterr().err == ''
+
+
 def test_options_given_by_hand_win(tested):
     given = ['test_evaluator.ann_file=mine.csv', 'test_evaluator.out_dir=out']
-    config = tested('--on', 'val', '--cfg-options', *given)
+    config = tested('--data-split', 'val', '--cfg-options', *given)
     assert config.test_evaluator.ann_file == 'mine.csv'
     assert config.test_evaluator.out_dir == 'out'
     key = 'test_dataloader.dataset.ann_file'
@@ -87,20 +97,20 @@ def test_options_given_by_hand_win(tested):
 
 
 def test_beside_a_dump_whose_evaluator_is_a_second_one(tested):
-    config = tested('--on', 'val', '--dump', 'r.pkl')
+    config = tested('--data-split', 'val', '--dump', 'r.pkl')
     assert [each['type'] for each in config.test_evaluator][1] == 'DumpResults'
     assert config.test_evaluator[0].ann_file == ON_VAL['test_evaluator.ann_file']
 
 
 def test_a_split_that_is_none(tested, capsys):
     with pytest.raises(SystemExit) as stop:
-        tested('--on', 'all')
+        tested('--data-split', 'all')
     assert stop.value.code == 2
-    assert "--on: invalid choice: 'all'" in capsys.readouterr().err
+    assert "--data-split: invalid choice: 'all'" in capsys.readouterr().err
 
 
 def test_a_config_without_the_split(tested, tmp_path):
     config = tmp_path / 'no_val.py'
     config.write_text(f'_base_ = {TOY!r}\nval_dataloader = None\n')
     with pytest.raises(ValueError, match=r'no_val\.py: the config has no val_dataloader, which'):
-        tested('--on', 'val', config=str(config))
+        tested('--data-split', 'val', config=str(config))

@@ -21,7 +21,7 @@ from rich.progress import track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.command_line import HelpFormatter
+from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.fileio.detections import read_detections
 from mmlt.fileio.image_frames import (
     Frame,
@@ -118,24 +118,21 @@ def draw_frames(
         )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
-    try:
-        fps = args.fps or (video_fps(args.video) if args.video else 30.0)
-        # Before anything is made on disk: a wrong --video-id leaves nothing behind.
-        label_map, persons = read_label_map(args.label_map), read_persons(args)
-        drawn = draw_frames(args, fps, label_map, *persons)
-        frames = track(drawn, description='drawing', total=None)
-        if Path(args.out).suffix.lower() == '.mp4':
-            write_video(args.out, frames, fps, overwrite=args.overwrite)
-        else:
-            write_frame_folder(args.out, frames, overwrite=args.overwrite)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    fps = args.fps or (video_fps(args.video) if args.video else 30.0)
+    # Before anything is made on disk: a wrong --video-id leaves nothing behind.
+    label_map, persons = read_label_map(args.label_map), read_persons(args)
+    drawn = draw_frames(args, fps, label_map, *persons)
+    frames = track(drawn, description='drawing', total=None)
+    if Path(args.out).suffix.lower() == '.mp4':
+        write_video(args.out, frames, fps, overwrite=args.overwrite)
+    else:
+        write_frame_folder(args.out, frames, overwrite=args.overwrite)
     print(f'drawn: {args.out}')
-    return 0
+
+
+main = tool_main(parse_args, run)
 
 
 if __name__ == '__main__':

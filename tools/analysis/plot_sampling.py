@@ -25,7 +25,7 @@ import numpy as np
 from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 
-from mmlt.command_line import HelpFormatter, one_line
+from mmlt.command_line import TOOL_ERRORS, HelpFormatter, tool_main
 from mmlt.datasets.samplers import ClassBalancedSampler
 from mmlt.datasets.samplers.sample_labels import class_names
 from mmlt.fileio.atomic_write import atomic_write
@@ -182,20 +182,17 @@ def plot(sampling: Sampling, path: Path, *, overwrite: bool) -> None:
         figure.savefig(file, format=path.suffix[1:].lower(), dpi=130)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
-    try:
-        if args.out.exists() and not args.overwrite:
-            raise FileExistsError(f'{args.out}: exists already; pass --overwrite to replace it')
-        sampling = of_config(args) if args.config else of_counts(args)
-        print(table(sampling))
-        plot(sampling, args.out, overwrite=args.overwrite)
-    except (ImportError, KeyError, OSError, ValueError) as error:
-        print(f'error: {one_line(error)}', file=sys.stderr)
-        return 2
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    if args.out.exists() and not args.overwrite:
+        raise FileExistsError(f'{args.out}: exists already; pass --overwrite to replace it')
+    sampling = of_config(args) if args.config else of_counts(args)
+    print(table(sampling))
+    plot(sampling, args.out, overwrite=args.overwrite)
     print(f'picture: {args.out}')
-    return 0
+
+
+main = tool_main(parse_args, run, (*TOOL_ERRORS, KeyError))
 
 
 if __name__ == '__main__':

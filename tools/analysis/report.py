@@ -27,7 +27,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.command_line import HelpFormatter
+from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.report.page import build_report
 from mmlt.evaluation.runs.compare import add_intervals, folder_of, read_runs
@@ -93,23 +93,18 @@ def make_all_intervals(args: argparse.Namespace, paths: Sequence[Path]) -> None:
             )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
     paths = [Path(run) for run in args.runs]
     options = dict(names=args.names, title=args.title, overwrite=args.overwrite)
-    try:
-        if args.names and len(args.names) != len(paths):
-            raise ValueError(f'--names: got {len(args.names)} for {len(paths)} runs')
-        out = Path(args.out or default_out(paths, [r.name for r in read_runs(paths, args.names)]))
-        if out.exists() and not args.overwrite:  # said before the resampling
-            raise FileExistsError(f'{out}: exists already; pass --overwrite to replace it')
-        if args.ground_truth:
-            make_all_intervals(args, paths)
-        path = build_report(paths, out, **options)
-    except (ImportError, OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    if args.names and len(args.names) != len(paths):
+        raise ValueError(f'--names: got {len(args.names)} for {len(paths)} runs')
+    out = Path(args.out or default_out(paths, [r.name for r in read_runs(paths, args.names)]))
+    if out.exists() and not args.overwrite:  # said before the resampling
+        raise FileExistsError(f'{out}: exists already; pass --overwrite to replace it')
+    if args.ground_truth:
+        make_all_intervals(args, paths)
+    path = build_report(paths, out, **options)
     runs = read_runs(paths, args.names)
     for run in runs:
         name = run.name if len(runs) > 1 else None
@@ -120,7 +115,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if runs[0].metrics:
         print_gains(runs)
     print(f'report: {path}')
-    return 0
+
+
+main = tool_main(parse_args, run)
 
 
 if __name__ == '__main__':

@@ -165,7 +165,15 @@ class Experiment:
         """Test a checkpoint; the folder of its results."""
         out = self.folder / f'{name}_{on}'
         given = [f'test_evaluator.out_dir={out}', 'test_evaluator.dump=detections.parquet']
-        arguments = ['--work-dir', out / 'log', '--on', on, '--cfg-options', *given, *options]
+        arguments = [
+            '--work-dir',
+            out / 'log',
+            '--data-split',
+            on,
+            '--cfg-options',
+            *given,
+            *options,
+        ]
         self.once(f'{name}_{on}', lambda: _tool('test.py', _config(suffix), checkpoint, *arguments))
         return out
 
@@ -191,7 +199,7 @@ class Experiment:
     def features(self, name: str, checkpoint: Path) -> Path:
         """Cached RoI features of a trunk on train and on the split that is judged."""
         out = self.folder / f'{name}_features'
-        arguments = ('--out', out, '--split', 'train', self.args.on, '--num-workers', 0)
+        arguments = ('--out', out, '--data-split', 'train', self.args.on, '--num-workers', 0)
         tool = 'features/extract_box_features.py'
         self.once(out.name, lambda: _tool(tool, _config(''), checkpoint, *arguments))
         return out

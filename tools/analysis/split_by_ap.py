@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from mmlt.command_line import HelpFormatter
+from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.evaluation.runs.read import Run, read_run
 from mmlt.evaluation.runs.schema import DETECTION
 from mmlt.fileio.class_counts import ClassSplit, write_split
@@ -83,19 +83,16 @@ def _class_ap(run: Run, path: str, names: dict[int, str]) -> np.ndarray:
     return np.array(values)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
-    try:
-        split, names = split_runs(args.train, args.test)
-        write_split(args.out, split, overwrite=args.overwrite)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    split, names = split_runs(args.train, args.test)
+    write_split(args.out, split, overwrite=args.overwrite)
     for group, members in split.groups.items():
         print(f'{group} ({len(members)}): {", ".join(names[class_id] for class_id in members)}')
     print(f'split: {args.out}')
-    return 0
+
+
+main = tool_main(parse_args, run)
 
 
 if __name__ == '__main__':

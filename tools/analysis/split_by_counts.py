@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from mmlt.command_line import HelpFormatter
+from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.evaluation.groups import empty_groups
 from mmlt.fileio.class_counts import ClassSplit, read_class_counts, write_split
 from mmlt.functional import split_head_medium_tail
@@ -61,18 +61,15 @@ def split_counts(path: str, tail_max: int, head_min: int | None = None) -> Class
     return ClassSplit(source, groups)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
-    try:
-        split = split_counts(args.counts, args.tail_max, args.head_min)
-        write_split(args.out, split, overwrite=args.overwrite)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    split = split_counts(args.counts, args.tail_max, args.head_min)
+    write_split(args.out, split, overwrite=args.overwrite)
     sizes = ', '.join(f'{group} {len(ids)}' for group, ids in split.groups.items())
     print(f'{sizes} classes ({split.source}): {args.out}')
-    return 0
+
+
+main = tool_main(parse_args, run)
 
 
 if __name__ == '__main__':

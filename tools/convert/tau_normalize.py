@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 
 from mmlt.checkpoint_files import read_checkpoint
-from mmlt.command_line import HelpFormatter
+from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.functional import tau_normalize
 
@@ -69,25 +69,22 @@ def with_normalized_classifier(
     return result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
-    try:
-        checkpoint = read_checkpoint(args.checkpoint)
-        state = with_normalized_classifier(
-            checkpoint['state_dict'],
-            args.key,
-            str(args.checkpoint),
-            tau=args.tau,
-            drop_bias=args.drop_bias,
-        )
-        with atomic_write(args.out, overwrite=args.overwrite) as file:
-            torch.save({'meta': checkpoint.get('meta', {}), 'state_dict': state}, file)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    checkpoint = read_checkpoint(args.checkpoint)
+    state = with_normalized_classifier(
+        checkpoint['state_dict'],
+        args.key,
+        str(args.checkpoint),
+        tau=args.tau,
+        drop_bias=args.drop_bias,
+    )
+    with atomic_write(args.out, overwrite=args.overwrite) as file:
+        torch.save({'meta': checkpoint.get('meta', {}), 'state_dict': state}, file)
     print(args.out)
-    return 0
+
+
+main = tool_main(parse_args, run)
 
 
 if __name__ == '__main__':

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
 
-from mmlt.command_line import HelpFormatter
+from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.models.heads.videolt import convert_videolt_checkpoint
 from mmlt.weights_only import load_weights_only
@@ -58,18 +58,15 @@ def convert(path: Path, prefix: str) -> dict:
     return {'meta': {}, 'state_dict': {prefix + key: value for key, value in state.items()}}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
-    try:
-        converted = convert(args.checkpoint, args.prefix)
-        with atomic_write(args.out, overwrite=args.overwrite) as file:
-            torch.save(converted, file)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    converted = convert(args.checkpoint, args.prefix)
+    with atomic_write(args.out, overwrite=args.overwrite) as file:
+        torch.save(converted, file)
     print(args.out)
-    return 0
+
+
+main = tool_main(parse_args, run)
 
 
 if __name__ == '__main__':

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import torch
 
 from mmlt.checkpoint_files import read_checkpoint
-from mmlt.command_line import HelpFormatter
+from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.box_features import META_FILE
 
@@ -93,24 +93,21 @@ def check_features(folder: Path, detector: Path) -> None:
         )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
-    try:
-        if args.features:
-            check_features(args.features, args.detector)
-        detector = read_checkpoint(args.detector)
-        classifier = read_checkpoint(args.classifier)
-        names = (str(args.detector), str(args.classifier))
-        state = with_classifier(detector['state_dict'], classifier['state_dict'], names)
-        full = {'meta': detector.get('meta', {}), 'state_dict': state}
-        with atomic_write(args.out, overwrite=args.overwrite) as file:
-            torch.save(full, file)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    if args.features:
+        check_features(args.features, args.detector)
+    detector = read_checkpoint(args.detector)
+    classifier = read_checkpoint(args.classifier)
+    names = (str(args.detector), str(args.classifier))
+    state = with_classifier(detector['state_dict'], classifier['state_dict'], names)
+    full = {'meta': detector.get('meta', {}), 'state_dict': state}
+    with atomic_write(args.out, overwrite=args.overwrite) as file:
+        torch.save(full, file)
     print(args.out)
-    return 0
+
+
+main = tool_main(parse_args, run)
 
 
 if __name__ == '__main__':

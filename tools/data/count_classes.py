@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.command_line import HelpFormatter
+from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.evaluation.classification import read_class_names
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.fileio.class_counts import ClassCounts, count_training_boxes, write_class_counts
@@ -109,22 +109,19 @@ def count_videolt(args: argparse.Namespace) -> ClassCounts:
     return counts
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
-    try:
-        with ProgressBar(1) as bar:
-            bar.step('counting')
-            counts = count(args)
-        write_class_counts(args.out, counts, overwrite=args.overwrite)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    with ProgressBar(1) as bar:
+        bar.step('counting')
+        counts = count(args)
+    write_class_counts(args.out, counts, overwrite=args.overwrite)
     values = list(counts.counts.values())
     print(f'{sum(values)} labels of {counts.unit}, {len(values)} classes: {args.out}')
     middle = statistics.median(values)
     print(f'a class has {min(values)} to {max(values)}, {middle:g} in the middle')
-    return 0
+
+
+main = tool_main(parse_args, run)
 
 
 if __name__ == '__main__':

@@ -14,12 +14,13 @@ import argparse
 import ast
 import dataclasses
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.command_line import HelpFormatter
+from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.datasets.toy_world import (
     ToyWorldConfig,
     make_ava_world,
@@ -54,7 +55,8 @@ def parse_setting(text: str) -> tuple[str, Any]:
     return name, tuple(parsed) if isinstance(parsed, list) else parsed
 
 
-def parse_args() -> argparse.Namespace:
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parser.add_argument(
         '--out', type=Path, required=True, help='folder of the world, one folder a part'
@@ -74,24 +76,21 @@ def parse_args() -> argparse.Namespace:
         metavar='NAME=VALUE',
         help='settings of ToyWorldConfig, such as noise_std=0.2',
     )
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
-def main() -> int:
-    args = parse_args()
-    settings = {'seed': args.seed, 'scale': args.scale, **dict(args.set)}
-    try:
-        config = ToyWorldConfig(**settings)
-        for part in args.parts:
-            out = args.out / part
-            how = dict(workers=args.workers, overwrite=args.overwrite)
-            with CountedProgress(f'toy world, {part}') as progress:
-                written = PARTS[part](out, config, progress=progress, **how)
-            print(f'{out}: {"written" if written else "already there"}')
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
-    return 0
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    config = ToyWorldConfig(**{'seed': args.seed, 'scale': args.scale, **dict(args.set)})
+    for part in args.parts:
+        out = args.out / part
+        how = dict(workers=args.workers, overwrite=args.overwrite)
+        with CountedProgress(f'toy world, {part}') as progress:
+            written = PARTS[part](out, config, progress=progress, **how)
+        print(f'{out}: {"written" if written else "already there"}')
+
+
+main = tool_main(parse_args, run)
 
 
 if __name__ == '__main__':

@@ -2,7 +2,7 @@ r"""Write the RoI features of every annotated and proposed box: what a detector'
 
 Example:
     python tools/features/extract_box_features.py configs/toy/slowonly_toy_ava.py DETECTOR.pth \
-        --out work_dirs/features --split train val
+        --out work_dirs/features --data-split train val
 
 One folder a split, read by ``mmlt.BoxFeatureDataset``. Each keyframe's clip passes through the
 trunk once, in eval mode, by the pipeline of validation (training keyframes too: no augmentation,
@@ -41,7 +41,7 @@ from torch.utils.data import DataLoader
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
 from mmlt.checkpoint_files import read_weights
-from mmlt.command_line import HelpFormatter, add_run_options, tell_error
+from mmlt.command_line import HelpFormatter, add_data_split, add_run_options, tool_main
 from mmlt.fileio.box_features import (
     KINDS,
     ROW_DTYPE,
@@ -64,7 +64,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('config', help='config of the detector')
     parser.add_argument('checkpoint', help='its weights')
     parser.add_argument('--out', type=Path, required=True, help='folder; each split gets one in it')
-    parser.add_argument(
+    add_data_split(
+        parser,
         '--split',
         nargs='+',
         choices=('train', 'val', 'test'),
@@ -256,27 +257,23 @@ def tell(message: str) -> None:
         print(message, flush=True)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
-    try:
-        config = Config.fromfile(args.config)
-        config.merge_from_dict(args.cfg_options)
-        init_default_scope(config.get('default_scope', 'mmaction'))
-        if args.launcher != 'none':
-            os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-            env = config.get('env_cfg', {})
-            # as the runner does: init_dist alone has each loader process import everything anew
-            set_multi_processing(**env.get('mp_cfg', {}), distributed=True)
-            init_dist(args.launcher, **env.get('dist_cfg', {}))
-        extract = BoxFeatureExtractor(build_detector(config, args.checkpoint))
-        for split in args.split:
-            extract_split(config, split, extract, args)
-    except ERRORS as error:
-        if str(error):  # empty: rank 0 tells it
-            tell_error(error)
-        return 2
-    return 0
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    config = Config.fromfile(args.config)
+    config.merge_from_dict(args.cfg_options)
+    init_default_scope(config.get('default_scope', 'mmaction'))
+    if args.launcher != 'none':
+        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+        env = config.get('env_cfg', {})
+        # as the runner does: init_dist alone has each loader process import everything anew
+        set_multi_processing(**env.get('mp_cfg', {}), distributed=True)
+        init_dist(args.launcher, **env.get('dist_cfg', {}))
+    extract = BoxFeatureExtractor(build_detector(config, args.checkpoint))
+    for split in args.data_split:
+        extract_split(config, split, extract, args)
+
+
+main = tool_main(parse_args, run, ERRORS)
 
 
 if __name__ == '__main__':

@@ -57,7 +57,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.data import DataLoader
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
-from mmlt.command_line import HelpFormatter, add_run_options, tell_error
+from mmlt.command_line import HelpFormatter, add_run_options, tool_main
 from mmlt.fileio.checkpoints import hash_file
 from mmlt.fileio.feature_folder import (
     Failure,
@@ -236,19 +236,16 @@ def extract_folder(extract: FrameFeatureExtractor, meta: dict, args: argparse.Na
     return 3 if failures else 0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
-    try:
-        if args.launcher != 'none':
-            os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-            init_dist(args.launcher, backend='nccl' if torch.cuda.is_available() else 'gloo')
-        model, meta = build_model(args)
-        return extract_folder(FrameFeatureExtractor(model, args.batch_size), meta, args)
-    except ERRORS as error:
-        if str(error):  # empty: rank 0 tells it
-            tell_error(error)
-        return 2
+def run(args: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    if args.launcher != 'none':
+        os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+        init_dist(args.launcher, backend='nccl' if torch.cuda.is_available() else 'gloo')
+    model, meta = build_model(args)
+    return extract_folder(FrameFeatureExtractor(model, args.batch_size), meta, args)
+
+
+main = tool_main(parse_args, run, ERRORS)
 
 
 if __name__ == '__main__':
