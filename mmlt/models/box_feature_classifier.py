@@ -10,10 +10,10 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement, InstanceData
 from torch import Tensor, nn
 
-from mmlt.checkpoint_files import read_checkpoint
 from mmlt.functional.checks import check_choice
 from mmlt.models.heads import LearnableWeightScaling
 from mmlt.registry import MODELS
+from mmlt.weights_only import read_checkpoint
 
 _IN_DETECTOR = 'roi_head.bbox_head.fc_cls'
 

@@ -19,7 +19,6 @@ from kinds import ANY, Kind, alone
 from proposal_kinds import PROPOSALS, Attack
 from text_kinds import rows_of
 
-from mmlt.checkpoint_files import read_checkpoint
 from mmlt.fileio.box_feature_reader import open_features
 from mmlt.fileio.box_features import (
     ROW_DTYPE,
@@ -31,6 +30,7 @@ from mmlt.fileio.box_features import (
 from mmlt.fileio.detections import read_detections, write_detections
 from mmlt.fileio.frame_features import open_frame_features
 from mmlt.functional import ava_boxes_from_arrays
+from mmlt.weights_only import read_checkpoint
 
 # -------------------------------------------------------------------------------------- arrays
 

@@ -20,10 +20,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
 
-from mmlt.checkpoint_files import read_checkpoint
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.functional import tau_normalize
+from mmlt.weights_only import read_checkpoint
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:

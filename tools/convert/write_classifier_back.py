@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import torch
 
-from mmlt.checkpoint_files import read_checkpoint
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.box_features import META_FILE
+from mmlt.weights_only import read_checkpoint
 
 CLASSIFIER = 'bbox_head.fc_cls.'
 IN_DETECTOR = 'roi_head.bbox_head.fc_cls.'

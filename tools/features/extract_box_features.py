@@ -40,7 +40,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.data import DataLoader
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
-from mmlt.checkpoint_files import read_weights
 from mmlt.command_line import HelpFormatter, add_data_split, add_run_options, tool_main
 from mmlt.fileio.box_features import (
     KINDS,
@@ -54,6 +53,7 @@ from mmlt.fileio.box_features import (
 )
 from mmlt.fileio.checkpoints import hash_file
 from mmlt.models.box_feature_extractor import BoxFeatureExtractor
+from mmlt.weights_only import read_weights
 
 ERRORS = (OSError, ValueError, KeyError, RuntimeError)
 

@@ -10,9 +10,9 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from mmlt.checkpoint_files import read_weights
 from mmlt.engine.state_names import as_patterns, check_each_covers, is_covered
 from mmlt.registry import HOOKS
+from mmlt.weights_only import read_weights
 
 _NUM_LISTED = 10  # names of one kind in an error
 _STARTS = ('own', 'zero')

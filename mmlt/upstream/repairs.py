@@ -1,9 +1,4 @@
-"""Every repair of the OpenMMLab packages below mmlt, each with its cause.
-
-:func:`apply` runs when mmlt is imported. It imports none of the packages it mends: a repair waits
-until its module is imported by somebody (:func:`when_imported`), and does nothing where the package
-is sound (a source install of mmaction2, numpy 1.26, an older torch, a machine with CUDA).
-"""
+"""The repairs, in the order of the packages: numpy, mmaction2, mmdet, mmengine."""
 
 from __future__ import annotations
 
@@ -11,25 +6,14 @@ import atexit
 import functools
 import importlib.abc
 import importlib.machinery
-import re
 import sys
 import time
 import types
 import warnings
-from importlib import metadata
 
-from mmlt._roi_precision import extract_in_precision_of_boxes
-from mmlt._when_imported import when_imported
-
-# distribution: (lowest, below, what to install). None as upper end: nothing newer is refused.
-SUPPORTED_VERSIONS = {
-    'numpy': ('1.26.1', '3', 'numpy>=1.26.1,<3'),
-    'torch': ('2.1', '3', 'torch>=2.1,<3'),
-    'mmengine': ('0.10.0', '1.0.0', 'mmengine>=0.10.0,<1.0.0'),
-    'mmcv': ('2.0.0', '2.2.0', 'mmcv>=2.0.0,<2.2.0'),
-    'mmdet': ('3.2.0', '4.0.0', 'mmdet>=3.2.0,<4.0.0'),
-    'mmaction2': ('1.2.0', '2.0.0', 'mmaction2>=1.2.0,<2.0.0'),
-}
+from mmlt.upstream.roi_precision import extract_in_precision_of_boxes
+from mmlt.upstream.versions import check_versions
+from mmlt.upstream.when_imported import when_imported
 
 
 def apply():
@@ -44,38 +28,6 @@ def apply():
     when_imported('mmengine.runner.checkpoint', _allow_mmengine_checkpoints)
     when_imported('mmengine.dist.utils', _launch_without_cuda)
     when_imported('mmengine.model.wrappers.distributed', _wrap_on_cpu)
-
-
-# --------------------------------------------------------------------------------- versions
-
-
-def _release(version):
-    """The leading numbers of a version: '2.13.0+cpu' -> (2, 13, 0)."""
-    match = re.match(r'\d+(\.\d+)*', version)
-    return tuple(int(part) for part in match.group().split('.')) if match else ()
-
-
-def check_versions():
-    """Refuse an installed package outside :data:`SUPPORTED_VERSIONS`.
-
-    A package that is not installed passes: ``mmlt.functional`` needs numpy, torch and pyarrow only.
-
-    Raises:
-        ImportError: names the package, its version and the command that mends it.
-    """
-    for package, (lowest, below, requirement) in SUPPORTED_VERSIONS.items():
-        try:
-            version = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-        if not _release(lowest) <= _release(version) < _release(below):
-            raise ImportError(
-                f'mmlt needs {requirement}, but {package}=={version} is installed. '
-                f"Install it with: pip install '{requirement}'"
-            )
-
-
-# ---------------------------------------------------------------------------------- numpy 2
 
 
 def _restore_numpy_names():

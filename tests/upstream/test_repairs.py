@@ -22,6 +22,7 @@ from mmengine.runner.checkpoint import load_checkpoint, save_checkpoint
 from torch import nn
 
 from mmlt import upstream, weights_only
+from mmlt.upstream import repairs
 
 SCHEDULER_ARGS = {
     'Constant': dict(factor=0.5),
@@ -174,7 +175,7 @@ def test_a_torch_that_runs_what_a_checkpoint_says_is_told(monkeypatch, safe):
     monkeypatch.setattr(module, 'load_url', module.load_url)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')
-        upstream._allow_mmengine_checkpoints(module)
+        repairs._allow_mmengine_checkpoints(module)
     told = [str(warning.message) for warning in caught if 'runs whatever' in str(warning.message)]
     assert len(told) == (0 if safe else 1)
 
@@ -323,7 +324,7 @@ def test_ranks_that_end_right_after_a_collective_end_well(tmp_path):
     script = tmp_path / 'ends.py'
     script.write_text(ENDS_AFTER_A_COLLECTIVE, encoding='utf-8')
     launcher = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2']
-    root = str(Path(upstream.__file__).parents[1])
+    root = str(Path(upstream.__file__).parents[2])
     env = {**os.environ, 'PYTHONPATH': root, 'OMP_NUM_THREADS': '1'}
     command = [sys.executable, *launcher, str(script)]
     result = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
