@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Integral
 from typing import Any
 
 from mmengine.dataset import InfiniteSampler
-from mmengine.runner import IterBasedTrainLoop
+from mmengine.dist import get_world_size
+from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.runner.loops import EpochBasedTrainLoop, _InfiniteDataloaderIterator
 from torch.utils.data import DataLoader, Sampler
 
@@ -173,3 +175,20 @@ def restart_iterator(loop: IterBasedTrainLoop, batches: ResumableBatches, num_do
     iterator = _InfiniteDataloaderIterator(loop.dataloader)
     iterator._epoch = pass_number
     loop.dataloader_iterator = _Advanced(iterator, num_done)
+
+
+def train_loaders(runner: Runner) -> list[DataLoader]:
+    """The loaders of the train loop: one, or those of mmaction2's multi-loader loop."""
+    loop = runner.train_loop
+    return list(getattr(loop, 'multi_loaders', [loop.dataloader]))
+
+
+def sampler_seed(loader: DataLoader) -> int | None:
+    """The seed of its sampler, where that is a number."""
+    seed = getattr(sampler_of(loader), 'seed', None)
+    return int(seed) if isinstance(seed, Integral) else None
+
+
+def global_batch_size(loaders: list[DataLoader]) -> int:
+    """Samples of one iteration over all ranks; the first loader counts."""
+    return (getattr(loaders[0].batch_sampler, 'batch_size', None) or 1) * get_world_size()

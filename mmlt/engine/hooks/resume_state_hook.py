@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 from mmengine.dist import all_gather_object, get_rank, get_world_size
@@ -14,10 +13,13 @@ from mmlt.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmlt.engine.rank_buffers import gather_differing_buffers, restore_buffers
 from mmlt.engine.resumable_batches import (
     end_skip,
+    global_batch_size,
     make_resumable,
     restart_iterator,
     sampler_of,
+    sampler_seed,
     skip_in_epoch,
+    train_loaders,
 )
 from mmlt.engine.rng_state import capture_rng, restore_rng, seed_rng
 from mmlt.registry import HOOKS
@@ -97,7 +99,7 @@ class ResumeStateHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Restore streams and position; make up for a validation that the kill prevented."""
-        loaders = _train_loaders(runner)
+        loaders = train_loaders(runner)
         validation_due = runner.iter > 0 and self._resume(runner, loaders)
         seed, rank = runner.seed, get_rank()
         self._batches = [
@@ -135,7 +137,7 @@ class ResumeStateHook(Hook):
             restore_rng(own)
             restore_buffers(runner.model, own.get('buffers', {}))
         samples_done = state['batches_done'] * state['global_batch_size']
-        self._first_batch = samples_done // _global_batch_size(loaders)
+        self._first_batch = samples_done // global_batch_size(loaders)
         if self._first_batch > 0 and any(isinstance(x.dataset, IterableDataset) for x in loaders):
             self._warn(runner, 'An iterable dataset has no position: it starts from its beginning.')
         return not state['validated'] and _validation_due(runner, self._first_batch)
@@ -195,13 +197,13 @@ class ResumeStateHook(Hook):
                     'A checkpoint was saved outside mmlt.AtomicCheckpointHook: it holds the random '
                     'state of rank 0 only.',
                 )
-        loaders = _train_loaders(runner)
+        loaders = train_loaders(runner)
         in_epoch = checkpoint['meta']['epoch'] == self._epoch  # else it has just been completed
         checkpoint[_STATE] = {
             'batches_done': self._batches_done if in_epoch else 0,
-            'global_batch_size': _global_batch_size(loaders),
+            'global_batch_size': global_batch_size(loaders),
             'validated': self._train_rng is not None,
-            'sampler_seeds': [_sampler_seed(loader) for loader in loaders],
+            'sampler_seeds': [sampler_seed(loader) for loader in loaders],
             'ranks': ranks,
         }
         should_update = getattr(runner.optim_wrapper, 'should_update', None)
@@ -216,22 +218,6 @@ class ResumeStateHook(Hook):
         if text not in self._warned:
             self._warned.add(text)
             runner.logger.warning(text)
-
-
-def _train_loaders(runner: Runner) -> list[DataLoader]:
-    """The loaders of the train loop: one, or those of mmaction2's multi-loader loop."""
-    loop = runner.train_loop
-    return list(getattr(loop, 'multi_loaders', [loop.dataloader]))
-
-
-def _sampler_seed(loader: DataLoader) -> int | None:
-    seed = getattr(sampler_of(loader), 'seed', None)
-    return int(seed) if isinstance(seed, Integral) else None
-
-
-def _global_batch_size(loaders: list[DataLoader]) -> int:
-    """Samples of one iteration over all ranks; the first loader counts."""
-    return (getattr(loaders[0].batch_sampler, 'batch_size', None) or 1) * get_world_size()
 
 
 def _validation_due(runner: Runner, first_batch: int) -> bool:
