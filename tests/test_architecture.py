@@ -126,7 +126,7 @@ def test_every_export_of_functional_is_there():
     assert set(functional.__all__) <= set(dir(functional))
     assert set(_of_tensors.__all__) <= set(functional.__all__)
     with pytest.raises(AttributeError, match="'mmlt.functional' has no attribute 'focal'"):
-        functional.focal
+        _ = functional.focal
 
 
 def test_evaluate_ava_works_without_openmmlab_torch_and_pandas(tmp_path):

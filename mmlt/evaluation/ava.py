@@ -13,6 +13,7 @@ from mmlt.evaluation.groups import group_classes, mean_of, number_or_none, summa
 from mmlt.evaluation.runs.folder import write_run_files
 from mmlt.evaluation.score_ratios import score_ratios
 from mmlt.fileio.class_counts import ClassCounts, ClassSplit
+from mmlt.fileio.repeated_rows import repeated_rows
 from mmlt.functional import (
     AVABoxes,
     expected_sampled_average_precision,
@@ -21,6 +22,7 @@ from mmlt.functional import (
     roc_auc,
     sampled_average_precision,
 )
+from mmlt.functional.detection._keyframes import keyframe_keys
 
 #: How often :func:`evaluate_ava` calls ``on_step``.
 NUM_STEPS = 6
@@ -170,14 +172,7 @@ def check_options(ground_truth: AVABoxes, label_map: Mapping[int, str], **option
     # One evaluated row is enough to reach every check; without one, all rows lead to the error.
     first = next((i for i, (v, t) in enumerate(keyframes) if (names[v], t) not in excluded), None)
     keep = slice(None) if first is None else rows[first : first + 1]
-    few = AVABoxes(
-        videos[keep],
-        names,
-        ground_truth.timestamps[keep],
-        ground_truth.boxes_xyxy_norm[keep],
-        ground_truth.labels[keep],
-        ground_truth.scores[keep],
-    )
+    few = _select_rows(ground_truth, keep)
     evaluate_ava(few, few, label_map, **options)
 
 
@@ -203,17 +198,15 @@ def _per_class(
 
 def _count_persons(ground_truth: AVABoxes, excluded: frozenset[tuple[str, int]]) -> int:
     """Number of distinct persons annotated on the evaluated keyframes."""
-    keyframes = np.stack([ground_truth.video_index, ground_truth.timestamps], axis=1)
-    distinct, inverse = np.unique(keyframes, axis=0, return_inverse=True)
-    is_evaluated = np.array(
-        [
-            (ground_truth.video_names[video], time) not in excluded
-            for video, time in distinct.tolist()
-        ]
-    )
-    rows = np.concatenate([keyframes, ground_truth.boxes_xyxy_norm], axis=1)
-    rows = rows[is_evaluated[inverse.reshape(-1)]]
-    return len(np.unique(rows, axis=0))
+    keys = keyframe_keys(ground_truth, ground_truth, excluded)
+    rows = np.flatnonzero(~np.isin(keys.ground_truth, keys.excluded))
+    persons = _select_rows(ground_truth, rows)
+    return len(rows) - len(repeated_rows(persons._replace(labels=np.zeros_like(rows))))
+
+
+def _select_rows(boxes: AVABoxes, rows: np.ndarray | slice) -> AVABoxes:
+    columns = (column if column is boxes.video_names else column[rows] for column in boxes)
+    return AVABoxes(*columns)
 
 
 def write_results(

@@ -142,10 +142,8 @@ def _read_parquet(path: str | Path) -> tuple[AVABoxes, bytes | None]:
             start += batch.num_rows
         if start != num_rows:
             raise ValueError(f'{start} rows of {num_rows}')
-        names = np.array(list(code_of_name), dtype=np.str_)
-        return columns._replace(video_names=names), (file.schema_arrow.metadata or {}).get(
-            _CHECKSUM
-        )
+        checksum = (file.schema_arrow.metadata or {}).get(_CHECKSUM)
+    return columns._replace(video_names=np.array(list(code_of_name), dtype=np.str_)), checksum
 
 
 def _fill(
