@@ -17,6 +17,7 @@ from mmlt.fileio.atomic_write import atomic_write
 from mmlt.functional import AVABoxes, read_ava_csv
 from mmlt.functional.detection._ava_csv import num_columns
 from mmlt.functional.detection._ava_roads import as_numpy
+from mmlt.functional.detection._keyframes import blocks
 from mmlt.functional.detection.fields import INT32_MAX, name_fault
 
 _BOX = ('x1', 'y1', 'x2', 'y2')
@@ -224,13 +225,14 @@ def _check_types(schema: pa.Schema, path: str | Path) -> None:
 
 
 def _check_values(detections: AVABoxes, path: str | Path) -> None:
-    boxes = detections.boxes_xyxy_norm
-    problems = (
-        ('score', np.isnan(detections.scores), detections.scores),
-        ('box', ~np.isfinite(boxes), boxes),
-        ('x1 > x2 or y1 > y2 in box', boxes[:, :2] > boxes[:, 2:], boxes),
-    )
-    for what, wrong, values in problems:
-        if wrong.any():
-            row = int(np.flatnonzero(wrong.reshape(len(wrong), -1).any(1))[0])
-            raise ValueError(f'{path}, row {row}: {what} {values[row].tolist()}')
+    for block in blocks(len(detections.scores)):
+        scores, boxes = detections.scores[block], detections.boxes_xyxy_norm[block]
+        problems = (
+            ('score', np.isnan(scores), scores),
+            ('box', ~np.isfinite(boxes), boxes),
+            ('x1 > x2 or y1 > y2 in box', boxes[:, :2] > boxes[:, 2:], boxes),
+        )
+        for what, wrong, values in problems:
+            if wrong.any():
+                row = int(np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1))[0])
+                raise ValueError(f'{path}, row {block.start + row}: {what} {values[row].tolist()}')
