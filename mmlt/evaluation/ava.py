@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from mmlt.evaluation.coverage import count_keyframes, detected_classes
+from mmlt.evaluation.coverage import count_keyframes, count_persons, detected_classes
 from mmlt.evaluation.groups import group_classes, mean_of, number_or_none, summarise_group
 from mmlt.evaluation.runs.folder import write_run_files
 from mmlt.evaluation.score_ratios import score_ratios
 from mmlt.fileio.class_counts import ClassCounts, ClassSplit
-from mmlt.fileio.repeated_rows import repeated_rows
 from mmlt.functional import (
     AVABoxes,
     FrameAP,
@@ -24,7 +23,7 @@ from mmlt.functional import (
     roc_auc,
     sampled_average_precision,
 )
-from mmlt.functional.detection._keyframes import keyframe_keys
+from mmlt.functional.detection.ava_boxes import take_rows
 
 #: How often :func:`evaluate_ava` calls ``on_step``.
 NUM_STEPS = 6
@@ -104,7 +103,7 @@ def evaluate_ava(
     per_class = _per_class(label_map, num_boxes, train_counts, groups, columns)
     is_detected = detected_classes(detections, ground_truth, class_ids, excluded)
     undetected = [label_map[class_ids[i]] for i in np.flatnonzero((num_boxes > 0) & ~is_detected)]
-    num_persons = _count_persons(ground_truth, excluded)
+    num_persons = count_persons(ground_truth, excluded)
     return {
         'protocol': protocol,
         'capacity': capacity if protocol == 'official' else None,
@@ -200,7 +199,7 @@ def check_options(ground_truth: AVABoxes, label_map: Mapping[int, str], **option
     # One evaluated row is enough to reach every check; without one, all rows lead to the error.
     first = next((i for i, (v, t) in enumerate(keyframes) if (names[v], t) not in excluded), None)
     keep = slice(None) if first is None else rows[first : first + 1]
-    few = _select_rows(ground_truth, keep)
+    few = take_rows(ground_truth, keep)
     evaluate_ava(few, few, label_map, **options)
 
 
@@ -222,19 +221,6 @@ def _per_class(
         }
         for i, class_id in enumerate(sorted(label_map))
     }
-
-
-def _count_persons(ground_truth: AVABoxes, excluded: frozenset[tuple[str, int]]) -> int:
-    """Number of distinct persons annotated on the evaluated keyframes."""
-    keys = keyframe_keys(ground_truth, ground_truth, excluded)
-    rows = np.flatnonzero(~np.isin(keys.ground_truth, keys.excluded))
-    persons = _select_rows(ground_truth, rows)
-    return len(rows) - len(repeated_rows(persons._replace(labels=np.zeros_like(rows))))
-
-
-def _select_rows(boxes: AVABoxes, rows: np.ndarray | slice) -> AVABoxes:
-    columns = (column if column is boxes.video_names else column[rows] for column in boxes)
-    return AVABoxes(*columns)
 
 
 def write_results(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mmlt.fileio.repeated_rows import repeated_rows
 from mmlt.functional import AVABoxes
 from mmlt.functional.detection._keyframes import (
     blocks,
@@ -14,6 +15,7 @@ from mmlt.functional.detection._keyframes import (
     keyframe_keys,
     video_codes,
 )
+from mmlt.functional.detection.ava_boxes import take_rows
 
 _MIN_COVERED = 0.5
 
@@ -41,6 +43,22 @@ def count_keyframes(
         'num_videos': len(np.unique(video_codes(annotated))),
         'num_videos_detected': len(np.unique(video_codes(detected))),
     }
+
+
+def count_persons(ground_truth: AVABoxes, excluded: Iterable[tuple[str, int]] = ()) -> int:
+    """Number of distinct boxes annotated on the keyframes that are not excluded.
+
+    Example:
+        >>> from mmlt.functional import ava_boxes_from_arrays
+        >>> box = [0, 0, 1, 1]
+        >>> truth = ava_boxes_from_arrays(['a'] * 3, [1, 1, 2], [box] * 3, [3, 4, 3])
+        >>> count_persons(truth), count_persons(truth, {('a', 2)})
+        (2, 1)
+    """
+    keys = keyframe_keys(ground_truth, ground_truth, excluded)
+    rows = np.flatnonzero(~np.isin(keys.ground_truth, keys.excluded))
+    persons = take_rows(ground_truth, rows)._replace(labels=np.zeros(len(rows), dtype=np.int32))
+    return len(rows) - len(repeated_rows(persons))
 
 
 def detected_classes(
