@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 import mmlt
+from mmlt import functional
+from mmlt.functional import _of_tensors
 
 PACKAGE = Path(mmlt.__file__).parent
 SHELLS = ('datasets', 'models', 'engine', 'evaluation')
@@ -119,11 +121,19 @@ print(F.average_precision([[.9], [.1]], [[1], [0]]).tolist())
     assert _run(WITHOUT_OPENMMLAB + code) == '[1.0]\n'
 
 
-def test_evaluate_ava_works_without_openmmlab_and_pandas(tmp_path):
+def test_every_export_of_functional_is_there():
+    assert {name for name in functional.__all__ if not hasattr(functional, name)} == set()
+    assert set(functional.__all__) <= set(dir(functional))
+    assert set(_of_tensors.__all__) <= set(functional.__all__)
+    with pytest.raises(AttributeError, match="'mmlt.functional' has no attribute 'focal'"):
+        _ = functional.focal
+
+
+def test_evaluate_ava_works_without_openmmlab_torch_and_pandas(tmp_path):
     world, root = Path(__file__).parent / 'data' / 'hand_world', PACKAGE.parent
     code = """
 import runpy
-sys.modules['pandas'] = None
+sys.modules['pandas'] = sys.modules['torch'] = None
 sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name='__main__')
 """

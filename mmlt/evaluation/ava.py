@@ -8,19 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from mmlt.evaluation.coverage import count_keyframes, detected_classes
+from mmlt.evaluation.coverage import count_keyframes, count_persons, detected_classes
 from mmlt.evaluation.groups import group_classes, mean_of, number_or_none, summarise_group
 from mmlt.evaluation.runs.folder import write_run_files
 from mmlt.evaluation.score_ratios import score_ratios
 from mmlt.fileio.class_counts import ClassCounts, ClassSplit
 from mmlt.functional import (
     AVABoxes,
+    FrameAP,
+    MatchedScores,
     expected_sampled_average_precision,
     frame_average_precision,
     match_scores,
     roc_auc,
     sampled_average_precision,
 )
+from mmlt.functional.detection.ava_boxes import take_rows
 
 #: How often :func:`evaluate_ava` calls ``on_step``.
 NUM_STEPS = 6
@@ -94,28 +97,54 @@ def evaluate_ava(
     frame_ap = frame_average_precision(
         detections, ground_truth, protocol=protocol, capacity=capacity, **options
     )
-    begin('sampled AP, by trials')
-    sampled = sampled_average_precision(*matched, num_trials=num_trials, seed=seed)
-    begin('sampled AP, exact')
-    exact = expected_sampled_average_precision(*matched)
-    begin('ROC-AUC')
-    columns = {
-        'AP': frame_ap.per_class,
-        'SAP': exact,
-        'SAP_std': sampled.std,
-        'SAP_sampled': sampled.mean,
-        'AUC': roc_auc(*matched),
-    }
+    columns = {'AP': frame_ap.per_class, **_ranked_columns(matched, num_trials, seed, begin)}
     begin('counting')
     groups = group_classes(class_ids, train_counts, split, head_min, tail_max)
     per_class = _per_class(label_map, num_boxes, train_counts, groups, columns)
     is_detected = detected_classes(detections, ground_truth, class_ids, excluded)
     undetected = [label_map[class_ids[i]] for i in np.flatnonzero((num_boxes > 0) & ~is_detected)]
-    num_persons = _count_persons(ground_truth, excluded)
-    is_by_count = train_counts is not None and split is None
+    num_persons = count_persons(ground_truth, excluded)
     return {
         'protocol': protocol,
         'capacity': capacity if protocol == 'official' else None,
+        **_overall(frame_ap, per_class, num_boxes, undetected),
+        **count_keyframes(detections, ground_truth, excluded),
+        'num_boxes': num_persons,
+        'pool': pool,
+        'num_trials': num_trials,
+        'seed': seed,
+        **_origin_of_groups(train_counts, split, head_min, tail_max),
+        **score_ratios(matched.scores[:num_persons]),
+        'groups': {group: _summarise_group(per_class, group, undetected) for group in groups},
+        'per_class': per_class,
+    }
+
+
+def _ranked_columns(
+    matched: MatchedScores, num_trials: int, seed: int, begin: Callable[[str], object]
+) -> dict[str, np.ndarray]:
+    """What the ranks of the matched scores give for each class."""
+    begin('sampled AP, by trials')
+    sampled = sampled_average_precision(*matched, num_trials=num_trials, seed=seed)
+    begin('sampled AP, exact')
+    exact = expected_sampled_average_precision(*matched)
+    begin('ROC-AUC')
+    return {
+        'SAP': exact,
+        'SAP_std': sampled.std,
+        'SAP_sampled': sampled.mean,
+        'AUC': roc_auc(*matched),
+    }
+
+
+def _overall(
+    frame_ap: FrameAP,
+    per_class: Mapping[str, Mapping],
+    num_boxes: np.ndarray,
+    undetected: Sequence[str],
+) -> dict:
+    """The means over all classes, and how many classes they are of."""
+    return {
         'frame_mAP': number_or_none(frame_ap.mean),
         'frame_mAP_undetected_as_zero': _mean_with_zeros(per_class, undetected),
         'num_classes_with_boxes': int((num_boxes > 0).sum()),
@@ -124,18 +153,18 @@ def evaluate_ava(
         'mSAP': mean_of(per_class.values(), 'SAP'),
         'mAUC': mean_of(per_class.values(), 'AUC'),
         'mSAP_sampled': mean_of(per_class.values(), 'SAP_sampled'),
-        **count_keyframes(detections, ground_truth, excluded),
-        'num_boxes': num_persons,
-        'pool': pool,
-        'num_trials': num_trials,
-        'seed': seed,
+    }
+
+
+def _origin_of_groups(
+    train_counts: ClassCounts | None, split: ClassSplit | None, head_min: int, tail_max: int
+) -> dict[str, str | int | None]:
+    is_by_count = train_counts is not None and split is None
+    return {
         'train_counts_source': train_counts.source if train_counts else None,
         'split_source': split.source if split else None,
         'head_min': head_min if is_by_count else None,
         'tail_max': tail_max if is_by_count else None,
-        **score_ratios(matched.scores[:num_persons]),
-        'groups': {group: _summarise_group(per_class, group, undetected) for group in groups},
-        'per_class': per_class,
     }
 
 
@@ -170,14 +199,7 @@ def check_options(ground_truth: AVABoxes, label_map: Mapping[int, str], **option
     # One evaluated row is enough to reach every check; without one, all rows lead to the error.
     first = next((i for i, (v, t) in enumerate(keyframes) if (names[v], t) not in excluded), None)
     keep = slice(None) if first is None else rows[first : first + 1]
-    few = AVABoxes(
-        videos[keep],
-        names,
-        ground_truth.timestamps[keep],
-        ground_truth.boxes_xyxy_norm[keep],
-        ground_truth.labels[keep],
-        ground_truth.scores[keep],
-    )
+    few = take_rows(ground_truth, keep)
     evaluate_ava(few, few, label_map, **options)
 
 
@@ -199,21 +221,6 @@ def _per_class(
         }
         for i, class_id in enumerate(sorted(label_map))
     }
-
-
-def _count_persons(ground_truth: AVABoxes, excluded: frozenset[tuple[str, int]]) -> int:
-    """Number of distinct persons annotated on the evaluated keyframes."""
-    keyframes = np.stack([ground_truth.video_index, ground_truth.timestamps], axis=1)
-    distinct, inverse = np.unique(keyframes, axis=0, return_inverse=True)
-    is_evaluated = np.array(
-        [
-            (ground_truth.video_names[video], time) not in excluded
-            for video, time in distinct.tolist()
-        ]
-    )
-    rows = np.concatenate([keyframes, ground_truth.boxes_xyxy_norm], axis=1)
-    rows = rows[is_evaluated[inverse.reshape(-1)]]
-    return len(np.unique(rows, axis=0))
 
 
 def write_results(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from mmlt.functional import AVABoxes
+from mmlt.functional.detection.ava_boxes import take_rows
 
 Excluded = frozenset  # of (video id, timestamp)
 
@@ -53,14 +54,9 @@ def _take_videos(boxes: AVABoxes, drawn: list[str]) -> AVABoxes:
         order[starts[index_of[name]] : ends[index_of[name]]] if name in index_of else order[:0]
         for name in drawn
     ]
-    kept = np.concatenate(rows)
-    return AVABoxes(
-        np.repeat(np.arange(len(drawn), dtype=np.int32), [len(r) for r in rows]),
-        np.array([_new_name(*item) for item in enumerate(drawn)], dtype=np.str_),
-        boxes.timestamps[kept],
-        boxes.boxes_xyxy_norm[kept],
-        boxes.labels[kept],
-        boxes.scores[kept],
+    return take_rows(boxes, np.concatenate(rows))._replace(
+        video_index=np.repeat(np.arange(len(drawn), dtype=np.int32), [len(r) for r in rows]),
+        video_names=np.array([_new_name(*item) for item in enumerate(drawn)], dtype=np.str_),
     )
 
 

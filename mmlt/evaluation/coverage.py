@@ -7,27 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from mmlt.fileio.repeated_rows import repeated_rows
 from mmlt.functional import AVABoxes
-from mmlt.functional.detection._keyframes import class_indices, keyframe_keys
+from mmlt.functional.detection._keyframes import (
+    blocks,
+    class_indices,
+    keyframe_keys,
+    video_codes,
+)
+from mmlt.functional.detection.ava_boxes import take_rows
 
 _MIN_COVERED = 0.5
-
-
-def keyframes_of(boxes: AVABoxes) -> set[tuple[str, int]]:
-    """The (video id, timestamp in s) pairs that have a row.
-
-    Example:
-        >>> from mmlt.functional import ava_boxes_from_arrays
-        >>> box = [0, 0, 1, 1]
-        >>> keyframes_of(ava_boxes_from_arrays(['a', 'a'], [902, 902], [box, box], [1, 2]))
-        {('a', 902)}
-    """
-    videos, timestamps = np.asarray(boxes.video_index), np.asarray(boxes.timestamps)
-    # Rows come keyframe by keyframe: of each run of rows only the first becomes Python objects.
-    is_new = np.ones(len(videos), dtype=bool)
-    is_new[1:] = (videos[1:] != videos[:-1]) | (timestamps[1:] != timestamps[:-1])
-    pairs = zip(videos[is_new].tolist(), timestamps[is_new].tolist())
-    return {(str(boxes.video_names[video]), timestamp) for video, timestamp in pairs}
 
 
 def count_keyframes(
@@ -44,14 +34,31 @@ def count_keyframes(
         Four keys of ``metrics.json``: ``num_keyframes``, ``num_keyframes_detected``,
         ``num_videos`` and ``num_videos_detected``.
     """
-    annotated = keyframes_of(ground_truth).difference(excluded)
-    detected = annotated & keyframes_of(detections)
+    keys = keyframe_keys(detections, ground_truth, excluded)
+    annotated = np.setdiff1d(keys.ground_truth, keys.excluded)
+    detected = np.intersect1d(annotated, keys.detection_runs)
     return {
         'num_keyframes': len(annotated),
         'num_keyframes_detected': len(detected),
-        'num_videos': len({video for video, _ in annotated}),
-        'num_videos_detected': len({video for video, _ in detected}),
+        'num_videos': len(np.unique(video_codes(annotated))),
+        'num_videos_detected': len(np.unique(video_codes(detected))),
     }
+
+
+def count_persons(ground_truth: AVABoxes, excluded: Iterable[tuple[str, int]] = ()) -> int:
+    """Number of distinct boxes annotated on the keyframes that are not excluded.
+
+    Example:
+        >>> from mmlt.functional import ava_boxes_from_arrays
+        >>> box = [0, 0, 1, 1]
+        >>> truth = ava_boxes_from_arrays(['a'] * 3, [1, 1, 2], [box] * 3, [3, 4, 3])
+        >>> count_persons(truth), count_persons(truth, {('a', 2)})
+        (2, 1)
+    """
+    keys = keyframe_keys(ground_truth, ground_truth, excluded)
+    rows = np.flatnonzero(~np.isin(keys.ground_truth, keys.excluded))
+    persons = take_rows(ground_truth, rows)._replace(labels=np.zeros(len(rows), dtype=np.int32))
+    return len(rows) - len(repeated_rows(persons))
 
 
 def detected_classes(
@@ -76,9 +83,14 @@ def detected_classes(
     ids = np.asarray(class_ids)
     keys = keyframe_keys(detections, ground_truth, excluded)
     visited = np.setdiff1d(keys.ground_truth[np.isin(ground_truth.labels, ids)], keys.excluded)
-    is_on_one = keys.of_detections(np.isin(keys.detection_runs, visited))
-    classes = class_indices(detections.labels, ids)[is_on_one]
-    return np.bincount(classes[classes >= 0], minlength=len(ids)) > 0
+    is_visited = np.isin(keys.detection_runs, visited)
+    is_detected = np.zeros(len(ids), dtype=bool)
+    for block in blocks(len(detections.labels)):
+        classes = class_indices(detections.labels[block], ids)
+        is_detected[classes[(classes >= 0) & keys.of_detections(is_visited, block)]] = True
+        if is_detected.all():
+            break
+    return is_detected
 
 
 def has_evaluated_box(

@@ -112,30 +112,6 @@ def check_detections(
     return _findings(errors, warnings)
 
 
-def check_evaluation(
-    detections: AVABoxes,
-    ground_truth: AVABoxes,
-    excluded: Iterable[tuple[str, int]] | None = None,
-    *,
-    path: Any,
-    ground_truth_path: Any,
-) -> list[str]:
-    """Check two files that are judged together; arguments as of :func:`check_detections`.
-
-    Returns:
-        The warnings about both.
-
-    Raises:
-        ValueError: All errors of the annotations, or else all of the detections.
-    """
-    paths = dict(path=path, ground_truth_path=ground_truth_path)
-    annotated = check_annotations(ground_truth, ground_truth_path)
-    annotated.raise_errors()
-    detected = check_detections(detections, ground_truth, excluded, **paths)
-    detected.raise_errors()
-    return annotated.warnings + detected.warnings
-
-
 def check_proposals(
     proposals: Mapping[str, np.ndarray],
     boxes_of_keyframe: Mapping[str, np.ndarray],

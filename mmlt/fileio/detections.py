@@ -16,11 +16,14 @@ import pyarrow.parquet as pq
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.functional import AVABoxes, read_ava_csv
 from mmlt.functional.detection._ava_csv import num_columns
+from mmlt.functional.detection._ava_roads import as_numpy
+from mmlt.functional.detection._keyframes import blocks
 from mmlt.functional.detection.fields import INT32_MAX, name_fault
 
 _BOX = ('x1', 'y1', 'x2', 'y2')
 _COLUMNS = ('video_id', 'timestamp', *_BOX, 'label', 'score')
 _CHECKSUM = b'mmlt.crc32'  # key of the file's metadata
+_BATCH = 1 << 16  # rows read at a time
 
 
 class _FieldError(ValueError):
@@ -121,36 +124,71 @@ def read_detections(path: str | Path) -> AVABoxes:
 
 def _read_parquet(path: str | Path) -> tuple[AVABoxes, bytes | None]:
     """The detections, unchecked, and the checksum that was written with them."""
-    table = pq.read_table(path)
-    table.validate(full=True)  # text in UTF-8, indices inside their dictionary
-    _check_columns(table, path)
-    videos = table['video_id'].cast(pa.string()).combine_chunks()
-    videos = pa.chunked_array([videos]).dictionary_encode().combine_chunks()
-    if isinstance(videos, pa.ChunkedArray):  # pyarrow < 12 keeps the one chunk wrapped
-        videos = videos.chunk(0)
-    names = videos.dictionary.to_pylist()
-    for name in names:
+    with pq.ParquetFile(path) as file:
+        _check_types(file.schema_arrow, path)
+        num_rows, start = file.metadata.num_rows, 0
+        columns = AVABoxes(
+            np.empty(num_rows, np.int32),
+            np.empty(0, np.str_),
+            np.empty(num_rows, np.int32),
+            np.empty((num_rows, 4)),
+            np.empty(num_rows, np.int32),
+            np.empty(num_rows),
+        )
+        code_of_name: dict[str, int] = {}
+        # Part by part: no copy of all rows stands beside the result.
+        for batch in file.iter_batches(_BATCH, columns=list(_COLUMNS), use_threads=False):
+            batch.validate(full=True)  # text in UTF-8, indices inside their dictionary
+            _fill(columns, start, batch, code_of_name, path)
+            start += batch.num_rows
+        if start != num_rows:
+            raise ValueError(f'{start} rows of {num_rows}')
+        checksum = (file.schema_arrow.metadata or {}).get(_CHECKSUM)
+    return columns._replace(video_names=np.array(list(code_of_name), dtype=np.str_)), checksum
+
+
+def _fill(
+    columns: AVABoxes,
+    start: int,
+    batch: pa.RecordBatch,
+    code_of_name: dict[str, int],
+    path: str | Path,
+) -> None:
+    """Copy a batch into its rows."""
+    rows = slice(start, start + batch.num_rows)
+    column_of = dict(zip(batch.schema.names, batch.columns))
+    for name, column in column_of.items():
+        if column.null_count:
+            row = start + column.is_null().to_pylist().index(True)
+            raise _FieldError(f'{path}, row {row}: no value for {name}')
+    columns.video_index[rows] = _video_codes(column_of['video_id'], code_of_name, path)
+    for name, whole in (('timestamp', columns.timestamps), ('label', columns.labels)):
+        values = as_numpy(column_of[name].cast(pa.int64()), np.int64)
+        wrong = np.flatnonzero((values > INT32_MAX) | (values < -INT32_MAX))
+        if len(wrong):
+            row, value = start + int(wrong[0]), values[wrong[0]]
+            raise _FieldError(f'{path}, row {row}: {name} {value} does not fit 32 bits')
+        whole[rows] = values
+    numbers = (*columns.boxes_xyxy_norm[rows].T, columns.scores[rows])
+    for name, values in zip((*_BOX, 'score'), numbers):
+        values[:] = as_numpy(column_of[name].cast(pa.float64()), np.float64)
+
+
+def _video_codes(column: pa.Array, code_of_name: dict[str, int], path: str | Path) -> np.ndarray:
+    """Number the names by first appearance; a dictionary may hold others, and in any order."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    indices = as_numpy(column.indices.cast(pa.int64()), np.int64)
+    first = np.full(len(column.dictionary), len(indices))
+    first[indices[::-1]] = np.arange(len(indices))[::-1]  # the last one assigned stays
+    codes = np.full(len(first), -1, dtype=np.int32)
+    for index in np.argsort(first)[: np.count_nonzero(first < len(indices))].tolist():
+        name = column.dictionary[index].as_py()
         fault = name_fault(name)
         if fault:
             raise _FieldError(f'{path}: video_id {name!r}: {fault}')
-    detections = AVABoxes(
-        video_index=videos.indices.to_numpy().astype(np.int32),
-        video_names=np.array(names, dtype=np.str_),
-        timestamps=_int32(table, 'timestamp', path),
-        boxes_xyxy_norm=np.stack([table[name].to_numpy() for name in _BOX], 1).astype(np.float64),
-        labels=_int32(table, 'label', path),
-        scores=table['score'].to_numpy().astype(np.float64),
-    )
-    return detections, (table.schema.metadata or {}).get(_CHECKSUM)
-
-
-def _int32(table: pa.Table, name: str, path: str | Path) -> np.ndarray:
-    values = table[name].to_numpy()
-    if len(values) and not -INT32_MAX <= int(values.min()) <= int(values.max()) <= INT32_MAX:
-        wrong = (values < -INT32_MAX) | (values > INT32_MAX)
-        row = int(np.flatnonzero(wrong)[0])
-        raise _FieldError(f'{path}, row {row}: {name} {values[row]} does not fit 32 bits')
-    return values.astype(np.int32)
+        codes[index] = code_of_name.setdefault(name, len(code_of_name))
+    return codes[indices]
 
 
 def _checksum(detections: AVABoxes) -> bytes:
@@ -170,33 +208,31 @@ def _read_csv(path: str | Path) -> AVABoxes:
     return detections
 
 
-def _check_columns(table: pa.Table, path: str | Path) -> None:
+def _check_types(schema: pa.Schema, path: str | Path) -> None:
     for name in _COLUMNS:
-        if name not in table.column_names:
-            raise _FieldError(f'{path}: column {name} is missing; found {table.column_names}')
-        column = table[name]
-        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if name not in schema.names:
+            raise _FieldError(f'{path}: column {name} is missing; found {schema.names}')
+        kind = schema.field(name).type
+        value_kind = kind.value_type if pa.types.is_dictionary(kind) else kind
         if name == 'video_id':
-            right = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+            right = pa.types.is_string(value_kind) or pa.types.is_large_string(value_kind)
         elif name in ('timestamp', 'label'):
             right = pa.types.is_integer(kind)
         else:
             right = pa.types.is_floating(kind)
         if not right:
-            raise _FieldError(f'{path}: column {name} has type {column.type}')
-        if column.null_count:
-            row = column.is_null().to_pylist().index(True)
-            raise _FieldError(f'{path}, row {row}: no value for {name}')
+            raise _FieldError(f'{path}: column {name} has type {kind}')
 
 
 def _check_values(detections: AVABoxes, path: str | Path) -> None:
-    boxes = detections.boxes_xyxy_norm
-    problems = (
-        ('score', np.isnan(detections.scores), detections.scores),
-        ('box', ~np.isfinite(boxes).all(1), boxes),
-        ('x1 > x2 or y1 > y2 in box', (boxes[:, :2] > boxes[:, 2:]).any(1), boxes),
-    )
-    for what, wrong, values in problems:
-        if wrong.any():
-            row = int(np.flatnonzero(wrong)[0])
-            raise ValueError(f'{path}, row {row}: {what} {values[row].tolist()}')
+    for block in blocks(len(detections.scores)):
+        scores, boxes = detections.scores[block], detections.boxes_xyxy_norm[block]
+        problems = (
+            ('score', np.isnan(scores), scores),
+            ('box', ~np.isfinite(boxes), boxes),
+            ('x1 > x2 or y1 > y2 in box', boxes[:, :2] > boxes[:, 2:], boxes),
+        )
+        for what, wrong, values in problems:
+            if wrong.any():
+                row = int(np.flatnonzero(wrong.reshape(len(wrong), -1).any(axis=1))[0])
+                raise ValueError(f'{path}, row {block.start + row}: {what} {values[row].tolist()}')

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mmlt.functional import AVABoxes
+from mmlt.functional.detection._keyframes import class_indices
 from mmlt.functional.detection.fields import name_fault
 from mmlt.functional.detection.text_files import line_number, read_text
 
@@ -147,7 +148,7 @@ def unknown_label_warning(boxes: AVABoxes, label_map: Mapping[int, str], path: A
     Returns:
         The sentence, or None if there is nothing to say.
     """
-    known = np.isin(boxes.labels, list(label_map))
+    known = class_indices(boxes.labels, np.array(list(label_map))) >= 0
     if known.all():
         return None
     ids = np.unique(boxes.labels[~known]).tolist()

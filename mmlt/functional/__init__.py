@@ -1,4 +1,13 @@
-"""Pure functions on arrays and tensors; nothing of OpenMMLab, nor of the rest of mmlt."""
+"""Pure functions on arrays and tensors; nothing of OpenMMLab, nor of the rest of mmlt.
+
+What works on tensors is imported when it is first asked for: torch takes a second, and who judges
+detections needs none.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
 
 from mmlt.functional.detection.ava_boxes import (
     AVABoxes,
@@ -9,25 +18,7 @@ from mmlt.functional.detection.excluded_timestamps import read_excluded_timestam
 from mmlt.functional.detection.frame_average_precision import FrameAP, frame_average_precision
 from mmlt.functional.detection.match_scores import MatchedScores, match_scores
 from mmlt.functional.detection.read_ava_csv import read_ava_csv
-from mmlt.functional.losses.asymmetric_loss import asymmetric_loss
 from mmlt.functional.losses.class_balanced_weights import class_balanced_weights
-from mmlt.functional.losses.distribution_balanced_loss import (
-    distribution_balanced_loss,
-    rebalancing_weights,
-)
-from mmlt.functional.losses.eqlv2 import eqlv2_gradients, eqlv2_loss, eqlv2_weights
-from mmlt.functional.losses.equalization_loss import equalization_loss
-from mmlt.functional.losses.focal_loss import focal_loss
-from mmlt.functional.losses.ldam_loss import ldam_loss, ldam_margins
-from mmlt.functional.losses.logit_adjustment import log_odds_of_priors, logit_adjusted_loss
-from mmlt.functional.losses.tau_normalize import tau_normalize
-from mmlt.functional.mixing.framestack import framestack
-from mmlt.functional.mixing.long_tail_mixed_reconstruction import (
-    long_tail_mixed_reconstruction,
-    reconstruct_features,
-    reconstruction_contributions,
-)
-from mmlt.functional.mixing.mixup import mixup
 from mmlt.functional.retrieval.average_precision import average_precision
 from mmlt.functional.retrieval.roc_auc import roc_auc
 from mmlt.functional.retrieval.sampled_average_precision import (
@@ -52,13 +43,6 @@ from mmlt.functional.sampling.class_counts import (
     count_classes,
     split_by_train_test_ap,
     split_head_medium_tail,
-)
-from mmlt.functional.sampling.drawn_class_mask import drawn_class_mask
-from mmlt.functional.video.frame_order import (
-    shuffle_clips,
-    shuffled_frame_order,
-    video_name,
-    window_shape,
 )
 from mmlt.functional.video.representation_bias import (
     representation_bias,
@@ -125,3 +109,13 @@ __all__ = [
     'video_name',
     'window_shape',
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module('mmlt.functional._of_tensors'), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -108,6 +108,38 @@ def test_parquet_of_other_hands(tmp_path):
     assert read.labels.dtype == np.int32
 
 
+def test_a_dictionary_in_another_order_and_with_unused_names(tmp_path):
+    path = tmp_path / 'd.parquet'
+    videos = pa.DictionaryArray.from_arrays(
+        pa.array([3, 1, 3], pa.int8()), pa.array(['', 'b', 'c', 'a'])
+    )
+    columns = {name: column.take([0, 1, 0]) for name, column in _columns().items()}
+    pq.write_table(pa.table({**columns, 'video_id': videos}), path)
+    read = read_detections(path)
+    assert read.video_names.tolist() == ['a', 'b']
+    assert read.video_index.tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'score': pa.array([0.5, 0.5, None])}, 'row 2: no value for score'),
+        ({'label': pa.array([1, 1, -(2**63)])}, 'row 2: label -9223372036854775808 does not fit'),
+    ],
+)
+def test_rows_are_counted_through_all_batches(tmp_path, monkeypatch, change, message):
+    from mmlt.fileio import detections as module
+
+    path = tmp_path / 'd.parquet'
+    columns = {name: column.take([0, 1, 0]) for name, column in _columns().items()}
+    monkeypatch.setattr(module, '_BATCH', 2)
+    pq.write_table(pa.table(columns), path)
+    assert _videos(read_detections(path)) == ['a', 'b', 'a']
+    pq.write_table(pa.table({**columns, **change}), path)
+    with pytest.raises(ValueError, match=message):
+        read_detections(path)
+
+
 def test_existing_file_stays(tmp_path):
     path = tmp_path / 'detections.parquet'
     path.write_bytes(b'mine')

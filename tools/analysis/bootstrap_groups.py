@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.ava import evaluate_ava
-from mmlt.evaluation.bootstrap import Excluded, bootstrap_over_videos
+from mmlt.evaluation.bootstrap import bootstrap_over_videos
 from mmlt.evaluation.coverage import has_evaluated_box
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.runs.folder import METRICS_FILE
@@ -37,14 +37,7 @@ from mmlt.evaluation.runs.intervals import difference
 from mmlt.evaluation.runs.read import read_run
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.class_counts import read_split
-from mmlt.fileio.data_checks import check_evaluation
-from mmlt.fileio.detections import read_detections
-from mmlt.fileio.label_map import (
-    read_label_map,
-    unknown_label_warning,
-    unmatched_exclusions_warning,
-)
-from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
+from mmlt.fileio.evaluation_files import read_evaluation
 
 MEASURES = ('frame_mAP', 'mSAP', 'mAUC')
 
@@ -66,14 +59,16 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
     """Read the inputs, run the bootstrap, say what is odd about them and about the result."""
-    label_map = read_label_map(args.label_map)
-    split = read_split(args.split, label_map)
     bar.step('reading')
-    inputs = read_inputs(args, label_map)
+    files = (args.detections, args.ground_truth, args.label_map, args.exclude)
+    found, (label_map, truth, excluded, warnings) = read_evaluation(*files)
+    split = read_split(args.split, label_map)
+    for warning in warnings:
+        print(f'warning: {warning}', file=sys.stderr)
 
     def evaluate(detections, ground_truth, excluded) -> dict[str, float]:
         bar.step('resampling')
-        is_resampled = ground_truth is not inputs[1]
+        is_resampled = ground_truth is not truth
         if is_resampled and not has_evaluated_box(ground_truth, label_map, excluded):
             return {}  # the videos drawn have none: every mean is undefined
         metrics = evaluate_ava(
@@ -82,7 +77,7 @@ def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
         return means_of(metrics)
 
     draws = dict(num_resamples=args.num_resamples, seed=args.seed)
-    intervals = bootstrap_over_videos(evaluate, *inputs, **draws)
+    intervals = bootstrap_over_videos(evaluate, found, truth, excluded, **draws)
     groups = ('all', *split.groups, 'head - tail')
     names = [f'{group}/{name}' for group in groups for name in MEASURES]
     undefined = [name for name in names if name not in intervals]
@@ -92,29 +87,6 @@ def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
     if other:
         print(f'warning: {other}', file=sys.stderr)
     return {**draws, 'intervals': intervals}
-
-
-def read_inputs(
-    args: argparse.Namespace, label_map: dict[int, str]
-) -> tuple[AVABoxes, AVABoxes, Excluded]:
-    """Detections, ground truth and excluded keyframes; says what is odd about them."""
-    excluded = read_excluded_timestamps(args.exclude) if args.exclude else frozenset()
-    detections, ground_truth = read_detections(args.detections), read_ava_csv(args.ground_truth)
-    warnings = [
-        unknown_label_warning(detections, label_map, args.detections),
-        unknown_label_warning(ground_truth, label_map, args.ground_truth),
-        unmatched_exclusions_warning(ground_truth, excluded, args.exclude),
-        *check_evaluation(
-            detections,
-            ground_truth,
-            excluded,
-            path=args.detections,
-            ground_truth_path=args.ground_truth,
-        ),
-    ]
-    for warning in filter(None, warnings):
-        print(f'warning: {warning}', file=sys.stderr)
-    return detections, ground_truth, excluded
 
 
 def means_of(metrics: dict) -> dict[str, float]:

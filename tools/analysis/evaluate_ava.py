@@ -14,7 +14,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -28,14 +27,8 @@ from mmlt.evaluation.runs.folder import METRICS_FILE, PER_CLASS_FILE
 from mmlt.evaluation.runs.terminal import print_table
 from mmlt.evaluation.score_ratios import changed_scores_warning
 from mmlt.fileio.class_counts import count_training_boxes, read_class_counts, read_split
-from mmlt.fileio.data_checks import check_evaluation
-from mmlt.fileio.detections import read_detections
-from mmlt.fileio.label_map import (
-    read_label_map,
-    unknown_label_warning,
-    unmatched_exclusions_warning,
-)
-from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
+from mmlt.fileio.evaluation_files import AnnotatedSplit, read_evaluation
+from mmlt.functional import AVABoxes
 
 REPORT_FILE = 'report.html'
 HEAD_MIN, TAIL_MAX = 10_000, 999
@@ -53,16 +46,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--ground-truth', required=True, help='annotations of the split (CSV)')
     parser.add_argument('--label-map', required=True, help='the classes to evaluate (pbtxt)')
     parser.add_argument('--exclude', help='keyframes to leave out (CSV of video_id,timestamp)')
-    counts = parser.add_mutually_exclusive_group()
-    counts.add_argument('--train-annotations', help='training annotations (CSV), to be counted')
-    counts.add_argument('--train-counts', help="counts.json, or 'ava_v2.2': the counts of AVA v2.2")
-    parser.add_argument('--split', help='head / medium / tail as a file (split.json)')
-    parser.add_argument(
-        '--head-min', type=int, help=f'head: more training boxes than this, default: {HEAD_MIN}'
-    )
-    parser.add_argument(
-        '--tail-max', type=int, help=f'tail: at most so many training boxes, default: {TAIL_MAX}'
-    )
+    _add_groups(parser)
     parser.add_argument(
         '--protocol',
         choices=('mmaction2', 'official'),
@@ -96,92 +80,79 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
+def _add_groups(parser: argparse.ArgumentParser) -> None:
+    counts = parser.add_mutually_exclusive_group()
+    counts.add_argument('--train-annotations', help='training annotations (CSV), to be counted')
+    counts.add_argument('--train-counts', help="counts.json, or 'ava_v2.2': the counts of AVA v2.2")
+    parser.add_argument('--split', help='head / medium / tail as a file (split.json)')
+    parser.add_argument(
+        '--head-min', type=int, help=f'head: more training boxes than this, default: {HEAD_MIN}'
+    )
+    parser.add_argument(
+        '--tail-max', type=int, help=f'tail: at most so many training boxes, default: {TAIL_MAX}'
+    )
+
+
 def _capacity(text: str) -> int | None:
     return None if text == 'all' else int(text)
 
 
-class Inputs(NamedTuple):
-    """What was read, and what is odd about it."""
-
-    label_map: dict[int, str]
-    detections: AVABoxes
-    ground_truth: AVABoxes
-    excluded: frozenset[tuple[str, int]] | None
-    options: dict
-    warnings: list[str]
-
-
-def read_inputs(args: argparse.Namespace, bar: ProgressBar) -> Inputs:
-    """Read every file, and raise what makes any number of theirs wrong."""
-    label_map = read_label_map(args.label_map)
-    bar.step('reading detections')
-    detections = read_detections(args.detections)
-    bar.step('reading ground truth')
-    ground_truth = read_ava_csv(args.ground_truth)
-    excluded = read_excluded_timestamps(args.exclude) if args.exclude else None
-    bar.step('checking both')
-    paths = dict(path=args.detections, ground_truth_path=args.ground_truth)
-    checked = check_evaluation(detections, ground_truth, excluded, **paths)
-    bar.step('reading training counts')
+def read_groups(args: argparse.Namespace, label_map: dict[int, str]) -> dict:
+    """Training counts, split and thresholds, as :func:`evaluate_ava` takes them."""
     train_counts = None
     if args.train_annotations:
         train_counts = count_training_boxes(args.train_annotations, label_map)
     elif args.train_counts:
         train_counts = read_class_counts(args.train_counts, label_map)
-    groups = dict(
+    return dict(
         train_counts=train_counts,
         split=read_split(args.split, label_map) if args.split else None,
         head_min=HEAD_MIN if args.head_min is None else args.head_min,
         tail_max=TAIL_MAX if args.tail_max is None else args.tail_max,
     )
-    warnings = [
-        unknown_label_warning(detections, label_map, args.detections),
-        unknown_label_warning(ground_truth, label_map, args.ground_truth),
-        unmatched_exclusions_warning(ground_truth, excluded, args.exclude),
-        *checked,
-        empty_groups_warning(label_map, **groups),
-    ]
-    return Inputs(
-        label_map, detections, ground_truth, excluded, groups, list(filter(None, warnings))
-    )
 
 
 def evaluate(args: argparse.Namespace, bar: ProgressBar) -> dict:
     """Read the inputs, say what is odd about them, evaluate."""
-    inputs = read_inputs(args, bar)
-    for warning in inputs.warnings:
-        _warn(warning)
+    files = (args.detections, args.ground_truth, args.label_map, args.exclude)
+    detections, split = read_evaluation(*files, on_step=bar.step)
+    bar.step('reading training counts')
+    groups = read_groups(args, split.label_map)
+    warnings = [*split.warnings, empty_groups_warning(split.label_map, **groups)]
+    _warn(warnings)
+    metrics = _judge(args, detections, split, groups, bar)
+    said = [
+        low_coverage_warning(metrics, args.detections),
+        changed_scores_warning(metrics, args.detections),
+    ]
+    _warn(said)
+    metrics['warnings'] = list(filter(None, [*warnings, *said]))
+    return metrics
+
+
+def _judge(
+    args: argparse.Namespace,
+    detections: AVABoxes,
+    split: AnnotatedSplit,
+    groups: dict,
+    bar: ProgressBar,
+) -> dict:
+    """Evaluate; an error about the ground truth names the files that it comes from."""
+    names = ('protocol', 'capacity', 'num_trials', 'seed', 'pool')
+    options = {name: getattr(args, name) for name in names}
+    boxes = (detections, split.ground_truth, split.label_map)
     try:
-        metrics = evaluate_ava(
-            inputs.detections,
-            inputs.ground_truth,
-            inputs.label_map,
-            excluded=inputs.excluded,
-            protocol=args.protocol,
-            capacity=args.capacity,
-            num_trials=args.num_trials,
-            seed=args.seed,
-            pool=args.pool,
-            on_step=bar.step,
-            **inputs.options,
-        )
+        return evaluate_ava(*boxes, excluded=split.excluded, on_step=bar.step, **options, **groups)
     except ValueError as error:
         if not str(error).startswith('ground_truth: '):
             raise
         files = ', '.join(filter(None, [args.ground_truth, args.label_map, args.exclude]))
         raise ValueError(f'{files}: {str(error).partition(": ")[2]}') from None
-    said = [
-        low_coverage_warning(metrics, args.detections),
-        changed_scores_warning(metrics, args.detections),
-    ]
-    for warning in filter(None, said):
-        _warn(warning)
-    metrics['warnings'] = [*inputs.warnings, *filter(None, said)]
-    return metrics
 
 
-def _warn(warning: str) -> None:
-    print(f'warning: {warning}', file=sys.stderr)
+def _warn(warnings: Sequence[str | None]) -> None:
+    for warning in filter(None, warnings):
+        print(f'warning: {warning}', file=sys.stderr)
 
 
 def _write_report(out_dir: Path, overwrite: bool) -> Path | str:

@@ -22,13 +22,8 @@ from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.experiments.sap_trials import draw_trials, study_trials
 from mmlt.fileio.atomic_write import atomic_write
-from mmlt.fileio.detections import read_detections
-from mmlt.fileio.label_map import (
-    read_label_map,
-    unknown_label_warning,
-    unmatched_exclusions_warning,
-)
-from mmlt.functional import match_scores, read_ava_csv, read_excluded_timestamps
+from mmlt.fileio.evaluation_files import read_evaluation
+from mmlt.functional import match_scores
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -74,31 +69,22 @@ def find_detections(path: str) -> Path:
 
 def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
     """Read the inputs, match, draw the trials."""
-    label_map = read_label_map(args.label_map)
-    excluded = read_excluded_timestamps(args.exclude) if args.exclude else None
-    bar.step('reading detections')
-    detections = read_detections(find_detections(args.detections))
-    bar.step('reading ground truth')
-    ground_truth = read_ava_csv(args.ground_truth)
-    warnings = [
-        unknown_label_warning(detections, label_map, args.detections),
-        unknown_label_warning(ground_truth, label_map, args.ground_truth),
-        unmatched_exclusions_warning(ground_truth, excluded, args.exclude),
-    ]
-    for warning in filter(None, warnings):
+    files = (find_detections(args.detections), args.ground_truth, args.label_map, args.exclude)
+    detections, split = read_evaluation(*files, on_step=bar.step)
+    for warning in split.warnings:
         print(f'warning: {warning}', file=sys.stderr)
     bar.step('matching boxes')
     matched = match_scores(
         detections,
-        ground_truth,
-        class_ids=sorted(label_map),
-        excluded=excluded,
+        split.ground_truth,
+        class_ids=sorted(split.label_map),
+        excluded=split.excluded,
         pool=args.pool,
     )
     bar.step('drawing the trials')
     trials = dict(min_trials=args.min_trials, max_trials=args.max_trials, seed=args.seed)
     try:
-        return {'pool': args.pool, **study_trials(matched, label_map, **trials)}
+        return {'pool': args.pool, **study_trials(matched, split.label_map, **trials)}
     except ValueError as error:
         raise ValueError(f'{args.detections} against {args.ground_truth}: {error}') from None
 
@@ -112,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for path in (numbers, picture):
             if path.exists() and not args.overwrite:
                 raise FileExistsError(f'{path}: exists already; pass --overwrite')
-        with ProgressBar(5) as bar:
+        with ProgressBar(6) as bar:
             study = compute(args, bar)
             bar.step('drawing the picture')
             with atomic_write(numbers, overwrite=args.overwrite) as path:

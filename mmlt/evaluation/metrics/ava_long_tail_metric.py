@@ -28,15 +28,10 @@ from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.runs.terminal import print_table
 from mmlt.evaluation.score_ratios import changed_scores_warning
 from mmlt.fileio.class_counts import read_class_counts, read_split
-from mmlt.fileio.data_checks import check_annotations, check_detections, unused_columns
+from mmlt.fileio.data_checks import check_detections, unused_columns
 from mmlt.fileio.detections import write_detections
-from mmlt.fileio.label_map import (
-    read_label_map,
-    select_classes,
-    unknown_label_warning,
-    unmatched_exclusions_warning,
-)
-from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
+from mmlt.fileio.evaluation_files import read_annotated_split
+from mmlt.functional import AVABoxes
 from mmlt.registry import METRICS
 
 
@@ -118,20 +113,13 @@ class AVALongTailMetric(BaseMetric):
         if dump is not None and (Path(dump).name != dump or Path(dump).suffix != '.parquet'):
             raise ValueError(f'dump: {dump!r} is not the bare name of a .parquet file')
         # Everything is read here: a bad file must stop the job before the training, not after it.
-        self.label_map = read_label_map(label_file)
-        if custom_classes is not None:
-            self.label_map = select_classes(self.label_map, custom_classes, label_file)
-        self.ground_truth = read_ava_csv(ann_file)
-        self.ann_file = ann_file
-        findings = check_annotations(self.ground_truth, ann_file)
-        findings.raise_errors()
-        excluded = read_excluded_timestamps(exclude_file) if exclude_file else None
-        _warn(*findings.warnings)
-        if custom_classes is None:
-            _warn(unknown_label_warning(self.ground_truth, self.label_map, ann_file))
-        _warn(unmatched_exclusions_warning(self.ground_truth, excluded, exclude_file))
+        split = read_annotated_split(
+            ann_file, label_file, exclude_file, custom_classes=custom_classes
+        )
+        _warn(*split.warnings)
+        self.label_map, self.ground_truth, self.ann_file = *split[:2], ann_file
         self.options = dict(
-            excluded=excluded,
+            excluded=split.excluded,
             train_counts=read_class_counts(class_counts, self.label_map) if class_counts else None,
             split=read_split(split_file, self.label_map) if split_file else None,
             head_min=head_min,

@@ -24,11 +24,14 @@ def inline_svg(
         overlay: Gives further elements, on top; called when everything has its place.
         scales: Whether it may be shown smaller than it is; else a narrow page scrolls.
     """
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
     buffer = io.StringIO()
     with warnings.catch_warnings():  # which glyphs exist is the browser's affair
         warnings.filterwarnings('ignore', message='.*missing from.*font.*')
         warnings.filterwarnings('ignore', message='.*does not support.*natively.*')
-        figure.savefig(buffer, format='svg')
+        # Not savefig, which draws twice: once for the layout, which the drawing itself makes too.
+        FigureCanvasSVG(figure).print_svg(buffer)
     svg = buffer.getvalue()
     # The drawing alone: no prolog, metadata or namespace, ids that stay unique in a page.
     body = svg[svg.index('</metadata>') + len('</metadata>') : svg.rindex('</svg>')]

@@ -47,15 +47,15 @@ def _fill(columns: AVABoxes, rows: slice, batch: pa.RecordBatch, code_of_name: d
     columns.labels[rows] = _translated(
         labels, [parse_class_id(text) for text in labels.dictionary.to_pylist()]
     )
-    timestamps = _as_numpy(batch.column(1), np.float64)
+    timestamps = as_numpy(batch.column(1), np.float64)
     if not (np.abs(timestamps) <= INT32_MAX).all():
         return False
     columns.timestamps[rows] = timestamps
     boxes = columns.boxes_xyxy_norm[rows]
     for i in range(4):
-        boxes[:, i] = _as_numpy(batch.column(2 + i), np.float64)
+        boxes[:, i] = as_numpy(batch.column(2 + i), np.float64)
     if batch.num_columns == 8:
-        columns.scores[rows] = _as_numpy(batch.column(7), np.float64)
+        columns.scores[rows] = as_numpy(batch.column(7), np.float64)
     return bool(
         (columns.timestamps[rows] == timestamps).all()
         and np.isfinite(boxes).all()
@@ -71,7 +71,7 @@ def _unquoted(name: str) -> str:
 
 
 def _translated(column: pa.DictionaryArray, values: list[int]) -> np.ndarray:
-    return np.array(values, np.int32)[_as_numpy(column.indices, np.int32)]
+    return np.array(values, np.int32)[as_numpy(column.indices, np.int32)]
 
 
 def read_exactly(path: str, columns: AVABoxes) -> tuple[int, list[str]]:
@@ -109,7 +109,7 @@ def _open_batches(path: str, num_columns: int) -> pa_csv.CSVStreamingReader:
     )
 
 
-def _as_numpy(column: pa.Array, dtype: type) -> np.ndarray:
+def as_numpy(column: pa.Array, dtype: type) -> np.ndarray:
     """View a column of numbers without nulls; `dtype` is its type."""
     # Array.to_numpy imports pandas where there is one: 0.3 s and 60 MB.
     if not len(column):

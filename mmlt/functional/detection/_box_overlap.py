@@ -4,6 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
+# Irrational, so that boxes on a grid of decimals have a sum of their own.
+_WEIGHTS = (1.0, 2**0.5, 3**0.5, 5**0.5)
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd
+
+
+def box_hashes(keys: np.ndarray, boxes_xyxy: np.ndarray) -> np.ndarray:
+    """A number for each row that equal keys and corners share, and others hardly ever.
+
+    Args:
+        keys: (n,) int64.
+        boxes_xyxy: (n, 4) float64, finite.
+
+    Returns:
+        (n,) uint64; its highest bits number the slots of a table.
+    """
+    with np.errstate(over='ignore', invalid='ignore'):
+        # + 0.0: minus zero equals zero, its bits do not
+        total = sum(corner * weight for corner, weight in zip(boxes_xyxy.T, _WEIGHTS)) + 0.0
+    return (total.view(np.uint64) ^ keys.view(np.uint64) * _MULTIPLIER) * _MULTIPLIER
+
 
 def pairs_of_same_key(
     keys: np.ndarray, sorted_other_keys: np.ndarray

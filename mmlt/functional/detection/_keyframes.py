@@ -69,6 +69,11 @@ def _key(video_code: np.ndarray, timestamp: np.ndarray) -> np.ndarray:
     return (video_code << 32) + (timestamp - _LOWEST_TIMESTAMP)
 
 
+def video_codes(keys: np.ndarray) -> np.ndarray:
+    """Return the number of the video of each key."""
+    return keys >> 32
+
+
 def _runs(boxes: AVABoxes, names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     num_rows = len(boxes.video_index)
     is_start = np.ones(num_rows, dtype=bool)

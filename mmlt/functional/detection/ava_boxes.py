@@ -30,6 +30,18 @@ class AVABoxes(NamedTuple):
     scores: np.ndarray
 
 
+def take_rows(boxes: AVABoxes, rows: np.ndarray | slice) -> AVABoxes:
+    """Some of the rows, and all video names.
+
+    Example:
+        >>> boxes = ava_boxes_from_arrays(['a', 'b'], [902, 903], [[0, 0, 1, 1]] * 2, [12, 80])
+        >>> take_rows(boxes, slice(1, 2)).labels.tolist()
+        [80]
+    """
+    index, names, *columns = boxes
+    return AVABoxes(index[rows], names, *(column[rows] for column in columns))
+
+
 def ava_boxes_from_arrays(
     video_ids: Sequence[str],
     timestamps: np.ndarray,

@@ -8,12 +8,22 @@ from typing import NamedTuple
 import numpy as np
 
 from mmlt.functional.checks import check_choice, check_class_ids, check_iou_threshold
-from mmlt.functional.detection._box_overlap import first_best_pairs, pair_iou, pairs_of_same_key
-from mmlt.functional.detection._keyframes import check_ava_boxes, class_indices, keyframe_keys
+from mmlt.functional.detection._box_overlap import (
+    box_hashes,
+    first_best_pairs,
+    pair_iou,
+    pairs_of_same_key,
+)
+from mmlt.functional.detection._keyframes import (
+    KeyframeKeys,
+    blocks,
+    check_ava_boxes,
+    class_indices,
+    keyframe_keys,
+)
 from mmlt.functional.detection.ava_boxes import AVABoxes
 
-# Rows matched at a time: the pairs of all rows at once would need gigabytes.
-_CHUNK = 1 << 18
+_SLOT_BITS = 16  # of a table in which the rows of one box meet
 
 
 class MatchedScores(NamedTuple):
@@ -99,19 +109,20 @@ def match_scores(
         class_indices(ground_truth.labels[is_evaluated], ids),
         len(ids),
     )
-    # Detections on keyframes without a box of the pool become class -1 and are ignored.
-    classes = class_indices(detections.labels, ids)
-    classes[keys.of_detections(~np.isin(keys.detection_runs, box_keys))] = -1
-    detection_keys = keys.of_detections(keys.detection_runs)
-    matched = _matched_boxes(detection_keys, detections, classes, box_keys, boxes, iou_threshold)
+    cells = _matched_cells(detections, keys, ids, box_keys, boxes, iou_threshold)
     scores = np.full(targets.shape, -np.inf)
-    is_matched = matched >= 0
-    cells = matched[is_matched] * len(ids) + classes[is_matched]
-    np.maximum.at(scores.reshape(-1), cells, detections.scores[is_matched])
+    for block in blocks(len(cells)):
+        is_matched = cells[block] >= 0
+        of_block = cells[block][is_matched], detections.scores[block][is_matched]
+        np.maximum.at(scores.reshape(-1), *of_block)
     result = MatchedScores(scores, targets, np.ones_like(targets))
     if pool == 'detections':
+        # Those on keyframes without a box of the pool are ignored.
+        is_near = keys.of_detections(np.isin(keys.detection_runs, box_keys))
+        classes = np.where(is_near, class_indices(detections.labels, ids), -1)
         is_other = classes >= 0
-        is_other[np.flatnonzero(is_matched)[_winners(cells, detections.scores[is_matched])]] = False
+        matched = np.flatnonzero(cells >= 0)
+        is_other[matched[_winners(cells[matched], detections.scores[matched])]] = False
         result = _append(result, classes[is_other], detections.scores[is_other])
     return result
 
@@ -131,32 +142,49 @@ def _pool(
     return keys[is_new], boxes[is_new], targets
 
 
-def _matched_boxes(
-    detection_keys: np.ndarray,
+def _matched_cells(
     detections: AVABoxes,
-    classes: np.ndarray,
+    keys: KeyframeKeys,
+    class_ids: np.ndarray,
     box_keys: np.ndarray,
     boxes: np.ndarray,
     iou_threshold: float,
 ) -> np.ndarray:
-    """(n,) index of the box each detection goes to, -1 where it goes to none."""
-    matched = np.full(len(classes), -1, dtype=np.int64)
-    evaluated = np.flatnonzero(classes >= 0)
-    for start in range(0, len(evaluated), _CHUNK):
-        rows = evaluated[start : start + _CHUNK]
-        keys, corners = detection_keys[rows], detections.boxes_xyxy_norm[rows]
-        # One box often stands in consecutive rows, one for each class: it is matched once.
-        is_new = np.ones(len(rows), dtype=bool)
-        is_new[1:] = (keys[1:] != keys[:-1]) | (corners[1:] != corners[:-1]).any(axis=1)
-        corners = corners[is_new].astype(np.float64, copy=False)
-        detection, box = pairs_of_same_key(keys[is_new], box_keys)
-        iou = pair_iou(corners[detection], boxes[box])
+    """(n,) index of the matched box * C + class of each detection, -1 where there is none."""
+    cells = np.full(len(detections.labels), -1, dtype=np.int64)
+    for block in blocks(len(cells)):
+        corners = detections.boxes_xyxy_norm[block].astype(np.float64, copy=False)
+        row_keys = keys.of_detections(keys.detection_runs, block)
+        twin = _twins(row_keys, corners)
+        distinct = np.flatnonzero(twin == np.arange(len(twin)))
+        detection, box = pairs_of_same_key(row_keys[distinct], box_keys)
+        iou = pair_iou(corners[distinct[detection]], boxes[box])
         best = first_best_pairs(detection, iou)
         best = best[iou[best] >= iou_threshold]
-        box_of_corners = np.full(len(corners), -1, dtype=np.int64)
-        box_of_corners[detection[best]] = box[best]
-        matched[rows] = box_of_corners[np.cumsum(is_new) - 1]
-    return matched
+        box_of_row = np.full(len(twin), -1, dtype=np.int64)
+        box_of_row[distinct[detection[best]]] = box[best]
+        box_of_row = box_of_row[twin]
+        classes = class_indices(detections.labels[block], class_ids)
+        is_matched = (box_of_row >= 0) & (classes >= 0)
+        cells[block][is_matched] = (box_of_row * len(class_ids) + classes)[is_matched]
+    return cells
+
+
+def _twins(keys: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """A row of the same keyframe and box for each row, one and the same for nearly all of them.
+
+    One box stands in a row for each class: it is matched once. Equal rows share a slot of a table,
+    which keeps one of them; a row that shares its slot with another box is its own twin.
+    """
+    slots = (box_hashes(keys, corners) >> np.uint64(64 - _SLOT_BITS)).astype(np.int64)
+    rows = np.arange(len(keys))
+    table = np.empty(1 << _SLOT_BITS, dtype=np.int64)
+    table[slots] = rows
+    twin = table[slots]
+    is_twin = keys == keys[twin]
+    for own, other in zip(corners.T, corners.take(twin, axis=0).T):
+        is_twin &= own == other
+    return np.where(is_twin, twin, rows)
 
 
 def _winners(cells: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import importlib
 from collections import defaultdict
 
 import numpy as np
 import pytest
 
 from mmlt.functional import ava_boxes_from_arrays, match_scores
+from mmlt.functional.detection import _keyframes
 
 LEFT, RIGHT = (0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)
 INF = float('inf')
@@ -159,17 +161,33 @@ def test_equals_reference_greedy(threshold):
         assert others == sorted(rejected)
 
 
-def test_more_rows_than_are_matched_at_once(monkeypatch):
-    # importlib, for the package exports the function under the module's name.
-    import importlib
-
-    module = importlib.import_module('mmlt.functional.detection.match_scores')
+@pytest.mark.parametrize('pool', ['boxes', 'detections'])
+@pytest.mark.parametrize('slot_bits', [1, 16])
+def test_blocks_of_rows_and_boxes_that_share_a_slot(monkeypatch, pool, slot_bits):
     rng = np.random.default_rng(41)
     found, truth, class_ids, _ = _random_case(rng)
-    expected = match_scores(_boxes(found), _boxes(truth), class_ids=class_ids)
+    expected = match_scores(_boxes(found), _boxes(truth), class_ids=class_ids, pool=pool)
     assert np.isfinite(expected.scores).any()
-    monkeypatch.setattr(module, '_CHUNK', 7)
-    matched = match_scores(_boxes(found), _boxes(truth), class_ids=class_ids)
+    # importlib, for the package exports the function under the module's name.
+    module = importlib.import_module('mmlt.functional.detection.match_scores')
+    monkeypatch.setattr(module, '_SLOT_BITS', slot_bits)
+    monkeypatch.setattr(_keyframes, '_BLOCK', 7)
+    matched = match_scores(_boxes(found), _boxes(truth), class_ids=class_ids, pool=pool)
+    for field, expected_field in zip(matched, expected):
+        assert np.array_equal(field, expected_field)
+
+
+def test_class_by_class_or_box_by_box_is_the_same():
+    rng = np.random.default_rng(43)
+    corners = np.sort(rng.random((40, 2, 2)), axis=1).reshape(40, 4)
+    boxes = [(str(rng.choice(['a', 'b'])), 1, tuple(box.tolist())) for box in corners]
+    truth = _boxes([(*box, 1, 0) for box in boxes[::2]])
+    scores = rng.random((40, 3))
+    rows = [(*box, 1 + c, scores[i, c]) for i, box in enumerate(boxes) for c in range(3)]
+    by_class = [rows[i * 3 + c] for c in range(3) for i in range(40)]
+    expected = match_scores(_boxes(rows), truth, class_ids=[1, 2, 3])
+    matched = match_scores(_boxes(by_class), truth, class_ids=[1, 2, 3])
+    assert np.isfinite(expected.scores).all()
     assert np.array_equal(matched.scores, expected.scores)
 
 

@@ -94,7 +94,9 @@ def test_existing_results_need_overwrite(run, tmp_path, capsys):
     ('option', 'text', 'message'),
     [
         ('--label-map', 'item { id: 1 }', 'input, line 1: the item that ends here (id 1) has no'),
-        ('--ground-truth', 'x,1,0,0,1,1,1,0\n', 'no detection matches an annotated box'),
+        ('--ground-truth', 'x,1,0,0,1,1,1,0\n', 'none of its keyframes (seconds 1 to 2) is in'),
+        ('--ground-truth', 'v,1,0,0,9,9,1,0\n', 'input, line 1: v,1,0,0,9,9,1: a box far outside'),
+        ('--ground-truth', 'v,1,0,0,1,1,1,0\n', 'no detection matches an annotated box'),
         ('--ground-truth', 'v,1,0,0,1,1\n', 'input'),
         ('--exclude', 'v;1\n', 'input, line 1: expected video_id,timestamp'),
     ],

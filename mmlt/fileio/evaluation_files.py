@@ -1,0 +1,98 @@
+"""The files that an evaluation of AVA's format takes, read and checked together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mmlt.fileio.data_checks import check_annotations, check_detections
+from mmlt.fileio.detections import read_detections
+from mmlt.fileio.label_map import (
+    read_label_map,
+    select_classes,
+    unknown_label_warning,
+    unmatched_exclusions_warning,
+)
+from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
+
+
+class AnnotatedSplit(NamedTuple):
+    """What detections are judged by, and what is odd about it, a sentence each."""
+
+    label_map: dict[int, str]
+    ground_truth: AVABoxes
+    excluded: frozenset[tuple[str, int]]
+    warnings: list[str]
+
+
+def read_annotated_split(
+    ann_file: str | Path,
+    label_file: str | Path,
+    exclude_file: str | Path | None = None,
+    *,
+    custom_classes: Sequence[int] | None = None,
+) -> AnnotatedSplit:
+    """Read the classes, the annotated boxes and the keyframes that are left out.
+
+    Args:
+        ann_file: Annotations of the split (AVA CSV).
+        label_file: Label map (pbtxt).
+        exclude_file: Excluded keyframes, lines of ``video_id,timestamp``; None leaves out none.
+        custom_classes: The classes of the label map to keep; None keeps all.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A malformed file; annotations that make every number wrong, see
+            :func:`mmlt.fileio.data_checks.check_annotations`; a class that is not in the label map.
+    """
+    label_map = read_label_map(label_file)
+    if custom_classes is not None:
+        label_map = select_classes(label_map, custom_classes, label_file)
+    ground_truth = read_ava_csv(ann_file)
+    excluded = read_excluded_timestamps(exclude_file) if exclude_file else frozenset()
+    findings = check_annotations(ground_truth, ann_file)
+    findings.raise_errors()
+    warnings = [
+        # of custom classes the rest of the annotations is left out on purpose
+        None if custom_classes else unknown_label_warning(ground_truth, label_map, ann_file),
+        unmatched_exclusions_warning(ground_truth, excluded, exclude_file),
+        *findings.warnings,
+    ]
+    return AnnotatedSplit(label_map, ground_truth, excluded, list(filter(None, warnings)))
+
+
+def read_evaluation(
+    detections_file: str | Path,
+    ann_file: str | Path,
+    label_file: str | Path,
+    exclude_file: str | Path | None = None,
+    *,
+    on_step: Callable[[str], object] | None = None,
+) -> tuple[AVABoxes, AnnotatedSplit]:
+    """Read detections and what they are judged by; the warnings are about both.
+
+    Args:
+        detections_file: Detections, see :func:`mmlt.fileio.detections.read_detections`.
+        ann_file: As of :func:`read_annotated_split`.
+        label_file: As of :func:`read_annotated_split`.
+        exclude_file: As of :func:`read_annotated_split`.
+        on_step: Called with the name of each of three steps as it begins, for a progress bar.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A malformed file; files that make every number wrong, see
+            :func:`mmlt.fileio.data_checks.check_detections`.
+    """
+    begin = on_step or (lambda name: None)
+    begin('reading ground truth')
+    split = read_annotated_split(ann_file, label_file, exclude_file)
+    begin('reading detections')
+    detections = read_detections(detections_file)
+    begin('checking both')
+    paths = dict(path=detections_file, ground_truth_path=ann_file)
+    findings = check_detections(detections, split.ground_truth, split.excluded, **paths)
+    findings.raise_errors()
+    unknown = unknown_label_warning(detections, split.label_map, detections_file)
+    warnings = [*filter(None, [unknown]), *split.warnings, *findings.warnings]
+    return detections, split._replace(warnings=warnings)
