@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmlt.evaluation.coverage import count_keyframes, detected_classes
 from mmlt.evaluation.groups import group_classes, mean_of, number_or_none, summarise_group
-from mmlt.evaluation.runs.folder import write_run_files
+from mmlt.evaluation.runs.tasks import DETECTION
 from mmlt.evaluation.score_ratios import score_ratios
-from mmlt.fileio.class_counts import ClassCounts, ClassSplit
+from mmlt.fileio.class_counts import ClassCounts
+from mmlt.fileio.class_split import ClassSplit
 from mmlt.functional import (
     AVABoxes,
     expected_sampled_average_precision,
@@ -24,9 +24,6 @@ from mmlt.functional import (
 
 #: How often :func:`evaluate_ava` calls ``on_step``.
 NUM_STEPS = 6
-_CLASS_SCORES = ('AP', 'SAP', 'SAP_std', 'SAP_sampled', 'AUC')
-_MEANS = {'frame_mAP': 'AP', 'mSAP': 'SAP', 'mAUC': 'AUC'}
-_CSV_COLUMNS = ('name', 'id', 'group', 'num_train', 'num_boxes', *_CLASS_SCORES)
 
 
 def evaluate_ava(
@@ -150,7 +147,7 @@ def _summarise_group(
 ) -> dict[str, float | int | None]:
     members = {name: row for name, row in per_class.items() if row['group'] == group}
     return {
-        **summarise_group(per_class, group, _MEANS),
+        **summarise_group(per_class, group, DETECTION.scores_of_means),
         'frame_mAP_undetected_as_zero': _mean_with_zeros(members, undetected),
     }
 
@@ -214,24 +211,3 @@ def _count_persons(ground_truth: AVABoxes, excluded: frozenset[tuple[str, int]])
     rows = np.concatenate([keyframes, ground_truth.boxes_xyxy_norm], axis=1)
     rows = rows[is_evaluated[inverse.reshape(-1)]]
     return len(np.unique(rows, axis=0))
-
-
-def write_results(
-    metrics: Mapping, out_dir: str | Path, overwrite: bool = False
-) -> tuple[Path, Path]:
-    """Write ``metrics.json`` (strict JSON) and ``per_class.csv`` (full precision) to a folder.
-
-    See :func:`mmlt.evaluation.runs.folder.write_run_files`.
-
-    Args:
-        metrics: What :func:`evaluate_ava` returned.
-        out_dir: The folder; made if absent.
-        overwrite: Whether existing files may be replaced.
-
-    Returns:
-        The two paths.
-
-    Raises:
-        FileExistsError: One of the files exists and ``overwrite`` is false.
-    """
-    return write_run_files(metrics, out_dir, _CSV_COLUMNS, overwrite=overwrite)

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from mmlt.evaluation.groups import group_classes, mean_of, number_or_none, summarise_group
-from mmlt.evaluation.runs.folder import write_run_files
-from mmlt.fileio.class_counts import ClassCounts, ClassSplit
+from mmlt.evaluation.runs.tasks import CLASSIFICATION
+from mmlt.fileio.class_counts import ClassCounts
+from mmlt.fileio.class_split import ClassSplit
 from mmlt.functional import average_precision, count_classes, top_k_accuracy, top_k_recall
-from mmlt.functional.detection.fields import name_fault
-from mmlt.functional.detection.text_files import read_lines
 
 #: How often :func:`evaluate_classification` calls ``on_step``.
 NUM_STEPS = 3
-_CLASS_SCORES = ('AP', 'recall@1', 'recall@5')
-_MEANS = {'mAP': 'AP', 'mean_recall@1': 'recall@1', 'mean_recall@5': 'recall@5'}
-_CSV_COLUMNS = ('name', 'id', 'group', 'num_train', 'num_samples', *_CLASS_SCORES)
 
 
 def evaluate_classification(
@@ -78,8 +73,9 @@ def evaluate_classification(
         for index, name in enumerate(class_names)
     }
     begin('hits')
+    means = CLASSIFICATION.scores_of_means
     return {
-        'task': 'classification',
+        'task': CLASSIFICATION.task,
         'mAP': mean_of(per_class.values(), 'AP'),
         'acc@1': number_or_none(top_k_accuracy(scores, targets, k=1)),
         'acc@5': number_or_none(top_k_accuracy(scores, targets, k=5)),
@@ -88,43 +84,6 @@ def evaluate_classification(
         'num_samples': len(targets),
         'train_counts_source': train_counts.source if train_counts else None,
         'split_source': split.source if split else None,
-        'groups': {group: summarise_group(per_class, group, _MEANS) for group in groups},
+        'groups': {group: summarise_group(per_class, group, means) for group in groups},
         'per_class': per_class,
     }
-
-
-def write_classification(
-    metrics: Mapping, out_dir: str | Path, overwrite: bool = False
-) -> tuple[Path, Path]:
-    """Write ``metrics.json`` and ``per_class.csv``.
-
-    See :func:`mmlt.evaluation.runs.folder.write_run_files`.
-    """
-    return write_run_files(metrics, out_dir, _CSV_COLUMNS, overwrite=overwrite)
-
-
-def read_class_names(path: str | Path) -> list[str]:
-    """Read a label list as mmaction2 has them: one class name a line, the first is class 0.
-
-    Raises:
-        ValueError: Text that is not UTF-8, an empty line before the last name, a control character
-            in a name, a repeated name, no name at all.
-    """
-    names = [line.strip(' \t') for line in read_lines(path)]
-    while names and not names[-1]:
-        names.pop()
-    if not names:
-        raise ValueError(f'{path}: an empty label list')
-    line_of: dict[str, int] = {}
-    for line, name in enumerate(names, start=1):
-        if not name:
-            raise ValueError(f'{path}, line {line}: empty, where class {line - 1} has its name')
-        fault = name_fault(name)
-        if fault:
-            raise ValueError(f'{path}, line {line}: name {name!r:.200}: {fault}')
-        if name in line_of:
-            raise ValueError(
-                f'{path}, line {line}: name {name!r} repeated, first in {line_of[name]}'
-            )
-        line_of[name] = line
-    return names

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from mmlt.fileio.class_counts import GROUPS, ClassCounts, ClassSplit
+from mmlt.fileio.class_counts import ClassCounts
+from mmlt.fileio.class_split import GROUPS, ClassSplit
 from mmlt.functional import split_head_medium_tail
 
 

@@ -14,10 +14,10 @@ import text_references as text
 from kinds import ANY, FIELD, Kind, alone
 from mutations import BYTE_ORDER_MARK
 
-from mmlt.evaluation.classification import read_class_names
 from mmlt.evaluation.runs.read import read_run
-from mmlt.fileio.class_counts import read_class_counts, read_split
-from mmlt.fileio.clip_lists import count_training_clips
+from mmlt.fileio.class_counts import read_class_counts
+from mmlt.fileio.class_split import read_split
+from mmlt.fileio.clip_lists import count_training_clips, read_class_names
 from mmlt.fileio.label_map import read_label_map
 from mmlt.fileio.videolt_lists import read_video_ids, read_videolt_counts, read_videolt_list
 from mmlt.functional import read_ava_csv, read_excluded_timestamps

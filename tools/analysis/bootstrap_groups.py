@@ -36,7 +36,7 @@ from mmlt.evaluation.runs.folder import METRICS_FILE
 from mmlt.evaluation.runs.intervals import difference
 from mmlt.evaluation.runs.read import read_run
 from mmlt.fileio.atomic_write import atomic_write
-from mmlt.fileio.class_counts import read_split
+from mmlt.fileio.class_split import read_split
 from mmlt.fileio.data_checks import check_evaluation
 from mmlt.fileio.detections import read_detections
 from mmlt.fileio.label_map import (

@@ -13,7 +13,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from rich.console import Console
 
-from mmlt.evaluation.ava import NUM_STEPS, check_options, evaluate_ava, write_results
+from mmlt.evaluation.ava import NUM_STEPS, check_options, evaluate_ava
 from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.gather.keyframes import (
     drop_repeats,
@@ -22,12 +22,14 @@ from mmlt.evaluation.gather.keyframes import (
     to_ava_boxes,
 )
 from mmlt.evaluation.groups import empty_groups_warning
-from mmlt.evaluation.metrics.logged_values import detection_values
 from mmlt.evaluation.metrics.run_folder import RunFolder
 from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.runs.folder import write_results
+from mmlt.evaluation.runs.tasks import DETECTION
 from mmlt.evaluation.runs.terminal import print_table
 from mmlt.evaluation.score_ratios import changed_scores_warning
-from mmlt.fileio.class_counts import read_class_counts, read_split
+from mmlt.fileio.class_counts import read_class_counts
+from mmlt.fileio.class_split import read_split
 from mmlt.fileio.data_checks import check_annotations, check_detections, unused_columns
 from mmlt.fileio.detections import write_detections
 from mmlt.fileio.label_map import (
@@ -197,7 +199,7 @@ class AVALongTailMetric(BaseMetric):
         print_table(metrics, console=Console(file=text, width=100))
         print_log('\n' + text.getvalue(), 'current')
         self._write(metrics, detections)
-        return detection_values(metrics, self.per_class_keys)
+        return DETECTION.log_values(metrics, self.per_class_keys)
 
     def _check(self, block: dict, class_ids: Sequence[int], metrics: dict) -> list[str]:
         """What is odd about the detections; other ranks wait, so that nothing here is raised."""

@@ -24,7 +24,6 @@ from mmlt.evaluation.report.tables import class_section
 from mmlt.evaluation.report.three_metrics import three_metrics_section
 from mmlt.evaluation.runs.compare import read_runs
 from mmlt.evaluation.runs.read import Run, compare_runs, join_classes
-from mmlt.evaluation.runs.schema import DETECTION
 from mmlt.fileio.atomic_write import atomic_write
 
 MAX_BYTES = 2_000_000
@@ -101,12 +100,11 @@ def _render(runs: Sequence[Run], title: str | None) -> str:
 def _long_tail(runs: Sequence[Run]) -> tuple[str, list[str], str]:
     """Head, notes and sections of runs that were evaluated class by class."""
     rows = join_classes(runs)
-    is_detection = runs[0].task is DETECTION
     main = [
         summary_section(runs, explanation(runs), intervals_hint(runs)),
         intervals_section(runs),
         extremes_section(runs, rows),
-        three_metrics_section(runs, rows) if is_detection else '',
+        three_metrics_section(runs, rows),
         figure_sections(runs, rows),
         shuffle_bias_section(runs, rows),
         class_section(runs, rows, present_groups(runs)),

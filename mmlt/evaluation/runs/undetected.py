@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from mmlt.evaluation.runs.tasks import get_task
+
 _MOST_NAMED = 10
 
 
@@ -16,10 +18,12 @@ def undetected_classes(metrics: Mapping, group: str | None = None) -> list[str]:
     """Names of the classes (of a group) with boxes and without any detection on a keyframe.
 
     Args:
-        metrics: The content of a detector's ``metrics.json``. Older versions do not name the
-            classes; a class with boxes and without a frame-AP is one.
+        metrics: The content of ``metrics.json``. Older versions do not name the classes; a class
+            with boxes and without a frame-AP is one. A task without frame-AP has none.
         group: 'head', 'medium' or 'tail'; None for all classes.
     """
+    if not get_task(metrics).as_zero:
+        return []
     entries = metrics['per_class']
     names = metrics.get('undetected_classes')
     if names is None:

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from mmlt.evaluation.runs.read import Run, compare_runs, join_classes, read_run, share_classes
-from mmlt.evaluation.runs.schema import CLASSIFICATION
+from mmlt.evaluation.runs.tasks import CLASSIFICATION
 
 
 def _rewrite(folder, change):

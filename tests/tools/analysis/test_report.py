@@ -87,7 +87,8 @@ def test_a_training_folder_is_answered_with_the_run_in_it(main, run, tmp_path, c
 @pytest.fixture
 def detectors(tmp_path):
     """Two runs with their dumps, on eight videos; and the ground truth and exclusions."""
-    from mmlt.evaluation.ava import evaluate_ava, write_results
+    from mmlt.evaluation.ava import evaluate_ava
+    from mmlt.evaluation.runs.folder import write_results
     from mmlt.fileio.detections import write_detections
     from mmlt.functional import ava_boxes_from_arrays, read_ava_csv, read_excluded_timestamps
 
