@@ -15,10 +15,11 @@ from rich.console import Console
 
 from mmlt.evaluation.ava import NUM_STEPS, check_options, evaluate_ava
 from mmlt.evaluation.coverage import low_coverage_warning
+from mmlt.evaluation.gather.blocks import merge_blocks
 from mmlt.evaluation.gather.keyframes import (
+    NO_KEYFRAMES,
     drop_repeats,
     keyframe_block,
-    merge_blocks,
     to_ava_boxes,
 )
 from mmlt.evaluation.groups import empty_groups_warning
@@ -173,13 +174,13 @@ class AVALongTailMetric(BaseMetric):
         mmengine would cut the interleaved shards at ``size``, right for its own sampler alone.
         """
         self._num_keyframes = size
-        self.results = [merge_blocks(self.results)]
+        self.results = [merge_blocks(self.results, NO_KEYFRAMES)]
         with self.run_folder.lend_collect_dir(self):
             return super().evaluate(get_world_size())
 
     def compute_metrics(self, results: list) -> dict:
         """Evaluate, log the table, write the files; runs on rank 0."""
-        block = drop_repeats(merge_blocks(results))
+        block = drop_repeats(merge_blocks(results, NO_KEYFRAMES))
         found = len(block['video_ids'])
         if self._num_keyframes not in (None, found):
             _warn(

@@ -13,7 +13,8 @@ from mmengine.logging import print_log
 from rich.console import Console
 
 from mmlt.evaluation.classification import NUM_STEPS, evaluate_classification
-from mmlt.evaluation.gather.samples import merge_blocks, one_per_sample, sample_block
+from mmlt.evaluation.gather.blocks import merge_blocks
+from mmlt.evaluation.gather.samples import NO_SAMPLES, one_per_sample, sample_block
 from mmlt.evaluation.metrics.run_folder import RunFolder
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.runs.folder import write_results
@@ -116,7 +117,7 @@ class LongTailMetric(BaseMetric):
     def evaluate(self, size: int) -> dict:
         """Gather one block from each rank; mmengine would cut their samples at ``size`` unseen."""
         self._num_samples = size
-        self.results = [merge_blocks(self.results)]
+        self.results = [merge_blocks(self.results, NO_SAMPLES)]
         with self.run_folder.lend_collect_dir(self):
             return super().evaluate(get_world_size())
 
