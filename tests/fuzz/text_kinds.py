@@ -134,6 +134,7 @@ _CLASS = {'id': 1, 'num_boxes': 7, 'num_train': 100, 'AP': 0.5, 'SAP': 0.75, 'SA
           'SAP_sampled': 0.74, 'AUC': None, 'group': 'head'}  # fmt: skip
 _MEANS = {'mSAP': 0.75, 'frame_mAP': 0.5, 'mAUC': None}
 _METRICS = {
+    'format_version': 1,
     'protocol': 'mmaction2', 'capacity': None, **_MEANS, 'mSAP_sampled': 0.74, 'num_keyframes': 9,
     'num_boxes': 7, 'pool': 'boxes', 'num_trials': 15, 'seed': 0, 'train_counts_source': 'a',
     'split_source': None, 'num_videos': 3, 'missing_score_ratio': 0.25,

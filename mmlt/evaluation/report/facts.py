@@ -8,7 +8,7 @@ from pathlib import PurePath
 from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.report.html import escape
 from mmlt.evaluation.runs.gains import undetected
-from mmlt.evaluation.runs.read import Run
+from mmlt.evaluation.runs.read import Run, compare_runs, join_classes
 from mmlt.evaluation.runs.tasks import get_task
 from mmlt.evaluation.runs.undetected import list_names
 from mmlt.evaluation.score_ratios import changed_scores_warning
@@ -20,6 +20,12 @@ def warnings_of(runs: Sequence[Run]) -> list[str]:
     """What casts doubt on the numbers of a run, a sentence each."""
     told = [warning(run.metrics, run.name) for run in runs for warning in _TELL]
     return [f'{sentence}.' for sentence in told if sentence]
+
+
+def notes_of(runs: Sequence[Run]) -> list[str]:
+    """What a reader must know before comparing the runs, or believing one, a sentence each."""
+    rows = join_classes(runs)
+    return [*warnings_of(runs), *gaps_warnings(runs), *compare_runs(runs, rows)]
 
 
 def checks_box(runs: Sequence[Run]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from mmlt.evaluation.runs.tasks import get_task
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.json_files import to_json
+from mmlt.fileio.json_schema import read_versioned
 
 METRICS_FILE = 'metrics.json'
 PER_CLASS_FILE = 'per_class.csv'
@@ -50,3 +51,15 @@ def write_results(
             writer.writeheader()  # the csv module writes None as an empty field, floats by repr
             writer.writerows({'name': name, **row} for name, row in metrics['per_class'].items())
     return paths
+
+
+def read_metrics(file: str | Path) -> dict:
+    """The content of a ``metrics.json`` as :func:`write_results` got it, of any task, unchecked.
+
+    See :func:`mmlt.evaluation.runs.read.read_run` for one that is checked.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is of a newer format, or no strict JSON.
+    """
+    return read_versioned(file, FORMAT_VERSION)

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from mmlt.evaluation.runs.folder import FORMAT_VERSION, METRICS_FILE
+from mmlt.evaluation.runs.folder import METRICS_FILE, read_metrics
 from mmlt.evaluation.runs.schema import ResultSchema
 from mmlt.evaluation.runs.tasks import get_task
-from mmlt.fileio.json_schema import check_keys, check_object, check_value, read_versioned
+from mmlt.fileio.json_schema import check_keys, check_object, check_value
 
 
 class Run(NamedTuple):
@@ -75,7 +75,7 @@ def read_run(path: str | os.PathLike, name: str | None = None) -> Run:
     file = path / METRICS_FILE if path.is_dir() else path
     if not file.is_file():
         raise FileNotFoundError(f'{file}: no such file (a run folder holds a {METRICS_FILE})')
-    metrics = read_versioned(file, FORMAT_VERSION)
+    metrics = read_metrics(file)
     try:
         task = get_task(metrics)
     except ValueError as error:
