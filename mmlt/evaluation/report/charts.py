@@ -9,11 +9,11 @@ from mmlt.evaluation.report.figures import (
     all_runs_figure,
     frequency_figure,
     gain_figure,
-    percent,
     scores_figure,
 )
 from mmlt.evaluation.report.html import escape, figure, section, tag
 from mmlt.evaluation.runs.read import ClassRow, Run, has_counts, share_classes
+from mmlt.evaluation.runs.schema import percent
 
 _LITTLE = 0.01  # a share of boxes without a score that is not worth a word
 _FREQUENCY = (

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from mmlt.evaluation.report.figures import percent, shorten_names, signed_points
+from mmlt.evaluation.report.figures import shorten_names
 from mmlt.evaluation.report.html import escape, run_name, scrolled, section, table, tag
 from mmlt.evaluation.report.summary import sign_of
 from mmlt.evaluation.report.tables import FEW_HINT, few_boxes, tell_score
 from mmlt.evaluation.runs.read import ClassRow, Run, has_counts
+from mmlt.evaluation.runs.schema import percent, signed_points
 
 _MOST = 10
 

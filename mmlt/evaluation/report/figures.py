@@ -10,36 +10,13 @@ from mmlt.evaluation.report.inline import plain_text
 from mmlt.evaluation.report.shapes import INK, add_lines, add_marks
 from mmlt.evaluation.report.svg import MIN_BOXES, ClassFigure
 from mmlt.evaluation.runs.read import ClassRow, has_counts
-from mmlt.evaluation.runs.schema import ResultSchema
+from mmlt.evaluation.runs.schema import ResultSchema, percent, signed_points
 from mmlt.evaluation.runs.tasks import DETECTION
 
 COMPARED_COLOR = '#b4bac2'
 RUN_COLORS = ('#004488', '#bb5566', '#ddaa33', '#228833', '#66ccee', '#aa3377', '#444444')
 _MOST_NAME = 30  # characters of a run's name in a legend
 _RUN_MARKERS = 'osD^vPX'
-
-
-def percent(value: float) -> str:
-    """A fraction in percent; undefined is an en dash.
-
-    Example:
-        >>> percent(0.4784), percent(float('nan'))
-        ('47.8', '–')
-    """
-    return '–' if np.isnan(value) else f'{100 * value:.1f}'
-
-
-def signed_points(value: float) -> str:
-    """A difference of fractions in percentage points, with its sign.
-
-    Example:
-        >>> signed_points(0.0123), signed_points(-0.05), signed_points(-1e-9)
-        ('+1.2', '−5.0', '0.0')
-    """
-    if np.isnan(value):
-        return '–'
-    text = f'{100 * value:+.1f}'
-    return '0.0' if float(text) == 0 else text.replace('-', '−')
 
 
 def frequency_figure(rows: Sequence[ClassRow], task: ResultSchema = DETECTION) -> str:

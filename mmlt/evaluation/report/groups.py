@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mmlt.evaluation.report.figures import RUN_COLORS, percent, shorten_names, signed_points
+from mmlt.evaluation.report.figures import RUN_COLORS, shorten_names
 from mmlt.evaluation.report.html import escape, figure, section, tag
 from mmlt.evaluation.report.inline import inline_svg
 from mmlt.evaluation.report.shapes import INK
@@ -16,6 +16,7 @@ from mmlt.evaluation.report.svg import FONT_SIZE, WIDTH, drawing_style
 from mmlt.evaluation.runs.gains import Mean, gain_of_run, mean_of_run
 from mmlt.evaluation.runs.intervals import FEW_VIDEOS, are_paired
 from mmlt.evaluation.runs.read import Run, share_classes
+from mmlt.evaluation.runs.schema import percent, signed_points
 from mmlt.evaluation.runs.undetected import list_names
 
 HEADING = 'How sure the means are'

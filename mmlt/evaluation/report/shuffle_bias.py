@@ -11,7 +11,6 @@ from mmlt.evaluation.report.figures import (
     COMPARED_COLOR,
     RUN_COLORS,
     column,
-    percent,
     percent_axis,
     shorten_names,
 )
@@ -19,6 +18,7 @@ from mmlt.evaluation.report.html import escape, figure, run_name, scrolled, sect
 from mmlt.evaluation.report.shapes import INK, add_bars, add_lines
 from mmlt.evaluation.report.svg import ClassFigure
 from mmlt.evaluation.runs.read import ClassRow, Run
+from mmlt.evaluation.runs.schema import percent
 from mmlt.evaluation.runs.tasks import DETECTION
 
 _PREFIX = 'ava'  # of the keys of detectors: AVALongTailMetric.default_prefix

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from mmlt.evaluation.report.figures import percent, signed_points
 from mmlt.evaluation.report.html import escape, run_name, scrolled, section, table, tag
 from mmlt.evaluation.runs.gains import (
     Mean,
@@ -15,7 +14,7 @@ from mmlt.evaluation.runs.gains import (
     tell_interval,
 )
 from mmlt.evaluation.runs.read import Run, share_classes, tell_num_classes
-from mmlt.evaluation.runs.schema import Measure
+from mmlt.evaluation.runs.schema import Measure, percent, signed_points
 from mmlt.evaluation.runs.undetected import tell_undetected
 from mmlt.fileio.class_split import GROUPS
 

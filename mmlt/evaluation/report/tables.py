@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from mmlt.evaluation.report.figures import percent, signed_points
 from mmlt.evaluation.report.html import escape, run_name, section, tag
 from mmlt.evaluation.report.summary import sign_of
 from mmlt.evaluation.report.svg import MIN_BOXES
 from mmlt.evaluation.runs.read import ClassRow, Run, has_counts, number_or_nan, share_classes
-from mmlt.evaluation.runs.schema import ResultSchema
+from mmlt.evaluation.runs.schema import ResultSchema, percent, signed_points
 from mmlt.fileio.class_split import GROUPS
 
 _DEVIATION_HINT = '± is one standard deviation of {label} over its random draws; '

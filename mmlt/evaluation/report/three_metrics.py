@@ -11,12 +11,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmlt.evaluation.report.figures import COMPARED_COLOR, percent, percent_axis, shorten_names
+from mmlt.evaluation.report.figures import COMPARED_COLOR, percent_axis, shorten_names
 from mmlt.evaluation.report.html import escape, figure, run_name, scrolled, section, table, tag
 from mmlt.evaluation.report.summary import tell_mean, undetected_notes
 from mmlt.evaluation.report.svg import MIN_BOXES, ClassFigure
 from mmlt.evaluation.runs.gains import Mean, mean_of_run
 from mmlt.evaluation.runs.read import ClassRow, Run
+from mmlt.evaluation.runs.schema import percent
 from mmlt.evaluation.runs.tasks import DETECTION
 
 HEADING = 'SAP vs frame-AP vs ROC-AUC, head and tail'

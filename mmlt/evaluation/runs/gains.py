@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mmlt.evaluation.report.figures import percent, signed_points
 from mmlt.evaluation.runs.intervals import gain_interval
 from mmlt.evaluation.runs.read import Run, number_or_nan, share_classes
+from mmlt.evaluation.runs.schema import percent, signed_points
 from mmlt.evaluation.runs.undetected import frame_map_as_zero, leaves_out, undetected_classes
 from mmlt.fileio.class_split import GROUPS
 

@@ -166,3 +166,26 @@ class ResultSchema(NamedTuple):
         led = [self.measure(score) for score in self.gains]
         names = [getattr(m, place) for m in (*led, *(m for m in self.measures if m not in led))]
         return {name.key: name.label for name in names if name and name.label}
+
+
+def percent(value: float | None) -> str:
+    """A fraction in percent; undefined is an en dash.
+
+    Example:
+        >>> percent(0.4784), percent(float('nan')), percent(None)
+        ('47.8', '–', '–')
+    """
+    return '–' if value is None or math.isnan(value) else f'{100 * value:.1f}'
+
+
+def signed_points(value: float) -> str:
+    """A difference of fractions in percentage points, with its sign.
+
+    Example:
+        >>> signed_points(0.0123), signed_points(-0.05), signed_points(-1e-9)
+        ('+1.2', '−5.0', '0.0')
+    """
+    if math.isnan(value):
+        return '–'
+    text = f'{100 * value:+.1f}'
+    return '0.0' if float(text) == 0 else text.replace('-', '−')

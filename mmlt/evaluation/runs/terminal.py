@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mmlt.evaluation.runs.read import tell_num_classes
+from mmlt.evaluation.runs.schema import percent
 from mmlt.evaluation.runs.tasks import get_task
 from mmlt.evaluation.runs.undetected import tell_undetected
 from mmlt.fileio.class_split import GROUPS
@@ -27,7 +28,7 @@ def print_table(metrics: Mapping, console: Console | None = None, name: str | No
     """
     task = get_task(metrics)
     columns, once = task.means, [key for key in task.overall if key not in task.means]
-    told = [f'{task.overall[key]} {_percent(metrics[key])}' for key in once]
+    told = [f'{task.overall[key]} {percent(metrics[key])}' for key in once]
     title = ', '.join(['in percent', *told, task.title.format_map(metrics)])
     if metrics.get('undetected_classes'):
         columns |= {zero: f'{columns[key]}, undetected as 0' for key, zero in task.as_zero.items()}
@@ -52,8 +53,4 @@ def print_table(metrics: Mapping, console: Console | None = None, name: str | No
 def _add_row(
     table: Table, name: str, num_classes: str, means: Mapping, columns: Mapping[str, str]
 ) -> None:
-    table.add_row(name, num_classes, *(_percent(means.get(key)) for key in columns))
-
-
-def _percent(value: float | None) -> str:
-    return '–' if value is None else f'{100 * value:.1f}'
+    table.add_row(name, num_classes, *(percent(means.get(key)) for key in columns))
