@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 
 from mmlt.evaluation.coverage import count_keyframes, detected_classes
-from mmlt.evaluation.groups import group_classes, mean_of, number_or_none, summarise_group
+from mmlt.evaluation.groups import (
+    class_rows,
+    group_classes,
+    mean_of,
+    number_or_none,
+    summarise_group,
+)
 from mmlt.evaluation.runs.tasks import DETECTION
 from mmlt.evaluation.score_ratios import score_ratios
 from mmlt.fileio.class_counts import ClassCounts
@@ -105,7 +111,14 @@ def evaluate_ava(
     }
     begin('counting')
     groups = group_classes(class_ids, train_counts, split, head_min, tail_max)
-    per_class = _per_class(label_map, num_boxes, train_counts, groups, columns)
+    per_class = class_rows(
+        dict(sorted(label_map.items())),
+        num_boxes,
+        columns,
+        groups,
+        train_counts,
+        DETECTION.count_key,
+    )
     is_detected = detected_classes(detections, ground_truth, class_ids, excluded)
     undetected = [label_map[class_ids[i]] for i in np.flatnonzero((num_boxes > 0) & ~is_detected)]
     num_persons = _count_persons(ground_truth, excluded)
@@ -176,26 +189,6 @@ def check_options(ground_truth: AVABoxes, label_map: Mapping[int, str], **option
         ground_truth.scores[keep],
     )
     evaluate_ava(few, few, label_map, **options)
-
-
-def _per_class(
-    label_map: Mapping[int, str],
-    num_boxes: np.ndarray,
-    train_counts: ClassCounts | None,
-    groups: Mapping[str, Sequence[int]],
-    columns: Mapping[str, np.ndarray],
-) -> dict[str, dict]:
-    group_of = {class_id: group for group, members in groups.items() for class_id in members}
-    return {
-        label_map[class_id]: {
-            'id': class_id,
-            'num_boxes': int(num_boxes[i]),
-            'num_train': train_counts.counts[class_id] if train_counts else None,
-            **{key: number_or_none(values[i]) for key, values in columns.items()},
-            'group': group_of.get(class_id),
-        }
-        for i, class_id in enumerate(sorted(label_map))
-    }
 
 
 def _count_persons(ground_truth: AVABoxes, excluded: frozenset[tuple[str, int]]) -> int:

@@ -6,7 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mmlt.evaluation.groups import group_classes, mean_of, number_or_none, summarise_group
+from mmlt.evaluation.groups import (
+    class_rows,
+    group_classes,
+    mean_of,
+    number_or_none,
+    summarise_group,
+)
 from mmlt.evaluation.runs.tasks import CLASSIFICATION
 from mmlt.fileio.class_counts import ClassCounts
 from mmlt.fileio.class_split import ClassSplit
@@ -55,32 +61,18 @@ def evaluate_classification(
     begin('average precision')
     class_ap = average_precision(scores, targets)
     begin('recall of each class')
-    columns = {
-        'AP': class_ap,
-        'recall@1': top_k_recall(scores, targets, k=1),
-        'recall@5': top_k_recall(scores, targets, k=5),
-    }
-    groups = group_classes(range(len(class_names)), train_counts, split, head_min, tail_max)
-    group_of = {class_id: group for group, members in groups.items() for class_id in members}
-    per_class = {
-        name: {
-            'id': index,
-            'num_samples': int(num_samples[index]),
-            'num_train': train_counts.counts[index] if train_counts else None,
-            **{key: number_or_none(values[index]) for key, values in columns.items()},
-            'group': group_of.get(index),
-        }
-        for index, name in enumerate(class_names)
-    }
+    recalls = {f'recall@{k}': top_k_recall(scores, targets, k=k) for k in (1, 5)}
+    columns = {'AP': class_ap, **recalls}
+    names = dict(enumerate(class_names))
+    groups = group_classes(list(names), train_counts, split, head_min, tail_max)
+    count_key, means = CLASSIFICATION.count_key, CLASSIFICATION.scores_of_means
+    per_class = class_rows(names, num_samples, columns, groups, train_counts, count_key)
     begin('hits')
-    means = CLASSIFICATION.scores_of_means
     return {
         'task': CLASSIFICATION.task,
         'mAP': mean_of(per_class.values(), 'AP'),
-        'acc@1': number_or_none(top_k_accuracy(scores, targets, k=1)),
-        'acc@5': number_or_none(top_k_accuracy(scores, targets, k=5)),
-        'mean_recall@1': mean_of(per_class.values(), 'recall@1'),
-        'mean_recall@5': mean_of(per_class.values(), 'recall@5'),
+        **{f'acc@{k}': number_or_none(top_k_accuracy(scores, targets, k=k)) for k in (1, 5)},
+        **{f'mean_recall@{k}': mean_of(per_class.values(), f'recall@{k}') for k in (1, 5)},
         'num_samples': len(targets),
         'train_counts_source': train_counts.source if train_counts else None,
         'split_source': split.source if split else None,

@@ -89,6 +89,37 @@ def empty_groups_warning(
     return empty_groups(groups, counts, **limits, unit=train_counts.unit)
 
 
+def class_rows(
+    names: Mapping[int, str],
+    counts: Sequence[int],
+    columns: Mapping[str, Sequence[float]],
+    groups: Mapping[str, Sequence[int]],
+    train_counts: ClassCounts | None,
+    count_key: str,
+) -> dict[str, dict]:
+    """The ``per_class`` of an evaluation: class name -> its row, None where a value is undefined.
+
+    Args:
+        names: Class id -> name, C classes.
+        counts: (C,) evaluated boxes or samples, in the order of ``names``.
+        columns: Key of each score -> (C,) values, NaN where undefined.
+        groups: Group -> class ids.
+        train_counts: Training counts by class id.
+        count_key: Key of ``counts``.
+    """
+    group_of = {class_id: group for group, members in groups.items() for class_id in members}
+    return {
+        name: {
+            'id': class_id,
+            count_key: int(counts[i]),
+            'num_train': train_counts.counts[class_id] if train_counts else None,
+            **{key: number_or_none(values[i]) for key, values in columns.items()},
+            'group': group_of.get(class_id),
+        }
+        for i, (class_id, name) in enumerate(names.items())
+    }
+
+
 def summarise_group(per_class: Mapping[str, dict], group: str, means: Mapping[str, str]) -> dict:
     """Number of classes of a group, and the mean over them of each per-class key.
 

@@ -60,6 +60,19 @@ def test_another_task_is_refused(make_run):
     assert str(file) in str(e.value)
 
 
+def test_a_newer_format_is_refused_and_an_older_one_is_read(make_run):
+    folder = make_run('baseline')  # without the key, as older versions wrote it
+    old = read_run(folder)
+    file = _rewrite(folder, lambda metrics: metrics.update(format_version=1))
+    assert read_run(folder) == old
+    _rewrite(folder, lambda metrics: metrics.update(format_version=2))
+    with pytest.raises(
+        ValueError, match="'format_version' must be at most 1, .* got 2: update"
+    ) as e:
+        read_run(folder)
+    assert str(e.value).startswith(f'{file}: ')
+
+
 def test_classifiers_on_other_samples_are_noted(make_classifier_metrics):
     metrics = make_classifier_metrics()
     runs = [Run('a', metrics), Run('b', {**metrics, 'num_samples': 3})]
