@@ -111,14 +111,7 @@ def evaluate_ava(
     }
     begin('counting')
     groups = group_classes(class_ids, train_counts, split, head_min, tail_max)
-    per_class = class_rows(
-        dict(sorted(label_map.items())),
-        num_boxes,
-        columns,
-        groups,
-        train_counts,
-        DETECTION.count_key,
-    )
+    per_class = class_rows(label_map, num_boxes, train_counts, groups, columns, DETECTION.count_key)
     is_detected = detected_classes(detections, ground_truth, class_ids, excluded)
     undetected = [label_map[class_ids[i]] for i in np.flatnonzero((num_boxes > 0) & ~is_detected)]
     num_persons = _count_persons(ground_truth, excluded)

@@ -66,7 +66,7 @@ def evaluate_classification(
     names = dict(enumerate(class_names))
     groups = group_classes(list(names), train_counts, split, head_min, tail_max)
     count_key, means = CLASSIFICATION.count_key, CLASSIFICATION.scores_of_means
-    per_class = class_rows(names, num_samples, columns, groups, train_counts, count_key)
+    per_class = class_rows(names, num_samples, train_counts, groups, columns, count_key)
     begin('hits')
     return {
         'task': CLASSIFICATION.task,

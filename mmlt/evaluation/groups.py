@@ -92,19 +92,19 @@ def empty_groups_warning(
 def class_rows(
     names: Mapping[int, str],
     counts: Sequence[int],
-    columns: Mapping[str, Sequence[float]],
-    groups: Mapping[str, Sequence[int]],
     train_counts: ClassCounts | None,
+    groups: Mapping[str, Sequence[int]],
+    columns: Mapping[str, Sequence[float]],
     count_key: str,
 ) -> dict[str, dict]:
     """The ``per_class`` of an evaluation: class name -> its row, None where a value is undefined.
 
     Args:
         names: Class id -> name, C classes.
-        counts: (C,) evaluated boxes or samples, in the order of ``names``.
-        columns: Key of each score -> (C,) values, NaN where undefined.
-        groups: Group -> class ids.
+        counts: (C,) evaluated boxes or samples, by ascending id.
         train_counts: Training counts by class id.
+        groups: Group -> class ids.
+        columns: Key of each score -> (C,) values by ascending id, NaN where undefined.
         count_key: Key of ``counts``.
     """
     group_of = {class_id: group for group, members in groups.items() for class_id in members}
@@ -116,7 +116,7 @@ def class_rows(
             **{key: number_or_none(values[i]) for key, values in columns.items()},
             'group': group_of.get(class_id),
         }
-        for i, (class_id, name) in enumerate(names.items())
+        for i, (class_id, name) in enumerate(sorted(names.items()))
     }
 
 

@@ -105,7 +105,6 @@ def make_intervals(
     if len(videos) < 2:  # said before the work
         raise ValueError(f'an interval over videos needs two at least, got {len(videos)}')
     step = on_resample or (lambda: None)
-
     class_ids = [entry['id'] for entry in metrics['per_class'].values()]
 
     def evaluate(detections, ground_truth, excluded) -> dict[str, float]:
