@@ -18,7 +18,7 @@ import pytest
 import torch
 
 import mmlt  # noqa: F401
-from mmlt.fileio.class_counts import read_split
+from mmlt.fileio.class_split import read_split
 from mmlt.weights_only import load_weights_only
 
 ROOT = Path(__file__).parents[1]

@@ -118,7 +118,7 @@ split_by_counts() {
 }
 take_split() { # what stage one would say of it
     ask_config "
-    from mmlt.fileio.class_counts import read_split
+    from mmlt.fileio.class_split import read_split
     head, file = c.model.roi_head.bbox_head, sys.argv[2]
     ids = head.get('class_ids') or range(1, head.num_classes)
     groups = read_split(file, ids, min_id=0).groups

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmlt.evaluation.coverage import count_keyframes, count_persons, detected_classes
-from mmlt.evaluation.groups import group_classes, mean_of, number_or_none, summarise_group
-from mmlt.evaluation.runs.folder import write_run_files
+from mmlt.evaluation.groups import (
+    class_rows,
+    group_classes,
+    mean_of,
+    number_or_none,
+    summarise_group,
+)
+from mmlt.evaluation.runs.tasks import DETECTION
 from mmlt.evaluation.score_ratios import score_ratios
-from mmlt.fileio.class_counts import ClassCounts, ClassSplit
+from mmlt.fileio.class_counts import ClassCounts
+from mmlt.fileio.class_split import ClassSplit
 from mmlt.functional import (
     AVABoxes,
     FrameAP,
@@ -27,9 +33,6 @@ from mmlt.functional.detection.ava_boxes import take_rows
 
 #: How often :func:`evaluate_ava` calls ``on_step``.
 NUM_STEPS = 6
-_CLASS_SCORES = ('AP', 'SAP', 'SAP_std', 'SAP_sampled', 'AUC')
-_MEANS = {'frame_mAP': 'AP', 'mSAP': 'SAP', 'mAUC': 'AUC'}
-_CSV_COLUMNS = ('name', 'id', 'group', 'num_train', 'num_boxes', *_CLASS_SCORES)
 
 
 def evaluate_ava(
@@ -100,7 +103,7 @@ def evaluate_ava(
     columns = {'AP': frame_ap.per_class, **_ranked_columns(matched, num_trials, seed, begin)}
     begin('counting')
     groups = group_classes(class_ids, train_counts, split, head_min, tail_max)
-    per_class = _per_class(label_map, num_boxes, train_counts, groups, columns)
+    per_class = class_rows(label_map, num_boxes, train_counts, groups, columns, DETECTION.count_key)
     is_detected = detected_classes(detections, ground_truth, class_ids, excluded)
     undetected = [label_map[class_ids[i]] for i in np.flatnonzero((num_boxes > 0) & ~is_detected)]
     num_persons = count_persons(ground_truth, excluded)
@@ -179,7 +182,7 @@ def _summarise_group(
 ) -> dict[str, float | int | None]:
     members = {name: row for name, row in per_class.items() if row['group'] == group}
     return {
-        **summarise_group(per_class, group, _MEANS),
+        **summarise_group(per_class, group, DETECTION.scores_of_means),
         'frame_mAP_undetected_as_zero': _mean_with_zeros(members, undetected),
     }
 
@@ -201,44 +204,3 @@ def check_options(ground_truth: AVABoxes, label_map: Mapping[int, str], **option
     keep = slice(None) if first is None else rows[first : first + 1]
     few = take_rows(ground_truth, keep)
     evaluate_ava(few, few, label_map, **options)
-
-
-def _per_class(
-    label_map: Mapping[int, str],
-    num_boxes: np.ndarray,
-    train_counts: ClassCounts | None,
-    groups: Mapping[str, Sequence[int]],
-    columns: Mapping[str, np.ndarray],
-) -> dict[str, dict]:
-    group_of = {class_id: group for group, members in groups.items() for class_id in members}
-    return {
-        label_map[class_id]: {
-            'id': class_id,
-            'num_boxes': int(num_boxes[i]),
-            'num_train': train_counts.counts[class_id] if train_counts else None,
-            **{key: number_or_none(values[i]) for key, values in columns.items()},
-            'group': group_of.get(class_id),
-        }
-        for i, class_id in enumerate(sorted(label_map))
-    }
-
-
-def write_results(
-    metrics: Mapping, out_dir: str | Path, overwrite: bool = False
-) -> tuple[Path, Path]:
-    """Write ``metrics.json`` (strict JSON) and ``per_class.csv`` (full precision) to a folder.
-
-    See :func:`mmlt.evaluation.runs.folder.write_run_files`.
-
-    Args:
-        metrics: What :func:`evaluate_ava` returned.
-        out_dir: The folder; made if absent.
-        overwrite: Whether existing files may be replaced.
-
-    Returns:
-        The two paths.
-
-    Raises:
-        FileExistsError: One of the files exists and ``overwrite`` is false.
-    """
-    return write_run_files(metrics, out_dir, _CSV_COLUMNS, overwrite=overwrite)

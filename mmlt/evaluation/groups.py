@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from mmlt.fileio.class_counts import GROUPS, ClassCounts, ClassSplit
+from mmlt.fileio.class_counts import ClassCounts
+from mmlt.fileio.class_split import GROUPS, ClassSplit
 from mmlt.functional import split_head_medium_tail
 
 
@@ -86,6 +87,37 @@ def empty_groups_warning(
     counts = [train_counts.counts[class_id] for class_id in class_ids]
     limits = dict(head_min=head_min, tail_max=tail_max)
     return empty_groups(groups, counts, **limits, unit=train_counts.unit)
+
+
+def class_rows(
+    names: Mapping[int, str],
+    counts: Sequence[int],
+    train_counts: ClassCounts | None,
+    groups: Mapping[str, Sequence[int]],
+    columns: Mapping[str, Sequence[float]],
+    count_key: str,
+) -> dict[str, dict]:
+    """The ``per_class`` of an evaluation: class name -> its row, None where a value is undefined.
+
+    Args:
+        names: Class id -> name, C classes.
+        counts: (C,) evaluated boxes or samples, by ascending id.
+        train_counts: Training counts by class id.
+        groups: Group -> class ids.
+        columns: Key of each score -> (C,) values by ascending id, NaN where undefined.
+        count_key: Key of ``counts``.
+    """
+    group_of = {class_id: group for group, members in groups.items() for class_id in members}
+    return {
+        name: {
+            'id': class_id,
+            count_key: int(counts[i]),
+            'num_train': train_counts.counts[class_id] if train_counts else None,
+            **{key: number_or_none(values[i]) for key, values in columns.items()},
+            'group': group_of.get(class_id),
+        }
+        for i, (class_id, name) in enumerate(sorted(names.items()))
+    }
 
 
 def summarise_group(per_class: Mapping[str, dict], group: str, means: Mapping[str, str]) -> dict:

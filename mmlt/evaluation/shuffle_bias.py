@@ -6,7 +6,6 @@ K shuffles, N videos. A row is a dictionary of ``original``, ``shuffled`` (mean 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,11 +15,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mmlt.fileio.atomic_write import atomic_write
-from mmlt.fileio.json_schema import check_keys, check_object, read_strict_json
+from mmlt.fileio.json_files import write_json
+from mmlt.fileio.json_schema import check_keys, check_object, read_versioned
 from mmlt.functional import representation_bias, representation_bias_std_error
 
 SHUFFLE_BIAS_FILE = 'shuffle_bias.json'
+#: Of the file; it rises where a key that readers rely on goes or changes its meaning.
+FORMAT_VERSION = 1
 _FILE_KEYS = {
     'num_shuffles': 'count',
     'seed': 'integer',
@@ -102,15 +103,16 @@ def _compare_means(hits: np.ndarray) -> dict:
 
 
 def write_shuffle_bias(result: Mapping, folder: str | Path, overwrite: bool = False) -> Path:
-    """Write ``shuffle_bias.json``: strict JSON, an infinite log ratio as the text 'inf' or '-inf'.
+    """Write ``shuffle_bias.json``, first its ``format_version``.
+
+    It is strict JSON; an infinite log ratio is the text 'inf' or '-inf'.
 
     Raises:
         FileExistsError: the file exists and ``overwrite`` is false.
     """
-    text = json.dumps(_strict(result), indent=1, allow_nan=False, ensure_ascii=False) + '\n'
     path = Path(folder) / SHUFFLE_BIAS_FILE
-    with atomic_write(path, overwrite=overwrite) as file:
-        file.write_text(text, encoding='utf-8')
+    content = {'format_version': FORMAT_VERSION, **_strict(result)}
+    write_json(path, content, overwrite=overwrite)
     return path
 
 
@@ -121,12 +123,12 @@ def read_shuffle_bias(folder: str | Path) -> dict | None:
         The result as :func:`write_shuffle_bias` got it; None where the folder has no such file.
 
     Raises:
-        ValueError: it is not strict JSON, or a key is missing or wrong.
+        ValueError: it is not strict JSON, of a newer format, or a key is missing or wrong.
     """
     file = Path(folder) / SHUFFLE_BIAS_FILE
     if not file.is_file():
         return None
-    result = read_strict_json(file)
+    result = read_versioned(file, FORMAT_VERSION)
     check_keys(result, _FILE_KEYS, str(file))
     for part in ('metrics', 'per_class'):
         for name, row in result[part].items():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
+from mmlt.evaluation.runs.folder import METRICS_FILE, read_metrics
+from mmlt.experiments.markdown import markdown_table
 from mmlt.experiments.seed_table import mean_and_error, with_error
 from mmlt.experiments.videolt_bench import HEADS, METHODS
-from mmlt.fileio.json_files import read_json_object
 
 MEASURES = ('mAP', 'head', 'medium', 'tail', 'Acc@1', 'Acc@5')
 #: (features, head) -> method -> the measures, as far as the paper prints them.
@@ -83,8 +85,8 @@ def read_measures(folder: str | Path) -> dict[str, float | None]:
         FileNotFoundError: The folder has no ``metrics.json``.
         ValueError: That is not the file of a classifier.
     """
-    path = Path(folder) / 'metrics.json'
-    metrics = read_json_object(path)
+    path = Path(folder) / METRICS_FILE
+    metrics = read_metrics(path)
     if metrics.get('task') != 'classification':
         raise ValueError(f'{path}: task is {metrics.get("task")!r}, not that of a classifier')
     groups = metrics['groups']
@@ -144,10 +146,10 @@ def seed_table(results: Mapping[str, Mapping[str, Sequence]]) -> str:
         for method, label in METHODS.items()
         if method in results
     ]
-    lines = table(rows, PAPER['resnet101', 'nonlinear']).splitlines()
+    paper = PAPER['resnet101', 'nonlinear']
     if 'baseline' not in results:
-        return '\n'.join(lines)
-    gains = ['tail gain', '---']
+        return table(rows, paper)
+    gains = []
     for _, _, method in rows:
         pairs = list(zip(results[method]['tail'], results['baseline']['tail']))
         if method == 'baseline' or any(None in pair for pair in pairs):  # there is no tail
@@ -155,23 +157,26 @@ def seed_table(results: Mapping[str, Mapping[str, Sequence]]) -> str:
         else:
             gain = mean_and_error([ours - base for ours, base in pairs])
             gains.append(with_error(*gain, '+.1f'))
-    return '\n'.join(
-        f'{line} {gain} |' if gain != '---' else f'{line}---|' for line, gain in zip(lines, gains)
-    )
+    return table(rows, paper, {'tail gain': gains})
 
 
-def table(rows: Sequence[tuple[str, list, str]], paper: Mapping[str, Sequence[float]]) -> str:
+def table(
+    rows: Sequence[tuple[str, list, str]],
+    paper: Mapping[str, Sequence[float]],
+    more: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> str:
     """A Markdown table in percent: mean and, of several seeds, standard error.
 
     Args:
         rows: Label, one list of the measures for each seed, and key of the paper's row.
         paper: Key -> the paper's measures.
+        more: Further columns: heading -> a cell for each row.
     """
-    lines = ['| ' + ' | '.join(('method', *MEASURES)) + ' |', '|---' * (len(MEASURES) + 1) + '|']
-    for label, seeds, key in rows:
+    lines = []
+    for row, (label, seeds, key) in enumerate(rows):
         cells = [_cell(column, paper.get(key, ()), i) for i, column in enumerate(zip(*seeds))]
-        lines.append('| ' + ' | '.join((label, *cells)) + ' |')
-    return '\n'.join(lines)
+        lines.append((label, *cells, *(column[row] for column in more.values())))
+    return markdown_table(('method', *MEASURES, *more), lines)
 
 
 def _cell(values: Sequence[float | None], paper: Sequence[float], place: int) -> str:

@@ -14,11 +14,11 @@ from mmlt.fileio.box_features import (
     INDEX_FILE,
     KEYFRAMES_FILE,
     KINDS,
-    META_FILE,
     ROW_DTYPE,
     load_array,
     shard_name,
 )
+from mmlt.fileio.extraction_folder import META_FILE
 from mmlt.fileio.json_files import read_json_object
 
 _DTYPES = ('float32', 'float16')

@@ -17,7 +17,6 @@ in the order of the dataset. A shard is written beside and renamed: it is whole 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -27,11 +26,12 @@ from typing import Any
 import numpy as np
 
 from mmlt.fileio.atomic_write import atomic_write
-from mmlt.fileio.json_files import read_json_object
+from mmlt.fileio.extraction_folder import META_FILE, start_extraction
+from mmlt.fileio.json_files import read_json_object, write_json
 from mmlt.fileio.npy_files import map_npy, read_npy
 
 FORMAT = 'mmlt box features, version 1'
-META_FILE, INDEX_FILE, KEYFRAMES_FILE = 'meta.json', 'index.json', 'keyframes.npy'
+INDEX_FILE, KEYFRAMES_FILE = 'index.json', 'keyframes.npy'
 KINDS = ('annotated', 'proposal')  # a row's `kind` is the position in here
 ROW_DTYPE = np.dtype(
     [
@@ -76,40 +76,27 @@ def start_folder(
             (the differing entry is named), or other files.
     """
     folder = Path(folder)
-    meta = {'format': FORMAT, **meta}
-    difference = _difference(folder, meta, keyframes)
-    if difference is not None:
-        is_ours = (folder / META_FILE).exists()
-        if not overwrite or not is_ours:
-            advice = 'pass --overwrite to replace them, or choose' if is_ours else 'choose'
-            raise FileExistsError(f'{folder}: {difference}; {advice} another --out')
-        shutil.rmtree(folder)
-    if not (folder / META_FILE).exists():
-        _write_json(folder / META_FILE, meta)
+
+    def other_keyframes() -> str | None:
+        file = folder / KEYFRAMES_FILE
+        if not file.exists() or np.array_equal(load_array(file), keyframes):
+            return None
+        return f'holds features of other keyframes ({KEYFRAMES_FILE})'
+
+    start_extraction(
+        folder,
+        {'format': FORMAT, **meta},
+        contents=folder.glob('[!.]*'),  # a killed run leaves .*.tmp
+        clear=lambda: shutil.rmtree(folder),
+        find_difference=other_keyframes,
+        overwrite=overwrite,
+    )
     if not (folder / KEYFRAMES_FILE).exists():
         with (
             atomic_write(folder / KEYFRAMES_FILE, overwrite=True) as file,
             open(file, 'wb') as stream,
         ):
             np.save(stream, keyframes, allow_pickle=False)
-
-
-def _difference(folder: Path, meta: dict, keyframes: np.ndarray) -> str | None:
-    """How a folder differs from what is to be extracted; None if it does not, or is empty."""
-    if not (folder / META_FILE).exists():
-        names = [path.name for path in folder.glob('[!.]*')]  # a killed run leaves .*.tmp
-        return f'holds {min(names)} but no {META_FILE}' if names else None
-    found = read_json_object(folder / META_FILE)
-    for key, value in meta.items():
-        if found.get(key) != value:
-            return (
-                f'holds features with another {key}: {str(found.get(key))[:16]} in {META_FILE}, '
-                f'{str(value)[:16]} now'
-            )
-    file = folder / KEYFRAMES_FILE
-    if file.exists() and not np.array_equal(load_array(file), keyframes):
-        return f'holds features of other keyframes ({KEYFRAMES_FILE})'
-    return None
 
 
 def missing_shards(folder: str | Path, num_shards: int) -> list[int]:
@@ -147,7 +134,7 @@ def finish_folder(folder: str | Path) -> dict:
     index = {'num_rows': sum(shard['num_rows'] for shard in shards), 'shards': shards}
     for temporary in folder.glob('.*.tmp'):  # of processes that were killed
         shutil.rmtree(temporary) if temporary.is_dir() else temporary.unlink()
-    _write_json(folder / INDEX_FILE, index)
+    write_json(folder / INDEX_FILE, index, overwrite=True)
     return index
 
 
@@ -167,8 +154,3 @@ def load_array(path: Path, mmap_mode: str | None = None) -> np.ndarray:
         raise FileNotFoundError(f'{path} is missing; {AGAIN}') from None
     except ValueError as error:
         raise ValueError(f'{error}; {AGAIN}') from None
-
-
-def _write_json(path: Path, content: dict) -> None:
-    with atomic_write(path, overwrite=True) as file:
-        file.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')

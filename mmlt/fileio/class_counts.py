@@ -1,11 +1,10 @@
-"""Class counts and class splits as files, the form in which they reach losses and metrics.
+"""Class counts as files, the form in which they reach losses and metrics.
 
 Every reader raises a ``ValueError`` that names the file, the line or field, and the value.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,8 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mmlt.fileio.atomic_write import atomic_write
-from mmlt.fileio.json_files import read_json_object
+from mmlt.fileio.json_files import read_json_object, write_json
 from mmlt.functional import read_ava_csv
 from mmlt.functional.checks import MAX_CLASS_ID, MAX_COUNT
 from mmlt.functional.detection._ava_csv import check_labels
@@ -23,7 +21,6 @@ from mmlt.functional.detection._ava_csv import check_labels
 BUILTIN_COUNTS = {
     'ava_v2.2': Path(__file__).parent.parent / 'resources' / 'ava_v2.2_train_counts.json'
 }
-GROUPS = ('head', 'medium', 'tail')
 
 
 class ClassCounts(NamedTuple):
@@ -40,18 +37,6 @@ class ClassCounts(NamedTuple):
     unit: str
     names: dict
     counts: dict
-
-
-class ClassSplit(NamedTuple):
-    """A partition of the classes.
-
-    Attributes:
-        source: Where the split comes from, in words.
-        groups: 'head' | 'medium' | 'tail' -> tuple of class ids; two-way splits have no 'medium'.
-    """
-
-    source: str
-    groups: dict
 
 
 def count_training_boxes(
@@ -84,9 +69,22 @@ def count_training_boxes(
     if skipped:
         names = [boxes.video_names[i] for i in boxes.video_index]
         keep[:] = [key not in skipped for key in zip(names, boxes.timestamps.tolist())]
-    counter = Counter(boxes.labels[keep].tolist())
-    counts = {class_id: counter[class_id] for class_id in label_map}
-    return ClassCounts(f'label rows of {Path(path).name}', 'boxes', dict(label_map), counts)
+    source = f'label rows of {Path(path).name}'
+    return count_labels(boxes.labels[keep].tolist(), label_map, source, 'boxes')
+
+
+def count_labels(
+    labels: Iterable[int], names: Mapping[int, str], source: str, unit: str
+) -> ClassCounts:
+    """Count how often each of the named classes occurs; 0 for one that does not.
+
+    Example:
+        >>> count_labels([2, 0, 2], {0: 'sit', 1: 'fly', 2: 'run'}, 'a list', 'clips').counts
+        {0: 1, 1: 0, 2: 2}
+    """
+    counter = Counter(labels)
+    counts = {class_id: counter[class_id] for class_id in names}
+    return ClassCounts(source, unit, dict(names), counts)
 
 
 def write_class_counts(path: str | Path, counts: ClassCounts, *, overwrite: bool = False) -> None:
@@ -96,8 +94,7 @@ def write_class_counts(path: str | Path, counts: ClassCounts, *, overwrite: bool
         for class_id, count in counts.counts.items()
     ]
     content = {'source': counts.source, 'unit': counts.unit, 'classes': classes}
-    with atomic_write(path, overwrite=overwrite) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
+    write_json(path, content, overwrite=overwrite)
 
 
 def read_class_counts(
@@ -135,7 +132,7 @@ def read_class_counts(
         where = f'{path}: classes[{index}]'
         if not isinstance(entry, dict):
             raise ValueError(f'{where} is not an object: {entry!r:.80}')
-        class_id = _whole_number(
+        class_id = check_whole_number(
             entry.get('id'), f'{where}.id', minimum=min_id, maximum=MAX_CLASS_ID
         )
         if class_id in counts:
@@ -143,10 +140,10 @@ def read_class_counts(
         if not isinstance(entry.get('name'), str):
             raise ValueError(f'{where}.name: {entry.get("name")!r:.80} is not a string')
         names[class_id] = entry['name']
-        counts[class_id] = _whole_number(
+        counts[class_id] = check_whole_number(
             entry.get('count'), f'{where}.count', minimum=0, maximum=MAX_COUNT
         )
-    source, unit = _source(content, path), _text(content, 'unit', 'boxes', path)
+    source, unit = source_of(content, path), _text(content, 'unit', 'boxes', path)
     if label_map is not None:
         _check_names(path, names, label_map)
         names = dict(label_map)
@@ -171,57 +168,6 @@ def _check_names(path: Any, names: Mapping[int, str], label_map: Mapping[int, st
             )
 
 
-def write_split(path: str | Path, split: ClassSplit, *, overwrite: bool = False) -> None:
-    """Write split.json, the form in which :func:`read_split` reads a split."""
-    groups = {group: list(split.groups[group]) for group in GROUPS if group in split.groups}
-    with atomic_write(path, overwrite=overwrite) as temporary:
-        text = json.dumps({'source': split.source, **groups}, indent=1, ensure_ascii=False)
-        temporary.write_text(text + '\n', encoding='utf-8')
-
-
-def read_split(path: str | Path, class_ids: Iterable[int], *, min_id: int = 1) -> ClassSplit:
-    """Read a split file ``{"source", "head": [ids], "medium": [ids], "tail": [ids]}``.
-
-    Args:
-        path: The file. 'medium' may be absent: a two-way split.
-        class_ids: The classes to be split, each of which must occur exactly once.
-        min_id: Lowest legal class id, as in :func:`read_class_counts`.
-
-    Returns:
-        The split.
-
-    Raises:
-        ValueError: A class left out, repeated or unknown; another layout.
-    """
-    content = read_json_object(path)
-    groups: dict[str, tuple] = {}
-    group_of: dict[int, str] = {}
-    known = set(class_ids)
-    for group in GROUPS:
-        if group == 'medium' and group not in content:
-            continue
-        members = content.get(group)
-        if not isinstance(members, list):
-            raise ValueError(f'{path}: field {group} is not a list of class ids: {members!r:.80}')
-        for index, value in enumerate(members):
-            class_id = _whole_number(
-                value, f'{path}: {group}[{index}]', minimum=min_id, maximum=MAX_CLASS_ID
-            )
-            if class_id not in known:
-                raise ValueError(f'{path}: {group}[{index}]: unknown class {class_id}')
-            if class_id in group_of:
-                raise ValueError(
-                    f'{path}: {group}[{index}]: class {class_id} repeated, first in '
-                    f'{group_of[class_id]}'
-                )
-            group_of[class_id] = group
-        groups[group] = tuple(members)
-    left_out = sorted(known - set(group_of))
-    if left_out:
-        raise ValueError(f'{path}: class {", ".join(map(str, left_out))} left out')
-    return ClassSplit(_source(content, path), groups)
-
-
 def _text(content: dict, field: str, default: str, path: Any) -> str:
     value = content.get(field)
     if not isinstance(value, (str, type(None))):
@@ -229,11 +175,13 @@ def _text(content: dict, field: str, default: str, path: Any) -> str:
     return value or default
 
 
-def _source(content: dict, path: str | Path) -> str:
+def source_of(content: dict, path: str | Path) -> str:
+    """The field ``source`` of counts or a split; the name of the file where it has none."""
     return _text(content, 'source', Path(path).name, path)
 
 
-def _whole_number(value: Any, where: str, *, minimum: int, maximum: int) -> int:
+def check_whole_number(value: Any, where: str, *, minimum: int, maximum: int) -> int:
+    """The value, if it is an integer in the range; ``where`` opens the message of the error."""
     if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
         raise ValueError(f'{where}: {value!r:.80} is not an integer >= {minimum}, <= {maximum}')
     return value

@@ -1,14 +1,14 @@
-"""mmaction2's lists of clips and their labels."""
+"""mmaction2's lists of clips with their labels, and of the names of these."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mmlt.fileio.class_counts import ClassCounts
-from mmlt.functional.detection.text_files import read_fields
+from mmlt.fileio.class_counts import ClassCounts, count_labels
+from mmlt.functional.detection.fields import name_fault
+from mmlt.functional.detection.text_files import read_fields, read_lines
 
 _LABEL = re.compile(r'[0-9]{1,6}')
 
@@ -37,7 +37,7 @@ def count_training_clips(path: str | Path, class_names: Sequence[str] | None = N
         >>> count_training_clips(path).counts
         {0: 2, 1: 0, 2: 1}
     """
-    counter: Counter[int] = Counter()
+    found: list[int] = []
     for where, labels in _read_labels(path):
         for label in labels:
             if class_names is not None and label >= len(class_names):
@@ -45,14 +45,13 @@ def count_training_clips(path: str | Path, class_names: Sequence[str] | None = N
                     f'{where}: label {label} is not among the {len(class_names)} class names, '
                     f'0 to {len(class_names) - 1}'
                 )
-        counter.update(labels)
-    if not counter:
+        found += labels
+    if not found:
         raise ValueError(f'{path}: an empty list of clips')
     if class_names is None:
-        class_names = [str(index) for index in range(max(counter) + 1)]
+        class_names = [str(index) for index in range(max(found) + 1)]
     names = dict(enumerate(class_names))
-    counts = {index: counter[index] for index in names}
-    return ClassCounts(f'clips of {Path(path).name}', 'clips', names, counts)
+    return count_labels(found, names, f'clips of {Path(path).name}', 'clips')
 
 
 def _read_labels(path: str | Path) -> Iterator[tuple[str, list[int]]]:
@@ -71,3 +70,30 @@ def _read_labels(path: str | Path) -> Iterator[tuple[str, list[int]]]:
         if len(set(labels)) < len(labels):
             raise ValueError(f'{where}: a label stands twice: {" ".join(fields)!r}')
         yield where, labels
+
+
+def read_class_names(path: str | Path) -> list[str]:
+    """Read a label list as mmaction2 has them: one class name a line, the first is class 0.
+
+    Raises:
+        ValueError: Text that is not UTF-8, an empty line before the last name, a control character
+            in a name, a repeated name, no name at all.
+    """
+    names = [line.strip(' \t') for line in read_lines(path)]
+    while names and not names[-1]:
+        names.pop()
+    if not names:
+        raise ValueError(f'{path}: an empty label list')
+    line_of: dict[str, int] = {}
+    for line, name in enumerate(names, start=1):
+        if not name:
+            raise ValueError(f'{path}, line {line}: empty, where class {line - 1} has its name')
+        fault = name_fault(name)
+        if fault:
+            raise ValueError(f'{path}, line {line}: name {name!r:.200}: {fault}')
+        if name in line_of:
+            raise ValueError(
+                f'{path}, line {line}: name {name!r} repeated, first in {line_of[name]}'
+            )
+        line_of[name] = line
+    return names

@@ -10,7 +10,6 @@ A feature file is written beside and renamed: it is whole or absent.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,13 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mmlt.fileio.atomic_write import atomic_write
+from mmlt.fileio.extraction_folder import META_FILE, start_extraction
 from mmlt.fileio.frame_features import open_frame_features
-from mmlt.fileio.json_files import read_json_object
 from mmlt.fileio.videolt_lists import read_video_ids
 from mmlt.functional.detection.text_files import read_csv_rows
 
 FORMAT = 'mmlt frame features, version 1'
-META_FILE, FAILURES_FILE = 'meta.json', 'failures.csv'
+FAILURES_FILE = 'failures.csv'
 VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
 _HEADER = ['video_id', 'file', 'reason']
 
@@ -85,36 +84,21 @@ def start_folder(folder: str | Path, meta: Mapping[str, Any], *, overwrite: bool
             folder of other features.
     """
     folder = Path(folder)
-    meta = {'format': FORMAT, **meta}
-    difference = _difference(folder, meta)
-    if difference is not None:
-        is_ours = (folder / META_FILE).exists()
-        if not overwrite or not is_ours:
-            advice = 'pass --overwrite to replace them, or choose' if is_ours else 'choose'
-            raise FileExistsError(f'{folder}: {difference}; {advice} another --out')
+
+    def clear() -> None:
         other = next((p for p in folder.rglob(META_FILE) if p.parent != folder), None)
         if other is not None:  # its features are not ours to remove
             raise FileExistsError(f'{folder}: {other.parent} in it holds other features; move them')
         for path in (folder / FAILURES_FILE, *folder.rglob('*.npy'), folder / META_FILE):
             path.unlink(missing_ok=True)  # meta.json last: killed here, they are still known
-    if not (folder / META_FILE).exists():
-        with atomic_write(folder / META_FILE, overwrite=True) as file:
-            file.write_text(json.dumps(meta, indent=1) + '\n', encoding='utf-8')
 
-
-def _difference(folder: Path, meta: Mapping[str, Any]) -> str | None:
-    """How a folder differs from what is to be extracted; None if it does not, or is empty."""
-    if not (folder / META_FILE).exists():
-        found = next(folder.rglob('*.npy'), None)
-        return f'holds {found.name} but no {META_FILE}' if found is not None else None
-    found = read_json_object(folder / META_FILE)
-    for key, value in meta.items():
-        if found.get(key) != value:
-            return (
-                f'holds features with another {key}: {str(found.get(key))[:16]} in {META_FILE}, '
-                f'{str(value)[:16]} now'
-            )
-    return None
+    start_extraction(
+        folder,
+        {'format': FORMAT, **meta},
+        contents=folder.rglob('*.npy'),
+        clear=clear,
+        overwrite=overwrite,
+    )
 
 
 def missing_videos(folder: str | Path, videos: Iterable[Video], feature_dim: int) -> list[Video]:

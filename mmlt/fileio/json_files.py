@@ -1,4 +1,4 @@
-"""Read JSON strictly: what two readers could take for two things is an error."""
+"""JSON files: read strictly, where what two readers could take for two things is an error."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import json
 import math
 import os
 import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NoReturn
 
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.functional.detection.text_files import line_number, read_text
 
 _INT64 = range(-(2**63), 2**63)
@@ -53,6 +56,27 @@ def read_json_object(path: str | os.PathLike) -> dict:
     if not isinstance(content, dict):
         raise ValueError(f'{path}: not a JSON object but {type(content).__name__}')
     return content
+
+
+def to_json(content: Mapping) -> str:
+    """The text of a JSON file.
+
+    Raises:
+        ValueError: A number in it is not finite.
+    """
+    return json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False) + '\n'
+
+
+def write_json(path: str | Path, content: Mapping, *, overwrite: bool = False) -> None:
+    """Write a JSON file, whole or not at all.
+
+    Raises:
+        FileExistsError: The file exists and ``overwrite`` is false.
+        ValueError: A number in ``content`` is not finite.
+    """
+    text = to_json(content)
+    with atomic_write(path, overwrite=overwrite) as temporary:
+        temporary.write_text(text, encoding='utf-8')
 
 
 def _refuse_constant(text: str) -> NoReturn:

@@ -5,13 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from mmlt.fileio.class_counts import GROUPS
+from mmlt.fileio.class_split import GROUPS
 from mmlt.fileio.json_files import read_json_object
 
 
-def read_strict_json(file: Path) -> Mapping:
-    """The object in a file; see :func:`mmlt.fileio.json_files.read_json_object`."""
-    return read_json_object(file)
+def read_versioned(file: str | Path, newest: int) -> dict:
+    """Read a JSON object that says, in ``format_version``, which format it is of.
+
+    Args:
+        file: The file. One without ``format_version`` is older than that key, and is read.
+        newest: The newest format that can be read.
+
+    Returns:
+        The object without ``format_version``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is of a newer format, or no strict JSON, see
+            :func:`mmlt.fileio.json_files.read_json_object`.
+    """
+    content = read_json_object(file)
+    if 'format_version' not in content:
+        return content
+    version = content.pop('format_version')
+    check_value(version, 'count', f"{file}: key 'format_version'")
+    if version > newest:
+        raise ValueError(
+            f"{file}: key 'format_version' must be at most {newest}, the newest that this version "
+            f'of mmlt reads, got {version}: update mmlt, or evaluate again with this version'
+        )
+    return content
 
 
 def check_keys(values: Mapping, kinds: Mapping[str, str], where: str) -> None:

@@ -7,12 +7,11 @@ Every error names the file, the line, the field and its value.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from mmlt.fileio.class_counts import ClassCounts
+from mmlt.fileio.class_counts import ClassCounts, count_labels
 from mmlt.functional.detection.text_files import read_fields
 
 _INDEX = re.compile(r'[0-9]{1,6}')
@@ -165,9 +164,8 @@ def count_training_videos(path: str | Path, count_file: str | Path) -> ClassCoun
     """
     names = read_videolt_counts(count_file).names
     videos = read_videolt_list(path, names, named_by=str(count_file))
-    counter = Counter(label for video in videos for label in video.labels)
-    counts = {index: counter[index] for index in names}
-    return ClassCounts(f'videos of {Path(path).name}', 'videos', names, counts)
+    labels = (label for video in videos for label in video.labels)
+    return count_labels(labels, names, f'videos of {Path(path).name}', 'videos')
 
 
 def _check_video_id(video_id: str, where: str) -> str:

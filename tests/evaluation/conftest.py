@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import mmlt
-from mmlt.evaluation.classification import evaluate_classification, write_classification
+from mmlt.evaluation.classification import evaluate_classification
+from mmlt.evaluation.runs.folder import write_results
 from mmlt.fileio.class_counts import ClassCounts
 
 COUNTS_FILE = Path(mmlt.__file__).parent / 'resources' / 'ava_v2.2_train_counts.json'
@@ -110,7 +111,7 @@ def make_classifier_run(tmp_path):
     """Write a run folder: ``make_classifier_run(name, metrics)``."""
 
     def write(name, metrics):
-        write_classification(metrics, tmp_path / name)
+        write_results(metrics, tmp_path / name)
         return tmp_path / name
 
     return write

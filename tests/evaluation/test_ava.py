@@ -25,8 +25,10 @@ from pathlib import Path
 
 import pytest
 
-from mmlt.evaluation.ava import NUM_STEPS, check_options, evaluate_ava, write_results
-from mmlt.fileio.class_counts import ClassCounts, ClassSplit
+from mmlt.evaluation.ava import NUM_STEPS, check_options, evaluate_ava
+from mmlt.evaluation.runs.folder import write_results
+from mmlt.fileio.class_counts import ClassCounts
+from mmlt.fileio.class_split import ClassSplit
 from mmlt.functional import AVABoxes, ava_boxes_from_arrays, read_ava_csv
 
 WORLD = Path(__file__).parents[1] / 'data' / 'hand_world'
@@ -239,7 +241,8 @@ def test_results_as_files(tmp_path, detections, truth):
     def refuse(constant):
         raise AssertionError(f'{constant} is not strict JSON')
 
-    assert json.loads(json_file.read_text(), parse_constant=refuse) == metrics
+    found = json.loads(json_file.read_text(), parse_constant=refuse)
+    assert found == {'format_version': 1, **metrics}
     lines = csv_file.read_text().splitlines()
     assert lines[0] == 'name,id,group,num_train,num_boxes,AP,SAP,SAP_std,SAP_sampled,AUC'
     assert lines[3] == 'wave (a hand),5,tail,0,0,,,,,'
@@ -260,7 +263,8 @@ def test_existing_results_stay(tmp_path, detections, truth):
     assert os.listdir(tmp_path) == ['per_class.csv']
     assert (tmp_path / 'per_class.csv').read_text() == 'mine'
     write_results(metrics, tmp_path, overwrite=True)
-    assert json.loads((tmp_path / 'metrics.json').read_text()) == metrics
+    found = json.loads((tmp_path / 'metrics.json').read_text())
+    assert found == {'format_version': 1, **metrics}
 
 
 def test_a_class_name_with_a_comma(tmp_path, detections, truth):

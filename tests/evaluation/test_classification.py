@@ -7,13 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmlt.evaluation.classification import (
-    NUM_STEPS,
-    evaluate_classification,
-    read_class_names,
-    write_classification,
-)
-from mmlt.fileio.class_counts import ClassCounts, ClassSplit
+from mmlt.evaluation.classification import NUM_STEPS, evaluate_classification
+from mmlt.evaluation.runs.folder import write_results
+from mmlt.fileio.class_counts import ClassCounts
+from mmlt.fileio.class_split import ClassSplit
 
 DATA = Path(__file__).parents[1] / 'data'
 SCORES = [[0.9, 0.8, 0.1], [0.2, 0.6, 0.3], [0.5, 0.7, 0.4], [0.1, 0.3, 0.2]]
@@ -98,8 +95,8 @@ def test_equals_videolt_long_tail_meter():
 
 def test_files(tmp_path):
     metrics = evaluate_classification(SCORES, TARGETS, NAMES)
-    paths = write_classification(metrics, tmp_path / 'run')
-    assert json.loads(paths[0].read_text()) == metrics
+    paths = write_results(metrics, tmp_path / 'run')
+    assert json.loads(paths[0].read_text()) == {'format_version': 1, **metrics}
     with open(paths[1], newline='') as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
@@ -115,7 +112,7 @@ def test_files(tmp_path):
     assert float(rows[1]['AP']) == metrics['per_class']['run']['AP']
     assert rows[2] == dict(rows[2], name='fly', AP='', num_train='', group='')
     with pytest.raises(FileExistsError, match='overwrite'):
-        write_classification(metrics, tmp_path / 'run')
+        write_results(metrics, tmp_path / 'run')
 
 
 def test_names_must_fit():
@@ -123,38 +120,7 @@ def test_names_must_fit():
         evaluate_classification(SCORES, TARGETS, NAMES[:2])
 
 
-def test_label_list(tmp_path):
-    path = tmp_path / 'labels.txt'
-    path.write_text('walk\nplaying a flute \n\n', encoding='utf-8')
-    assert read_class_names(path) == ['walk', 'playing a flute']
-    path.write_text('\twalk\xa0\nrun\n', encoding='utf-8')
-    assert read_class_names(path) == ['walk\xa0', 'run']  # only blanks and tabs are cut off
-
-
-@pytest.mark.parametrize(
-    ('text', 'message'),
-    [
-        ('', r'labels\.txt: an empty label list'),
-        ('a\n\nb\n', r'labels\.txt, line 2: empty, where class 1 has its name'),
-        ('a\nb\na\n', r"labels\.txt, line 3: name 'a' repeated, first in 1"),
-        ('a\nb\0c\n', r"line 2: name 'b\\x00c': it must not hold the control character"),
-        ('a\nb\x85\n', r"line 2: name 'b\\x85': it must not hold the control character"),
-    ],
-)
-def test_bad_label_lists(tmp_path, text, message):
-    path = tmp_path / 'labels.txt'
-    path.write_text(text, encoding='utf-8')
-    with pytest.raises(ValueError, match=message):
-        read_class_names(path)
-
-
 def test_every_step_is_told():
     told = []
     evaluate_classification(SCORES, TARGETS, NAMES, on_step=told.append)
     assert len(told) == len(set(told)) == NUM_STEPS
-
-
-def test_a_label_list_that_is_not_utf8_is_named(tmp_path):
-    (tmp_path / 'labels.txt').write_bytes(b'walk\n\xe9\n')
-    with pytest.raises(ValueError, match=r"labels\.txt, line 2: byte b'\\xe9' is not UTF-8 text"):
-        read_class_names(tmp_path / 'labels.txt')

@@ -12,7 +12,8 @@ from mmlt.evaluation.groups import (
     number_or_none,
     summarise_group,
 )
-from mmlt.fileio.class_counts import ClassCounts, ClassSplit
+from mmlt.fileio.class_counts import ClassCounts
+from mmlt.fileio.class_split import ClassSplit
 
 COUNTS = ClassCounts('by hand', 'boxes', {3: 'a', 7: 'b', 9: 'c'}, {3: 5, 7: 50, 9: 500})
 

@@ -97,7 +97,7 @@ def test_file_is_not_overwritten(tmp_path):
         write_shuffle_bias({}, tmp_path)
     assert path.read_bytes() == before
     write_shuffle_bias({}, tmp_path, overwrite=True)
-    assert path.read_bytes() == b'{}\n'
+    assert json.loads(path.read_bytes()) == {'format_version': 1}
 
 
 def _printed(result):
@@ -141,6 +141,7 @@ def test_file_is_read_as_it_was_written(tmp_path):
     ('change', 'message'),
     [
         ({'num_shuffles': None}, "key 'num_shuffles' must be count, got None"),
+        ({'format_version': 2}, "key 'format_version' must be at most 1, the newest that"),
         ({'metrics': {'a': {}}}, "'metrics', 'a': key 'original' is missing"),
         ({'per_class': {'a': compare(0.5, [0.5])}}, "'per_class', 'a': key 'id' is missing"),
         ({'per_class': {'a': 1}}, "'per_class', 'a' must be an object, got 1"),

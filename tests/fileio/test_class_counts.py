@@ -6,12 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmlt.fileio.class_counts import (
-    count_training_boxes,
-    read_class_counts,
-    read_split,
-    write_class_counts,
-)
+from mmlt.fileio.class_counts import count_training_boxes, read_class_counts, write_class_counts
 from mmlt.functional import split_head_medium_tail
 
 WORLD = Path(__file__).parents[1] / 'data' / 'hand_world'
@@ -128,40 +123,6 @@ def test_builtin_ava_counts_split_as_the_paper_does():
     assert [len(group) for group in groups] == [8, 23, 29]
 
 
-def test_split_file(tmp_path):
-    content = {'source': 'by hand', 'head': [7, 1], 'medium': [], 'tail': [2, 5]}
-    split = read_split(_write(tmp_path, content), LABEL_MAP)
-    assert split.source == 'by hand'
-    assert split.groups == {'head': (7, 1), 'medium': (), 'tail': (2, 5)}
-
-
 def test_classifiers_number_their_classes_from_zero(tmp_path):
-    path = _write(tmp_path, {**_counts((0, 'walk', 3)), 'head': [0], 'tail': []})
+    path = _write(tmp_path, _counts((0, 'walk', 3)))
     assert read_class_counts(path, {0: 'walk'}, min_id=0).counts == {0: 3}
-    assert read_split(path, [0], min_id=0).groups == {'head': (0,), 'tail': ()}
-    with pytest.raises(ValueError, match=r'head\[0\]: 0 is not an integer >= 1'):
-        read_split(path, [0])
-
-
-def test_split_file_of_two_groups(tmp_path):
-    split = read_split(_write(tmp_path, {'head': [1], 'tail': [2, 5, 7]}), LABEL_MAP)
-    assert split.source == 'file.json'
-    assert split.groups == {'head': (1,), 'tail': (2, 5, 7)}
-
-
-@pytest.mark.parametrize(
-    ('content', 'message'),
-    [
-        ('', r'file\.json, line 1: not JSON'),
-        ({'head': [1, 2]}, r'field tail is not a list of class ids: None'),
-        ({'head': [1, 2], 'tail': {'5': 7}}, r'field tail is not a list'),
-        ({'head': [1, 2], 'tail': [5, '7']}, r"tail\[1\]: '7' is not an integer"),
-        ({'head': [1, 2], 'tail': [5, 8]}, r'file\.json: tail\[1\]: unknown class 8'),
-        ({'head': [1, 2], 'tail': [5, 2]}, r'tail\[1\]: class 2 repeated, first in head'),
-        ({'head': [1, 1], 'tail': [5, 2]}, r'head\[1\]: class 1 repeated, first in head'),
-        ({'head': [1], 'tail': [5]}, r'file\.json: class 2, 7 left out'),
-    ],
-)
-def test_split_file_errors(tmp_path, content, message):
-    with pytest.raises(ValueError, match=message):
-        read_split(_write(tmp_path, content), LABEL_MAP)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmlt.fileio.clip_lists import count_training_clips
+from mmlt.fileio.clip_lists import count_training_clips, read_class_names
 
 
 def test_counted_by_hand(tmp_path):
@@ -37,3 +37,34 @@ def test_a_bad_list(tmp_path, text, message):
     path.write_text(text, encoding='utf-8', newline='')
     with pytest.raises(ValueError, match=r'train\.txt' + message):
         count_training_clips(path, ['a', 'b', 'c'])
+
+
+def test_label_list(tmp_path):
+    path = tmp_path / 'labels.txt'
+    path.write_text('walk\nplaying a flute \n\n', encoding='utf-8')
+    assert read_class_names(path) == ['walk', 'playing a flute']
+    path.write_text('\twalk\xa0\nrun\n', encoding='utf-8')
+    assert read_class_names(path) == ['walk\xa0', 'run']  # only blanks and tabs are cut off
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('', r'labels\.txt: an empty label list'),
+        ('a\n\nb\n', r'labels\.txt, line 2: empty, where class 1 has its name'),
+        ('a\nb\na\n', r"labels\.txt, line 3: name 'a' repeated, first in 1"),
+        ('a\nb\0c\n', r"line 2: name 'b\\x00c': it must not hold the control character"),
+        ('a\nb\x85\n', r"line 2: name 'b\\x85': it must not hold the control character"),
+    ],
+)
+def test_bad_label_lists(tmp_path, text, message):
+    path = tmp_path / 'labels.txt'
+    path.write_text(text, encoding='utf-8')
+    with pytest.raises(ValueError, match=message):
+        read_class_names(path)
+
+
+def test_a_label_list_that_is_not_utf8_is_named(tmp_path):
+    (tmp_path / 'labels.txt').write_bytes(b'walk\n\xe9\n')
+    with pytest.raises(ValueError, match=r"labels\.txt, line 2: byte b'\\xe9' is not UTF-8 text"):
+        read_class_names(tmp_path / 'labels.txt')

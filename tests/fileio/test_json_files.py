@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmlt.fileio.json_files import read_json_object
+from mmlt.fileio.json_files import read_json_object, write_json
 
 
 def _write(path, content):
@@ -46,3 +46,14 @@ def test_all_else_is_an_error_that_names_file_and_place(tmp_path, text, message)
 def test_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'a\.json: no such file'):
         read_json_object(tmp_path / 'a.json')
+
+
+def test_what_is_written_is_readable_and_strict(tmp_path):
+    path = tmp_path / 'a.json'
+    write_json(path, {'ä "b"': [0.1, None]})
+    assert path.read_text(encoding='utf-8') == '{\n "ä \\"b\\"": [\n  0.1,\n  null\n ]\n}\n'
+    with pytest.raises(FileExistsError, match='a.json'):
+        write_json(path, {})
+    with pytest.raises(ValueError, match='JSON'):
+        write_json(path, {'a': float('nan')}, overwrite=True)
+    assert read_json_object(path) == {'ä "b"': [0.1, None]}

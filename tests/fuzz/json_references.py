@@ -216,6 +216,8 @@ def _has(values: dict, rules: dict) -> None:
 
 def metrics(path) -> dict:
     content = json_object(path)
+    if 'format_version' in content:
+        _integer(content.pop('format_version'), 0, 1)
     if 'task' in content:
         demand(content['task'] == 'classification')
         run, means, per_class = _CLASSIFIER_RUN, _CLASSIFIER, _CLASSIFIER_CLASS

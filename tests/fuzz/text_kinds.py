@@ -14,10 +14,10 @@ import text_references as text
 from kinds import ANY, FIELD, Kind, alone
 from mutations import BYTE_ORDER_MARK
 
-from mmlt.evaluation.classification import read_class_names
 from mmlt.evaluation.runs.read import read_run
-from mmlt.fileio.class_counts import read_class_counts, read_split
-from mmlt.fileio.clip_lists import count_training_clips
+from mmlt.fileio.class_counts import read_class_counts
+from mmlt.fileio.class_split import read_split
+from mmlt.fileio.clip_lists import count_training_clips, read_class_names
 from mmlt.fileio.label_map import read_label_map
 from mmlt.fileio.videolt_lists import read_video_ids, read_videolt_counts, read_videolt_list
 from mmlt.functional import read_ava_csv, read_excluded_timestamps
@@ -134,6 +134,7 @@ _CLASS = {'id': 1, 'num_boxes': 7, 'num_train': 100, 'AP': 0.5, 'SAP': 0.75, 'SA
           'SAP_sampled': 0.74, 'AUC': None, 'group': 'head'}  # fmt: skip
 _MEANS = {'mSAP': 0.75, 'frame_mAP': 0.5, 'mAUC': None}
 _METRICS = {
+    'format_version': 1,
     'protocol': 'mmaction2', 'capacity': None, **_MEANS, 'mSAP_sampled': 0.74, 'num_keyframes': 9,
     'num_boxes': 7, 'pool': 'boxes', 'num_trials': 15, 'seed': 0, 'train_counts_source': 'a',
     'split_source': None, 'num_videos': 3, 'missing_score_ratio': 0.25,

@@ -36,7 +36,7 @@ from mmlt.evaluation.runs.folder import METRICS_FILE
 from mmlt.evaluation.runs.intervals import difference
 from mmlt.evaluation.runs.read import read_run
 from mmlt.fileio.atomic_write import atomic_write
-from mmlt.fileio.class_counts import read_split
+from mmlt.fileio.class_split import read_split
 from mmlt.fileio.evaluation_files import read_evaluation
 
 MEASURES = ('frame_mAP', 'mSAP', 'mAUC')

@@ -18,15 +18,16 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter
-from mmlt.evaluation.ava import NUM_STEPS, evaluate_ava, write_results
+from mmlt.evaluation.ava import NUM_STEPS, evaluate_ava
 from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.groups import empty_groups_warning
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.evaluation.report.page import build_report
-from mmlt.evaluation.runs.folder import METRICS_FILE, PER_CLASS_FILE
+from mmlt.evaluation.runs.folder import METRICS_FILE, PER_CLASS_FILE, write_results
 from mmlt.evaluation.runs.terminal import print_table
 from mmlt.evaluation.score_ratios import changed_scores_warning
-from mmlt.fileio.class_counts import count_training_boxes, read_class_counts, read_split
+from mmlt.fileio.class_counts import count_training_boxes, read_class_counts
+from mmlt.fileio.class_split import read_split
 from mmlt.fileio.evaluation_files import AnnotatedSplit, read_evaluation
 from mmlt.functional import AVABoxes
 

@@ -28,6 +28,7 @@ from mmengine.registry import init_default_scope
 from mmlt.command_line import TOOL_ERRORS, HelpFormatter, tool_main
 from mmlt.datasets.samplers import ClassBalancedSampler
 from mmlt.datasets.samplers.sample_labels import class_names
+from mmlt.experiments.markdown import markdown_table
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.class_counts import read_class_counts
 from mmlt.functional import ClassMembers, class_counts_of_draws, expected_draws
@@ -146,12 +147,15 @@ def _sampling(
 
 def table(sampling: Sampling) -> str:
     """The frequencies in percent, as Markdown."""
-    lines = ['| class | before | after, expected | after, counted |', '|---|---|---|---|']
-    for index in np.argsort(-sampling.before, kind='stable'):
-        columns = (sampling.before, sampling.expected, sampling.counted)
-        cells = ['–' if values is None else f'{100 * values[index]:.3f}' for values in columns]
-        lines.append(f'| {sampling.names[index]} | {" | ".join(cells)} |')
-    return '\n'.join(lines)
+    columns = (sampling.before, sampling.expected, sampling.counted)
+    rows = [
+        (
+            sampling.names[index],
+            *('–' if values is None else f'{100 * values[index]:.3f}' for values in columns),
+        )
+        for index in np.argsort(-sampling.before, kind='stable')
+    ]
+    return markdown_table(('class', 'before', 'after, expected', 'after, counted'), rows)
 
 
 def plot(sampling: Sampling, path: Path, *, overwrite: bool) -> None:

@@ -1,6 +1,7 @@
 r"""Write one HTML file about one run, or about several beside each other, that opens offline.
 
-Also prints the head / medium / tail table of each, and what each further run gains on the first.
+Also prints the head / medium / tail table of each, what each further run gains on the first, and
+what speaks against comparing them.
 
 A run is a folder with a metrics.json, as evaluate_ava.py and mmlt.AVALongTailMetric write it of
 detectors and mmlt.LongTailMetric of classifiers. A shuffle_bias.json beside it, or alone, as
@@ -29,6 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.report.facts import notes_of
 from mmlt.evaluation.report.page import build_report
 from mmlt.evaluation.runs.compare import add_intervals, folder_of, read_runs
 from mmlt.evaluation.runs.gains import print_gains
@@ -114,6 +116,7 @@ def run(args: argparse.Namespace) -> None:
             print_shuffle_bias(run.shuffle_bias, name=name)
     if runs[0].metrics:
         print_gains(runs)
+        print(''.join(f'note: {note}\n' for note in notes_of(runs)), end='')
     print(f'report: {path}')
 
 

@@ -51,7 +51,7 @@ from mmlt.experiments.videolt_bench import (
 )
 from mmlt.experiments.videolt_table import read_seeds, seed_table
 from mmlt.fileio.atomic_write import atomic_write
-from mmlt.fileio.class_counts import read_split
+from mmlt.fileio.class_split import read_split
 from mmlt.fileio.detections import read_detections
 from mmlt.fileio.label_map import read_label_map
 from mmlt.functional import read_ava_csv, read_excluded_timestamps

@@ -21,8 +21,8 @@ import numpy as np
 
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.evaluation.runs.read import Run, read_run
-from mmlt.evaluation.runs.schema import DETECTION
-from mmlt.fileio.class_counts import ClassSplit, write_split
+from mmlt.evaluation.runs.tasks import DETECTION
+from mmlt.fileio.class_split import ClassSplit, write_split
 from mmlt.functional import split_by_train_test_ap
 
 

@@ -24,7 +24,8 @@ import numpy as np
 
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.evaluation.groups import empty_groups
-from mmlt.fileio.class_counts import ClassSplit, read_class_counts, write_split
+from mmlt.fileio.class_counts import read_class_counts
+from mmlt.fileio.class_split import ClassSplit, write_split
 from mmlt.functional import split_head_medium_tail
 from mmlt.functional.checks import check_integer
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,7 +23,8 @@ import torch
 
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.fileio.atomic_write import atomic_write
-from mmlt.fileio.box_features import META_FILE
+from mmlt.fileio.extraction_folder import META_FILE
+from mmlt.fileio.json_files import read_json_object
 from mmlt.weights_only import read_checkpoint
 
 CLASSIFIER = 'bbox_head.fc_cls.'
@@ -84,7 +84,7 @@ def check_features(folder: Path, detector: Path) -> None:
     """Raise if the features are of another checkpoint."""
     if not (folder / META_FILE).is_file():
         raise ValueError(f'{folder} has no {META_FILE}: --features is the folder of one split')
-    found = json.loads((folder / META_FILE).read_text(encoding='utf-8')).get('checkpoint_sha256')
+    found = read_json_object(folder / META_FILE).get('checkpoint_sha256')
     expected = hashlib.sha256(detector.read_bytes()).hexdigest()
     if found != expected:
         raise ValueError(

@@ -24,10 +24,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter, tool_main
-from mmlt.evaluation.classification import read_class_names
 from mmlt.evaluation.progress import ProgressBar
 from mmlt.fileio.class_counts import ClassCounts, count_training_boxes, write_class_counts
-from mmlt.fileio.clip_lists import count_training_clips
+from mmlt.fileio.clip_lists import count_training_clips, read_class_names
 from mmlt.fileio.label_map import read_label_map, unmatched_exclusions_warning
 from mmlt.fileio.videolt_lists import count_training_videos, read_videolt_counts
 from mmlt.functional import read_ava_csv, read_excluded_timestamps

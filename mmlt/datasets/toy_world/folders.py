@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Callable, TypeVar
 
 from mmlt.datasets.toy_world.config import ToyWorldConfig
+from mmlt.fileio.json_files import read_json_object
 
 WORLD_FILE = 'world.json'
 FORMAT_VERSION = 1
@@ -108,14 +109,12 @@ def _swap(fresh: Path, out: Path) -> None:
 
 def _read_world(out: Path, part: str) -> dict[str, Any]:
     path = out / WORLD_FILE
-    world: dict[str, Any] | None = None
-    if path.is_file():
-        try:
-            world = json.loads(path.read_text(encoding='utf-8'))
-        except ValueError:
-            world = None
+    try:
+        world = read_json_object(path) if path.is_file() else {}
+    except ValueError:
+        world = {}
     keys = {'part', 'version', 'settings', 'num_files'}
-    if not isinstance(world, dict) or not keys <= set(world) or world['part'] != part:
+    if not keys <= set(world) or world['part'] != part:
         raise FileExistsError(
             f'{out} is not empty and was not written by this generator as part {part!r} '
             f'(no such {WORLD_FILE}): choose another folder'

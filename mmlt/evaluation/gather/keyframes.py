@@ -16,6 +16,15 @@ import numpy as np
 from mmlt.evaluation.gather.blocks import to_float_array
 from mmlt.functional import AVABoxes, ava_boxes_from_score_matrix
 
+#: A block without keyframes.
+NO_KEYFRAMES = {
+    'video_ids': [],
+    'timestamps': np.zeros(0, dtype=np.int64),
+    'num_boxes': np.zeros(0, dtype=np.int64),
+    'boxes_xyxy_norm': np.zeros((0, 4)),
+    'scores': np.zeros((0, 0)),
+}
+
 
 def keyframe_block(video_id: str, timestamp: int, boxes_xyxy_norm: Any, scores: Any) -> dict:
     """Make the block of one keyframe; checks shapes and values.
@@ -53,24 +62,6 @@ def keyframe_block(video_id: str, timestamp: int, boxes_xyxy_norm: Any, scores: 
         'boxes_xyxy_norm': boxes,
         'scores': scores,
     }
-
-
-def merge_blocks(blocks: Sequence[dict]) -> dict:
-    """Join blocks into one, in their order."""
-    blocks = [block for block in blocks if block['video_ids']]
-    if not blocks:
-        empty = keyframe_block('', 0, np.zeros((0, 4)), np.zeros((0, 0)))
-        return {
-            **empty,
-            'video_ids': [],
-            'timestamps': empty['timestamps'][:0],
-            'num_boxes': empty['num_boxes'][:0],
-        }
-    merged = {
-        key: np.concatenate([block[key] for block in blocks])
-        for key in ('timestamps', 'num_boxes', 'boxes_xyxy_norm', 'scores')
-    }
-    return {'video_ids': [name for block in blocks for name in block['video_ids']], **merged}
 
 
 def drop_repeats(block: dict) -> dict:

@@ -11,10 +11,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mmlt.evaluation.gather.blocks import to_float_array
+from mmlt.evaluation.gather.blocks import merge_blocks, to_float_array
 
 #: What may tell one sample of a dataset from another, where the data sample carries it.
 KEY_FIELDS = ('sample_idx', 'filename', 'frame_dir', 'video_id', 'timestamp')
+#: A block without samples.
+NO_SAMPLES = {
+    'keys': [],
+    'scores': np.zeros((0, 0)),
+    'num_labels': np.zeros(0, dtype=np.int64),
+    'labels': np.zeros(0, dtype=np.int64),
+}
 
 
 def sample_key(sample: Mapping) -> tuple:
@@ -83,17 +90,6 @@ def _class_indices(gt_label: np.ndarray, num_classes: int, where: str) -> np.nda
     return np.flatnonzero(gt_label).astype(np.int64)
 
 
-def merge_blocks(blocks: Sequence[dict]) -> dict:
-    """Join blocks into one, in their order; [] gives a block of no sample and no class."""
-    blocks = [block for block in blocks if block['keys']]
-    if not blocks:
-        none = np.zeros(0, dtype=np.int64)
-        return {'keys': [], 'scores': np.zeros((0, 0)), 'num_labels': none, 'labels': none}
-    merged = {key: np.concatenate([b[key] for b in blocks]) for key in ('num_labels', 'labels')}
-    scores = np.concatenate([block['scores'] for block in blocks])
-    return {'keys': [key for block in blocks for key in block['keys']], 'scores': scores, **merged}
-
-
 def one_per_sample(blocks: Sequence[dict], num_samples: int) -> tuple[np.ndarray, np.ndarray]:
     """Join the blocks of all ranks, without the samples that came twice to fill up a shard.
 
@@ -110,7 +106,7 @@ def one_per_sample(blocks: Sequence[dict], num_samples: int) -> tuple[np.ndarray
         Scores (N, C) and targets (N, C) bool, N <= num_samples.
     """
     place = np.concatenate([np.arange(len(block['keys'])) for block in blocks])
-    merged = merge_blocks(blocks)
+    merged = merge_blocks(blocks, NO_SAMPLES)
     kept = np.argsort(place, kind='stable')  # by place in the shard, then by rank
     first_of = {merged['keys'][i]: i for i in kept[::-1].tolist()}
     if len(first_of) == num_samples:

@@ -13,21 +13,24 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from rich.console import Console
 
-from mmlt.evaluation.ava import NUM_STEPS, check_options, evaluate_ava, write_results
+from mmlt.evaluation.ava import NUM_STEPS, check_options, evaluate_ava
 from mmlt.evaluation.coverage import low_coverage_warning
+from mmlt.evaluation.gather.blocks import merge_blocks
 from mmlt.evaluation.gather.keyframes import (
+    NO_KEYFRAMES,
     drop_repeats,
     keyframe_block,
-    merge_blocks,
     to_ava_boxes,
 )
 from mmlt.evaluation.groups import empty_groups_warning
-from mmlt.evaluation.metrics.logged_values import detection_values
 from mmlt.evaluation.metrics.run_folder import RunFolder
 from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.runs.folder import write_results
+from mmlt.evaluation.runs.tasks import DETECTION
 from mmlt.evaluation.runs.terminal import print_table
 from mmlt.evaluation.score_ratios import changed_scores_warning
-from mmlt.fileio.class_counts import read_class_counts, read_split
+from mmlt.fileio.class_counts import read_class_counts
+from mmlt.fileio.class_split import read_split
 from mmlt.fileio.data_checks import check_detections, unused_columns
 from mmlt.fileio.detections import write_detections
 from mmlt.fileio.evaluation_files import read_annotated_split
@@ -159,13 +162,13 @@ class AVALongTailMetric(BaseMetric):
         mmengine would cut the interleaved shards at ``size``, right for its own sampler alone.
         """
         self._num_keyframes = size
-        self.results = [merge_blocks(self.results)]
+        self.results = [merge_blocks(self.results, NO_KEYFRAMES)]
         with self.run_folder.lend_collect_dir(self):
             return super().evaluate(get_world_size())
 
     def compute_metrics(self, results: list) -> dict:
         """Evaluate, log the table, write the files; runs on rank 0."""
-        block = drop_repeats(merge_blocks(results))
+        block = drop_repeats(merge_blocks(results, NO_KEYFRAMES))
         found = len(block['video_ids'])
         if self._num_keyframes not in (None, found):
             _warn(
@@ -185,7 +188,7 @@ class AVALongTailMetric(BaseMetric):
         print_table(metrics, console=Console(file=text, width=100))
         print_log('\n' + text.getvalue(), 'current')
         self._write(metrics, detections)
-        return detection_values(metrics, self.per_class_keys)
+        return DETECTION.log_values(metrics, self.per_class_keys)
 
     def _check(self, block: dict, class_ids: Sequence[int], metrics: dict) -> list[str]:
         """What is odd about the detections; other ranks wait, so that nothing here is raised."""

@@ -12,18 +12,17 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from rich.console import Console
 
-from mmlt.evaluation.classification import (
-    NUM_STEPS,
-    evaluate_classification,
-    read_class_names,
-    write_classification,
-)
-from mmlt.evaluation.gather.samples import merge_blocks, one_per_sample, sample_block
-from mmlt.evaluation.metrics.logged_values import classification_values
+from mmlt.evaluation.classification import NUM_STEPS, evaluate_classification
+from mmlt.evaluation.gather.blocks import merge_blocks
+from mmlt.evaluation.gather.samples import NO_SAMPLES, one_per_sample, sample_block
 from mmlt.evaluation.metrics.run_folder import RunFolder
 from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.runs.folder import write_results
+from mmlt.evaluation.runs.tasks import CLASSIFICATION
 from mmlt.evaluation.runs.terminal import print_table
-from mmlt.fileio.class_counts import read_class_counts, read_split
+from mmlt.fileio.class_counts import read_class_counts
+from mmlt.fileio.class_split import read_split
+from mmlt.fileio.clip_lists import read_class_names
 from mmlt.functional import split_head_medium_tail
 from mmlt.registry import METRICS
 
@@ -118,7 +117,7 @@ class LongTailMetric(BaseMetric):
     def evaluate(self, size: int) -> dict:
         """Gather one block from each rank; mmengine would cut their samples at ``size`` unseen."""
         self._num_samples = size
-        self.results = [merge_blocks(self.results)]
+        self.results = [merge_blocks(self.results, NO_SAMPLES)]
         with self.run_folder.lend_collect_dir(self):
             return super().evaluate(get_world_size())
 
@@ -147,10 +146,8 @@ class LongTailMetric(BaseMetric):
         text = io.StringIO()
         print_table(metrics, console=Console(file=text, width=100))
         print_log('\n' + text.getvalue(), 'current')
-        self.run_folder.write(
-            lambda free, overwrite: write_classification(metrics, free, overwrite)
-        )
-        return classification_values(metrics, self.per_class_keys)
+        self.run_folder.write(lambda free, overwrite: write_results(metrics, free, overwrite))
+        return CLASSIFICATION.log_values(metrics, self.per_class_keys)
 
     def _check_limits(self) -> None:
         given = [name for name, value in self.limits.items() if value is not None]

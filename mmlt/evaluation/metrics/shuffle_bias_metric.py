@@ -15,7 +15,6 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from rich.console import Console
 
-from mmlt.evaluation.classification import read_class_names
 from mmlt.evaluation.gather.samples import sample_block
 from mmlt.evaluation.metrics.run_folder import RunFolder
 from mmlt.evaluation.shuffle_bias import (
@@ -25,6 +24,7 @@ from mmlt.evaluation.shuffle_bias import (
     print_shuffle_bias,
     write_shuffle_bias,
 )
+from mmlt.fileio.clip_lists import read_class_names
 from mmlt.functional import top_k_accuracy
 from mmlt.registry import METRICS
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from mmlt.evaluation.report.figures import percent, shorten_names, signed_points
+from mmlt.evaluation.report.figures import shorten_names
 from mmlt.evaluation.report.html import escape, run_name, scrolled, section, table, tag
 from mmlt.evaluation.report.summary import sign_of
-from mmlt.evaluation.report.tables import FEW_HINT, few_boxes
+from mmlt.evaluation.report.tables import FEW_HINT, few_boxes, tell_score
 from mmlt.evaluation.runs.read import ClassRow, Run, has_counts
+from mmlt.evaluation.runs.schema import percent, signed_points
 
 _MOST = 10
 
@@ -22,14 +23,16 @@ def extremes_section(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
         rows: Their classes.
     """
     task = runs[0].task
-    worst = worst_classes(rows, task.gains[0])
+    lead = task.measure(task.gains[0])
+    worst = worst_classes(rows, task.gains[0], lead.sign)
     if not worst:
         return ''
     title = task.scores[task.gains[0]]
     heading = 'The worst class' if len(worst) == 1 else f'The worst {len(worst)} classes'
-    hint = f'In percent, the lowest {title} first.'
+    most = 'lowest' if lead.higher_is_better else 'highest'
+    hint = f'In percent, the {most} {title} first.'
     if len(runs) > 1:
-        hint = f'In percent; the classes of the lowest {title}, mean of the runs, first.'
+        hint = f'In percent; the classes of the {most} {title}, mean of the runs, first.'
     hint += f' {FEW_HINT.format(noun=task.noun)}'
     parts = [scrolled(heading, _worst_table(runs, rows, worst)), tag('p', hint, 'hint')]
     if len(runs) == 2:
@@ -37,8 +40,14 @@ def extremes_section(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
     return section(heading, *parts)
 
 
-def worst_classes(rows: Sequence[ClassRow], key: str) -> list[ClassRow]:
-    """At most ten classes, the lowest mean over the runs that score them first."""
+def worst_classes(rows: Sequence[ClassRow], key: str, sign: int = 1) -> list[ClassRow]:
+    """At most ten classes, the worst mean over the runs that score them first.
+
+    Args:
+        rows: The classes.
+        key: The score.
+        sign: 1 where more of it is better, -1 where less is.
+    """
 
     def mean(row: ClassRow) -> float:
         values = [row.value(run, key) for run in range(len(row.entries))]
@@ -46,15 +55,23 @@ def worst_classes(rows: Sequence[ClassRow], key: str) -> list[ClassRow]:
         return sum(known) / len(known) if known else math.nan
 
     scored = [row for row in rows if not math.isnan(mean(row))]
-    return sorted(scored, key=mean)[:_MOST]
+    return sorted(scored, key=lambda row: sign * mean(row))[:_MOST]
 
 
-def changed_classes(rows: Sequence[ClassRow], key: str) -> tuple[list[ClassRow], list[ClassRow]]:
-    """At most ten classes that lose on the first run, the largest loss first, and ten that gain."""
-    known = [row for row in rows if not math.isnan(row.gain(1, key))]
-    ordered = sorted(known, key=lambda row: row.gain(1, key))
-    losses = [row for row in ordered[:_MOST] if row.gain(1, key) < 0]
-    return losses, [row for row in ordered[: -_MOST - 1 : -1] if row.gain(1, key) > 0]
+def changed_classes(
+    rows: Sequence[ClassRow], key: str, sign: int = 1
+) -> tuple[list[ClassRow], list[ClassRow]]:
+    """At most ten classes that lose on the first run, the largest loss first, and ten that gain.
+
+    The arguments are those of :func:`worst_classes`.
+    """
+
+    def gain(row: ClassRow) -> float:
+        return sign * row.gain(1, key)
+
+    ordered = sorted((row for row in rows if not math.isnan(gain(row))), key=gain)
+    losses = [row for row in ordered[:_MOST] if gain(row) < 0]
+    return losses, [row for row in ordered[: -_MOST - 1 : -1] if gain(row) > 0]
 
 
 def _worst_table(runs: Sequence[Run], rows: Sequence[ClassRow], worst: Sequence[ClassRow]) -> str:
@@ -76,7 +93,7 @@ def _worst_table(runs: Sequence[Run], rows: Sequence[ClassRow], worst: Sequence[
         cells = _class_cells(row, rows)
         for run in range(len(runs)):
             for index, key in enumerate(keys):
-                text = percent(row.value(run, key)) if span else _score(row, run, key)
+                text = percent(row.value(run, key)) if span else tell_score(row, run, key, task)
                 cells += tag('td', text, '' if index else 'edge')
         body.append(cells)
     return table('worst', [heads, titles] if span else [heads + titles], body)
@@ -85,7 +102,8 @@ def _worst_table(runs: Sequence[Run], rows: Sequence[ClassRow], worst: Sequence[
 def _changes(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
     """The largest losses and gains, beside each other where there is room."""
     task = runs[0].task
-    losses, gains = changed_classes(rows, task.gains[0])
+    lead = task.gains[0]
+    losses, gains = changed_classes(rows, lead, task.measure(lead).sign)
     parts = []
     for what, own in (('losses', losses), ('gains', gains)):
         heading = f'Largest {what} of {runs[1].name} on {runs[0].name}'
@@ -109,7 +127,7 @@ def _change_table(runs: Sequence[Run], rows: Sequence[ClassRow], own: Sequence[C
         cells += tag('td', f'{before} → {after}', 'edge')
         for key in task.gains:
             gain = row.gain(1, key)
-            cells += tag('td', signed_points(gain), sign_of(gain))
+            cells += tag('td', signed_points(gain), sign_of(gain, task.measure(key)))
         body.append(cells)
     return table('worst', [heads], body)
 
@@ -135,10 +153,3 @@ def _class_cells(row: ClassRow, rows: Sequence[ClassRow], with_group: bool = Tru
     if has_counts(rows):
         cells += tag('td', '–' if row.num_train is None else f'{row.num_train:,}')
     return cells + tag('td', f'{row.num_tested:,}', few_boxes(row.num_tested))
-
-
-def _score(row: ClassRow, run: int, key: str) -> str:
-    text = percent(row.value(run, key))
-    if key == 'SAP' and not math.isnan(row.value(run, 'SAP_std')):
-        text += f' <small>±{percent(row.value(run, "SAP_std"))}</small>'
-    return text

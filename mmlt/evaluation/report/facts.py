@@ -8,8 +8,8 @@ from pathlib import PurePath
 from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.report.html import escape
 from mmlt.evaluation.runs.gains import undetected
-from mmlt.evaluation.runs.read import Run
-from mmlt.evaluation.runs.schema import DETECTION, get_task
+from mmlt.evaluation.runs.read import Run, compare_runs, join_classes
+from mmlt.evaluation.runs.tasks import get_task
 from mmlt.evaluation.runs.undetected import list_names
 from mmlt.evaluation.score_ratios import changed_scores_warning
 
@@ -20,6 +20,12 @@ def warnings_of(runs: Sequence[Run]) -> list[str]:
     """What casts doubt on the numbers of a run, a sentence each."""
     told = [warning(run.metrics, run.name) for run in runs for warning in _TELL]
     return [f'{sentence}.' for sentence in told if sentence]
+
+
+def notes_of(runs: Sequence[Run]) -> list[str]:
+    """What a reader must know before comparing the runs, or believing one, a sentence each."""
+    rows = join_classes(runs)
+    return [*warnings_of(runs), *gaps_warnings(runs), *compare_runs(runs, rows)]
 
 
 def checks_box(runs: Sequence[Run]) -> str:
@@ -64,7 +70,7 @@ def gaps_warnings(runs: Sequence[Run]) -> list[str]:
 
 def facts_list(runs: Sequence[Run]) -> str:
     """The facts as HTML; one that differs between the runs is told for each."""
-    facts = _FACTS if runs[0].task is DETECTION else _CLASSIFIER_FACTS
+    facts = {**runs[0].task.facts, 'Training counts': _training_counts, 'Groups': _groups}
     told = {term: [tell(run.metrics) for run in runs] for term, tell in facts.items()}
     return _list({**_origins(runs), **told}, runs)
 
@@ -98,36 +104,6 @@ def _list(facts: Mapping[str, list[str | None]], runs: Sequence[Run]) -> str:
     return f'<dl>{"".join(lines)}</dl>'
 
 
-def _protocol(metrics: Mapping) -> str:
-    name = {'mmaction2': 'mmaction2’s', 'official': 'the official (ActivityNet)'}
-    text = f'frame-AP by {name.get(metrics["protocol"], metrics["protocol"])} protocol'
-    if metrics['capacity'] is not None:
-        text += f', the {metrics["capacity"]} best-scored rows of a keyframe'
-    return text
-
-
-def _test_set(metrics: Mapping) -> str:
-    return (
-        f'{metrics["num_boxes"]:,} annotated boxes on {metrics["num_keyframes"]:,} keyframes, '
-        f'{len(metrics["per_class"]):,} classes'
-    )
-
-
-def _test_samples(metrics: Mapping) -> str:
-    return f'{metrics["num_samples"]:,} samples, {len(metrics["per_class"]):,} classes'
-
-
-def _sampling(metrics: Mapping) -> str:
-    pool = {
-        'boxes': 'the annotated boxes',
-        'detections': 'the annotated boxes and the unmatched detections',
-    }
-    return (
-        f'exact expectation over draws from {pool.get(metrics["pool"], metrics["pool"])}; ± from '
-        f'{metrics["num_trials"]} draws, seed {metrics["seed"]}'
-    )
-
-
 def _training_counts(metrics: Mapping) -> str:
     absent = f'none given; classes are ordered by evaluated {get_task(metrics).noun}'
     return metrics['train_counts_source'] or absent
@@ -137,17 +113,3 @@ def _groups(metrics: Mapping) -> str:
     if not metrics['groups']:
         return 'none: they take training counts or a split file'
     return metrics['split_source'] or 'head, medium and tail by training count'
-
-
-_FACTS = {
-    'Protocol': _protocol,
-    'Test set': _test_set,
-    'SAP': _sampling,
-    'Training counts': _training_counts,
-    'Groups': _groups,
-}
-_CLASSIFIER_FACTS = {
-    'Test set': _test_samples,
-    'Training counts': _training_counts,
-    'Groups': _groups,
-}

@@ -10,7 +10,8 @@ from mmlt.evaluation.report.inline import plain_text
 from mmlt.evaluation.report.shapes import INK, add_lines, add_marks
 from mmlt.evaluation.report.svg import MIN_BOXES, ClassFigure
 from mmlt.evaluation.runs.read import ClassRow, has_counts
-from mmlt.evaluation.runs.schema import DETECTION, Task
+from mmlt.evaluation.runs.schema import ResultSchema, percent, signed_points
+from mmlt.evaluation.runs.tasks import DETECTION
 
 COMPARED_COLOR = '#b4bac2'
 RUN_COLORS = ('#004488', '#bb5566', '#ddaa33', '#228833', '#66ccee', '#aa3377', '#444444')
@@ -18,30 +19,7 @@ _MOST_NAME = 30  # characters of a run's name in a legend
 _RUN_MARKERS = 'osD^vPX'
 
 
-def percent(value: float) -> str:
-    """A fraction in percent; undefined is an en dash.
-
-    Example:
-        >>> percent(0.4784), percent(float('nan'))
-        ('47.8', '–')
-    """
-    return '–' if np.isnan(value) else f'{100 * value:.1f}'
-
-
-def signed_points(value: float) -> str:
-    """A difference of fractions in percentage points, with its sign.
-
-    Example:
-        >>> signed_points(0.0123), signed_points(-0.05), signed_points(-1e-9)
-        ('+1.2', '−5.0', '0.0')
-    """
-    if np.isnan(value):
-        return '–'
-    text = f'{100 * value:+.1f}'
-    return '0.0' if float(text) == 0 else text.replace('-', '−')
-
-
-def frequency_figure(rows: Sequence[ClassRow], task: Task = DETECTION) -> str:
+def frequency_figure(rows: Sequence[ClassRow], task: ResultSchema = DETECTION) -> str:
     """Training counts (bars, by group) and evaluated boxes (diamonds) of each class, log scale.
 
     The boxes are samples where the task's noun says so.
@@ -69,53 +47,57 @@ def frequency_figure(rows: Sequence[ClassRow], task: Task = DETECTION) -> str:
         return figure.to_svg('frequency', label, texts)
 
 
-def scores_figure(rows: Sequence[ClassRow], run: int, run_name: str) -> str:
-    """SAP with its standard deviation and frame-AP of each class, side by side, for one run."""
-    sap, std, ap = (_column(rows, run, key) for key in ('SAP', 'SAP_std', 'AP'))
-    with class_figure(rows, height=5.2) as figure:
+def scores_figure(
+    rows: Sequence[ClassRow], run: int, run_name: str, task: ResultSchema = DETECTION
+) -> str:
+    """SAP with its standard deviation and frame-AP of each class, side by side, for one run.
+
+    Of other tasks it is what their gains are shown of.
+    """
+    lead = task.measure(task.gains[0])
+    labels = [task.scores[key] for key in task.gains]
+    values = [column(rows, run, key) for key in task.gains]
+    width, offset = (0.42, 0.21) if len(labels) > 1 else (0.8, 0.0)
+    what = ' and '.join(labels)
+    with class_figure(rows, task.noun, height=5.2) as figure:
         axes = figure.axes[0]
-        figure.group_bars(axes, sap, 'SAP', width=0.42, offset=-0.21)
-        figure.bars(axes, ap, COMPARED_COLOR, 'frame-AP', width=0.42, offset=0.21)
-        add_lines(axes, sap - std, sap + std, INK, 1.0, offset=-0.21)
-        percent_axis(axes, 'SAP and frame-AP (%)', chance=0.5)  # of SAP
-        texts = [
-            f'{row.name}: SAP {percent(s)} ± {percent(d)}, frame-AP {percent(a)}'
-            for row, s, d, a in zip(rows, sap, std, ap)
-        ]
-        return figure.to_svg(f'scores-{run}', f'SAP and frame-AP of each class, {run_name}', texts)
+        figure.group_bars(axes, values[0], labels[0], width=width, offset=-offset)
+        for label, value in zip(labels[1:], values[1:]):
+            figure.bars(axes, value, COMPARED_COLOR, label, width=width, offset=offset)
+        told = [[f'{n} {percent(v[i])}' for n, v in zip(labels, values)] for i in range(len(rows))]
+        if lead.deviation:
+            deviation = column(rows, run, lead.deviation)
+            ends = (values[0] - deviation, values[0] + deviation)
+            add_lines(axes, *ends, INK, 1.0, offset=-offset)
+            for texts, each in zip(told, deviation):
+                texts[0] += f' ± {percent(each)}'
+        percent_axis(axes, f'{what} (%)', chance=lead.chance)
+        texts = [f'{row.name}: {", ".join(own)}' for row, own in zip(rows, told)]
+        return figure.to_svg(f'scores-{run}', f'{what} of each class, {run_name}', texts)
 
 
-def ap_figure(rows: Sequence[ClassRow], run: int, run_name: str) -> str:
-    """AP of each class for one run."""
-    ap = _column(rows, run, 'AP')
-    with class_figure(rows, 'samples', height=5.2) as figure:
-        axes = figure.axes[0]
-        figure.group_bars(axes, ap, 'AP')
-        percent_axis(axes, 'AP (%)')
-        texts = [f'{row.name}: AP {percent(value)}' for row, value in zip(rows, ap)]
-        return figure.to_svg(f'scores-{run}', f'AP of each class, {run_name}', texts)
-
-
-def gain_figure(rows: Sequence[ClassRow], run_names: Sequence[str], task: Task = DETECTION) -> str:
+def gain_figure(
+    rows: Sequence[ClassRow], run_names: Sequence[str], task: ResultSchema = DETECTION
+) -> str:
     """SAP of two runs (above), and the second's gain in SAP and frame-AP (below), largest first.
 
     Of classifiers it is AP, above and below. Classes without this score in both runs are left out;
     '' where none is left.
     """
-    score = task.gains[0]
+    score, title, lead = task.gains[0], task.scores[task.gains[0]], task.measure(task.gains[0])
     rows = [row for row in rows if not np.isnan(row.gain(1, score))]
     if not rows:
         return ''
-    rows.sort(key=lambda row: -row.gain(1, score))
-    values = [_column(rows, run, score) for run in (0, 1)]
+    rows.sort(key=lambda row: -lead.sign * row.gain(1, score))
+    values = [column(rows, run, score) for run in (0, 1)]
     gains = {key: np.array([row.gain(1, key) for row in rows]) for key in task.gains}
     with class_figure(rows, task.noun, height=7.8, panels=2) as figure:
         above, below = figure.axes
         add_lines(above, *values, '#9aa3ad', 1.6)
         for name, value, face in zip(shorten_names(run_names), values, ('white', INK)):
             add_marks(above, value, name, marker='o', face=face)
-        percent_axis(above, f'{score} (%)', chance=task.chance)
-        figure.group_bars(below, gains[score], f'{score} gain')
+        percent_axis(above, f'{title} (%)', chance=lead.chance)
+        figure.group_bars(below, gains[score], f'{title} gain')
         for key in task.gains[1:]:
             add_marks(below, gains[key], f'{task.scores[key]} gain')
         below.axhline(0, color=INK, linewidth=0.8)
@@ -126,7 +108,7 @@ def gain_figure(rows: Sequence[ClassRow], run_names: Sequence[str], task: Task =
         below.yaxis.set_major_formatter(lambda value, _: signed_points(value).replace('.0', ''))
         below.set_ylabel('gain (points)')
         texts = [
-            f'{row.name}: {score} {percent(a)} → {percent(b)} ({signed_points(gains[score][i])})'
+            f'{row.name}: {title} {percent(a)} → {percent(b)} ({signed_points(gains[score][i])})'
             + ''.join(f', {task.scores[k]} {signed_points(gains[k][i])}' for k in task.gains[1:])
             for i, (row, a, b) in enumerate(zip(rows, *values))
         ]
@@ -135,11 +117,11 @@ def gain_figure(rows: Sequence[ClassRow], run_names: Sequence[str], task: Task =
 
 
 def all_runs_figure(
-    rows: Sequence[ClassRow], run_names: Sequence[str], task: Task = DETECTION
+    rows: Sequence[ClassRow], run_names: Sequence[str], task: ResultSchema = DETECTION
 ) -> str:
     """SAP (of classifiers: AP) of each class in every run, one mark a run."""
-    score = task.gains[0]
-    values = [_column(rows, run, score) for run in range(len(run_names))]
+    score, title = task.gains[0], task.scores[task.gains[0]]
+    values = [column(rows, run, score) for run in range(len(run_names))]
     with class_figure(rows, task.noun, height=5.2) as figure:
         axes = figure.axes[0]
         add_lines(axes, np.fmin.reduce(values), np.fmax.reduce(values), '#c9ced4', 1.2)
@@ -151,12 +133,12 @@ def all_runs_figure(
             if figure.few.any():
                 hollow = np.where(figure.few, value, np.nan)
                 add_marks(axes, hollow, None, marker=marker, edge=color)
-        percent_axis(axes, f'{score} (%)', chance=task.chance)
+        percent_axis(axes, f'{title} (%)', chance=task.measure(score).chance)
         texts = [
             f'{row.name}: ' + ', '.join(f'{n} {percent(v[i])}' for n, v in zip(run_names, values))
             for i, row in enumerate(rows)
         ]
-        return figure.to_svg('runs', f'{score} of each class in {len(run_names)} runs', texts)
+        return figure.to_svg('runs', f'{title} of each class in {len(run_names)} runs', texts)
 
 
 def shorten_names(names: Sequence[str]) -> list[str]:
@@ -181,7 +163,8 @@ def class_figure(rows: Sequence[ClassRow], noun: str = 'boxes', **size) -> Class
     return ClassFigure(names, groups, few=few, noun=noun, **size)
 
 
-def _column(rows: Sequence[ClassRow], run: int, key: str) -> np.ndarray:
+def column(rows: Sequence[ClassRow], run: int, key: str) -> np.ndarray:
+    """One value of every class, (C,) float64, NaN where undefined."""
     return np.array([row.value(run, key) for row in rows])
 
 

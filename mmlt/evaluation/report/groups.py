@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from mmlt.evaluation.report.figures import RUN_COLORS, percent, shorten_names, signed_points
+from mmlt.evaluation.report.figures import RUN_COLORS, shorten_names
 from mmlt.evaluation.report.html import escape, figure, section, tag
 from mmlt.evaluation.report.inline import inline_svg
 from mmlt.evaluation.report.shapes import INK
@@ -16,7 +16,7 @@ from mmlt.evaluation.report.svg import FONT_SIZE, WIDTH, drawing_style
 from mmlt.evaluation.runs.gains import Mean, gain_of_run, mean_of_run
 from mmlt.evaluation.runs.intervals import FEW_VIDEOS, are_paired
 from mmlt.evaluation.runs.read import Run, share_classes
-from mmlt.evaluation.runs.schema import DETECTION
+from mmlt.evaluation.runs.schema import percent, signed_points
 from mmlt.evaluation.runs.undetected import list_names
 
 HEADING = 'How sure the means are'
@@ -67,8 +67,8 @@ def intervals_section(runs: Sequence[Run]) -> str:
 
 
 def intervals_hint(runs: Sequence[Run]) -> str:
-    """How to get the intervals that are missing; '' where none is, and for classifiers."""
-    if runs[0].task is not DETECTION:
+    """How to get the intervals that are missing; '' where none is, or no run can have any."""
+    if not runs[0].task.has_intervals:
         return ''
     lacking = [run for run in runs if not run.intervals]
     if not lacking:
@@ -87,7 +87,7 @@ def intervals_hint(runs: Sequence[Run]) -> str:
 
 def _outside(runs: Sequence[Run]) -> list[str]:
     """The means that lie outside their own intervals, each once."""
-    titles, found = DETECTION.means, {}
+    titles, found = runs[0].task.means, {}
     for run in runs:
         for name, interval in run.intervals['means'].items():
             if not interval['low'] <= interval['value'] <= interval['high']:

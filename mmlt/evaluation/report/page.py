@@ -12,9 +12,8 @@ from mmlt.evaluation.report.extremes import extremes_section
 from mmlt.evaluation.report.facts import (
     checks_box,
     facts_list,
-    gaps_warnings,
+    notes_of,
     shuffle_facts,
-    warnings_of,
 )
 from mmlt.evaluation.report.groups import intervals_hint, intervals_section
 from mmlt.evaluation.report.html import escape, tag
@@ -23,8 +22,7 @@ from mmlt.evaluation.report.summary import present_groups, summary_section
 from mmlt.evaluation.report.tables import class_section
 from mmlt.evaluation.report.three_metrics import three_metrics_section
 from mmlt.evaluation.runs.compare import read_runs
-from mmlt.evaluation.runs.read import Run, compare_runs, join_classes
-from mmlt.evaluation.runs.schema import DETECTION
+from mmlt.evaluation.runs.read import Run, join_classes
 from mmlt.fileio.atomic_write import atomic_write
 
 MAX_BYTES = 2_000_000
@@ -101,18 +99,16 @@ def _render(runs: Sequence[Run], title: str | None) -> str:
 def _long_tail(runs: Sequence[Run]) -> tuple[str, list[str], str]:
     """Head, notes and sections of runs that were evaluated class by class."""
     rows = join_classes(runs)
-    is_detection = runs[0].task is DETECTION
     main = [
         summary_section(runs, explanation(runs), intervals_hint(runs)),
         intervals_section(runs),
         extremes_section(runs, rows),
-        three_metrics_section(runs, rows) if is_detection else '',
+        three_metrics_section(runs, rows),
         figure_sections(runs, rows),
         shuffle_bias_section(runs, rows),
         class_section(runs, rows, present_groups(runs)),
     ]
-    notes = [*warnings_of(runs), *gaps_warnings(runs), *compare_runs(runs, rows)]
-    return facts_list(runs) + checks_box(runs), notes, ''.join(main)
+    return facts_list(runs) + checks_box(runs), notes_of(runs), ''.join(main)
 
 
 def _title(what: str, runs: Sequence[Run]) -> str:

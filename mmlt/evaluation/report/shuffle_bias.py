@@ -10,7 +10,7 @@ import numpy as np
 from mmlt.evaluation.report.figures import (
     COMPARED_COLOR,
     RUN_COLORS,
-    percent,
+    column,
     percent_axis,
     shorten_names,
 )
@@ -18,12 +18,13 @@ from mmlt.evaluation.report.html import escape, figure, run_name, scrolled, sect
 from mmlt.evaluation.report.shapes import INK, add_bars, add_lines
 from mmlt.evaluation.report.svg import ClassFigure
 from mmlt.evaluation.runs.read import ClassRow, Run
+from mmlt.evaluation.runs.schema import percent
+from mmlt.evaluation.runs.tasks import DETECTION
 
+_PREFIX = 'ava'  # of the keys of detectors: AVALongTailMetric.default_prefix
 _OVERALL = {
-    'accuracy': 'accuracy',
-    'ava/frame_mAP': 'frame-mAP',
-    'ava/mSAP': 'mSAP',
-    'ava/mAUC': 'mAUC',
+    f'{_PREFIX}/{DETECTION.measure(key).overall.log}': label
+    for key, label in DETECTION.overall.items()
 }
 _KEYS = ('original', 'shuffled', 'log_ratio')
 _EXPLAINED = (
@@ -93,7 +94,7 @@ def _average_precisions(result: Mapping, is_detector: bool = False) -> dict[str,
     return {
         p[2]: row
         for p, row in named
-        if (p[0] == 'ava') == is_detector and row['original'] is not None
+        if (p[0] == _PREFIX) == is_detector and row['original'] is not None
     }
 
 
@@ -194,7 +195,7 @@ def bias_figure(rows: Sequence[ClassRow], run_names: Sequence[str], quantity: st
         names, groups, height=3.4 + (2.0 if count == 1 else 2.3 * count), panels=count + 1
     ) as drawing:
         for run, (axes, title) in enumerate(zip(drawing.axes, titles)):
-            in_order, shuffled = (_column(rows, run, key) for key in ('original', 'shuffled'))
+            in_order, shuffled = (column(rows, run, key) for key in ('original', 'shuffled'))
             drawing.group_bars(axes, in_order, 'in order', width=0.42, offset=-0.21)
             add_bars(axes, shuffled, COMPARED_COLOR, 'shuffled', width=0.42, offset=0.21)
             percent_axis(axes, f'{quantity} (%)', chance=None)
@@ -209,8 +210,8 @@ def bias_figure(rows: Sequence[ClassRow], run_names: Sequence[str], quantity: st
 def _draw_ratios(axes, rows: Sequence[ClassRow], run_names: Sequence[str]) -> None:
     count = len(run_names)
     width = 0.8 / count
-    ratios = [_column(rows, run, 'log_ratio') for run in range(count)]
-    errors = [_column(rows, run, 'log_ratio_std_error') for run in range(count)]
+    ratios = [column(rows, run, 'log_ratio') for run in range(count)]
+    errors = [column(rows, run, 'log_ratio_std_error') for run in range(count)]
     known = np.concatenate(ratios)
     spread = np.nan_to_num(np.concatenate(errors))
     finite = np.isfinite(known)
@@ -231,10 +232,6 @@ def _draw_ratios(axes, rows: Sequence[ClassRow], run_names: Sequence[str]) -> No
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.set_ylim(1.2 * low - 0.02 * high, 1.2 * high)
     axes.set_ylabel('log ratio')
-
-
-def _column(rows: Sequence[ClassRow], run: int, key: str) -> np.ndarray:
-    return np.array([row.value(run, key) for row in rows])
 
 
 def _hover(row: ClassRow, run_names: Sequence[str], quantity: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from mmlt.evaluation.report.figures import percent, signed_points
 from mmlt.evaluation.report.html import escape, run_name, scrolled, section, table, tag
 from mmlt.evaluation.runs.gains import (
     Mean,
@@ -15,15 +14,11 @@ from mmlt.evaluation.runs.gains import (
     tell_interval,
 )
 from mmlt.evaluation.runs.read import Run, share_classes, tell_num_classes
-from mmlt.evaluation.runs.schema import DETECTION
+from mmlt.evaluation.runs.schema import Measure, percent, signed_points
 from mmlt.evaluation.runs.undetected import tell_undetected
-from mmlt.fileio.class_counts import GROUPS
+from mmlt.fileio.class_split import GROUPS
 
 _HINT = 'In percent; a mean is over the classes that have a value, all counting alike.'
-_CLASSIFIER_HINT = (
-    'Acc@k: the share of the samples that have a true class among their k best-scored ones. '
-    'recall@k: the share of a class’s samples that have that very class there, mean over classes.'
-)
 _GROUP_HINT = 'Head, medium and tail: classes with many, fewer and few training examples.'
 #: Behind a frame-mAP that some classes are left out of.
 MARK = '<sup>*</sup>'
@@ -40,15 +35,11 @@ def present_groups(runs: Sequence[Run]) -> list[str]:
 
 def summary_section(runs: Sequence[Run], *more: str) -> str:
     """The table of means with what must be said about it, and ``more`` HTML below."""
-    hints = [_HINT]
-    if runs[0].task is not DETECTION:
-        hints.append(_CLASSIFIER_HINT)
-    if present_groups(runs):
-        hints.append(_GROUP_HINT)
+    hints = [_HINT, runs[0].task.hint, _GROUP_HINT if present_groups(runs) else '']
     parts = [
         scrolled('Summary', summary_table(runs)),
         *undetected_notes(runs),
-        tag('p', ' '.join(hints), 'hint'),
+        tag('p', ' '.join(filter(None, hints)), 'hint'),
     ]
     return section('Summary', *parts, *more)
 
@@ -56,7 +47,7 @@ def summary_section(runs: Sequence[Run], *more: str) -> str:
 def undetected_notes(runs: Sequence[Run]) -> list[str]:
     """What the frame-mAP of each run leaves out, a paragraph each."""
     notes = []
-    for run in runs if runs[0].task is DETECTION else ():
+    for run in runs:
         told = tell_undetected(run.metrics)
         if told:
             whose = f'{run.name}: ' if len(runs) > 1 else ''
@@ -121,16 +112,17 @@ def _gain_cell(first: Run, second: Run, group: str | None, key: str | None) -> s
     if gain.as_zero is not None:
         text += MARK
         small.insert(0, f'as 0: {signed_points(gain.as_zero)}')
-    return tag('td', text + _below(small), sign_of(gain.value))
+    return tag('td', text + _below(small), sign_of(gain.value, first.task.measure(key)))
 
 
 def _below(lines: Sequence[str]) -> str:
     return ''.join(f'<small class="below">{line}</small>' for line in lines)
 
 
-def sign_of(gain: float) -> str:
+def sign_of(gain: float, measure: Measure) -> str:
     """The class of a cell that holds a gain: its colour says whether it is one."""
-    return '' if math.isnan(gain) else {'+': 'up', '−': 'down'}.get(signed_points(gain)[0], '')
+    better = math.nan if math.isnan(gain) else measure.sign * gain
+    return {'+': 'up', '−': 'down'}.get(signed_points(better)[0], '')
 
 
 def _group_title(runs: Sequence[Run], group: str | None) -> str:

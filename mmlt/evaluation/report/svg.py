@@ -15,7 +15,7 @@ import numpy as np
 
 from mmlt.evaluation.report.inline import inline_svg, plain_text
 from mmlt.evaluation.report.shapes import INK, MAX_LABELLED, add_bars
-from mmlt.fileio.class_counts import GROUPS
+from mmlt.fileio.class_split import GROUPS
 
 # Paul Tol's "high contrast" scheme: apart for every kind of colour vision, and in grey print.
 GROUP_COLORS = {'head': '#004488', 'medium': '#ddaa33', 'tail': '#bb5566'}

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from mmlt.evaluation.report.figures import percent, signed_points
 from mmlt.evaluation.report.html import escape, run_name, section, tag
 from mmlt.evaluation.report.summary import sign_of
 from mmlt.evaluation.report.svg import MIN_BOXES
 from mmlt.evaluation.runs.read import ClassRow, Run, has_counts, number_or_nan, share_classes
-from mmlt.evaluation.runs.schema import DETECTION, Task
-from mmlt.fileio.class_counts import GROUPS
+from mmlt.evaluation.runs.schema import ResultSchema, percent, signed_points
+from mmlt.fileio.class_split import GROUPS
 
-_DEVIATION_HINT = '± is one standard deviation of SAP over its random draws; '
+_DEVIATION_HINT = '± is one standard deviation of {label} over its random draws; '
 _CLASSES_HINT = (
     'In percent; {deviation}a dash stands for what is undefined. {few} Click on a heading to sort, '
     'again to reverse.'
@@ -65,15 +64,20 @@ def class_section(runs: Sequence[Run], rows: Sequence[ClassRow], groups: Sequenc
     count = f'{len(rows):,}'
     narrow += f'<output id="shown" aria-live="polite">{count} of {count} classes</output>'
     start = 'div class="table-box" tabindex="0" role="region" aria-label="All classes"'
-    deviation = _DEVIATION_HINT if runs[0].task is DETECTION else ''
-    few = FEW_HINT.format(noun=runs[0].task.noun)
+    task = runs[0].task
+    deviation = ''.join(
+        _DEVIATION_HINT.format(label=label)
+        for key, label in task.scores.items()
+        if task.measure(key).deviation
+    )
+    few = FEW_HINT.format(noun=task.noun)
     hint = _CLASSES_HINT.format(deviation=deviation, few=few)
     hint, controls = tag('p', hint, 'hint'), tag('div', narrow, 'controls')
     return section('All classes', hint, controls, tag(start, class_table(runs, rows)))
 
 
 def _class_row(
-    row: ClassRow, task: Task, compared: Sequence[bool], counts: bool, groups: bool
+    row: ClassRow, task: ResultSchema, compared: Sequence[bool], counts: bool, groups: bool
 ) -> str:
     cells = [f'<th scope="row">{escape(row.name)}</th>', _cell(row.class_id, str(row.class_id))]
     if groups:
@@ -85,15 +89,20 @@ def _class_row(
     cells.append(_cell(row.num_tested, f'{row.num_tested:,}', few_boxes(row.num_tested)))
     for run, has_gain in enumerate(compared):
         for key in task.scores:
-            value = row.value(run, key)
-            text = percent(value)
-            if key == 'SAP' and not math.isnan(row.value(run, 'SAP_std')):
-                text += f' <small>±{percent(row.value(run, "SAP_std"))}</small>'
-            cells.append(_cell(value, text, _edge(key, task.scores)))
+            text = tell_score(row, run, key, task)
+            cells.append(_cell(row.value(run, key), text, _edge(key, task.scores)))
         for key in task.gains if has_gain else ():
             gain = row.gain(run, key)
-            cells.append(_cell(gain, signed_points(gain), sign_of(gain)))
+            cells.append(_cell(gain, signed_points(gain), sign_of(gain, task.measure(key))))
     return f'<tr data-group="{row.group or ""}">{"".join(cells)}</tr>'
+
+
+def tell_score(row: ClassRow, run: int, key: str, task: ResultSchema) -> str:
+    """A score of a class with its standard deviation, where it has one, as HTML."""
+    text, deviation = percent(row.value(run, key)), task.measure(key).deviation
+    if deviation is None or math.isnan(row.value(run, deviation)):
+        return text
+    return f'{text} <small>±{percent(row.value(run, deviation))}</small>'
 
 
 def few_boxes(count: int) -> str:

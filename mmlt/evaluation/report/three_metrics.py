@@ -11,17 +11,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmlt.evaluation.report.figures import COMPARED_COLOR, percent, percent_axis, shorten_names
+from mmlt.evaluation.report.figures import COMPARED_COLOR, percent_axis, shorten_names
 from mmlt.evaluation.report.html import escape, figure, run_name, scrolled, section, table, tag
 from mmlt.evaluation.report.summary import tell_mean, undetected_notes
 from mmlt.evaluation.report.svg import MIN_BOXES, ClassFigure
 from mmlt.evaluation.runs.gains import Mean, mean_of_run
 from mmlt.evaluation.runs.read import ClassRow, Run
-from mmlt.evaluation.runs.schema import DETECTION
+from mmlt.evaluation.runs.schema import percent
+from mmlt.evaluation.runs.tasks import DETECTION
 
 HEADING = 'SAP vs frame-AP vs ROC-AUC, head and tail'
-_MEANS = {'SAP': 'mSAP', 'AP': 'frame_mAP', 'AUC': 'mAUC'}
 _TITLES = DETECTION.scores
+_MEANS = {score: mean for mean, score in DETECTION.scores_of_means.items()}
 _MOST = 5  # classes of each group
 _MISSING = (
     'This table takes the head classes with the most training boxes and the tail classes with the '
@@ -42,9 +43,11 @@ def three_metrics_section(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
     """The section; without groups or training counts a sentence that says what to pass.
 
     Args:
-        runs: Detectors.
+        runs: The runs; where they have not all three measures, there is no section.
         rows: Their classes, the most frequent in training first.
     """
+    if not _TITLES.keys() <= runs[0].task.scores.keys():
+        return ''
     chosen = _choose(rows)
     if not chosen:
         return section(HEADING, tag('p', _MISSING.format(what=_lacking(rows)), 'hint'))
@@ -68,7 +71,7 @@ def _choose(rows: Sequence[ClassRow]) -> list[ClassRow]:
 
 def _is_scored(row: ClassRow) -> bool:
     runs = range(len(row.entries))
-    return not any(math.isnan(row.value(run, key)) for run in runs for key in _MEANS)
+    return not any(math.isnan(row.value(run, key)) for run in runs for key in _TITLES)
 
 
 def _lacking(rows: Sequence[ClassRow]) -> str:
@@ -87,10 +90,10 @@ def _table(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
         if row is members[0]:
             chip = f'<span class="chip {row.group}">{row.group}</span>'
             band = tag(f'th rowspan="{len(members)}" scope="rowgroup"', chip)
-        values = [[Mean(row.value(run, key)) for run in range(len(runs))] for key in _MEANS]
+        values = [[Mean(row.value(run, key)) for run in range(len(runs))] for key in _TITLES]
         start = f'{band}<th scope="row">{escape(row.name)}</th><td>{row.num_train:,}</td>'
         body.append(start + _cells(values))
-    means = [[mean_of_run(run, None, key) for run in runs] for key in _MEANS.values()]
+    means = [[mean_of_run(run, None, key) for run in runs] for key in map(_MEANS.get, _TITLES)]
     body.append(f'<th colspan="2" scope="row">average, all classes</th><td></td>{_cells(means)}')
     return table('summary three', _heads(runs), body)
 
@@ -134,7 +137,7 @@ def _edge(run: int) -> str:
 def _drawing(runs: Sequence[Run], rows: Sequence[ClassRow]) -> str:
     """All chosen classes three times in a row, once for each metric."""
     blocks = []
-    for key in _MEANS:
+    for key in _TITLES:
         blocks += [*([None] if blocks else []), *((key, row) for row in rows)]
     groups = [block and block[1].group for block in blocks]
     names = ['' if block is None else block[1].name for block in blocks]

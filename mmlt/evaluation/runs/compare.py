@@ -17,14 +17,11 @@ from mmlt.evaluation.runs.intervals import (
 )
 from mmlt.evaluation.runs.origin import find_origin
 from mmlt.evaluation.runs.read import Run, read_run
-from mmlt.evaluation.runs.schema import CLASSIFICATION, DETECTION
 from mmlt.evaluation.shuffle_bias import SHUFFLE_BIAS_FILE, read_shuffle_bias
 from mmlt.fileio.detections import read_detections
 from mmlt.functional import AVABoxes
 
 _BARE = f'only a {SHUFFLE_BIAS_FILE}'
-_CLASSIFIER = f'the {METRICS_FILE} of a classifier'
-_DETECTOR = f'the {METRICS_FILE} of a detector'
 _MOST_SUGGESTED = 3
 
 
@@ -58,7 +55,7 @@ def _read(path: Path) -> Run:
     if path.is_dir() and not file.exists():
         raise FileNotFoundError(f'{path}: holds no {METRICS_FILE}{_suggestion(path)}')
     run = read_run(file)._replace(shuffle_bias=shuffle_bias, origin=origin)
-    return _add_intervals(run, folder) if run.task is DETECTION else run
+    return _add_intervals(run, folder) if run.task.has_intervals else run
 
 
 def folder_of(path: Path) -> Path:
@@ -110,7 +107,7 @@ def add_intervals(
         ValueError: The run is no detector's, or the inputs are not those it was evaluated on.
     """
     run, folder = _read(path), folder_of(path)
-    if not run.metrics or run.task is not DETECTION:
+    if not run.metrics or not run.task.has_intervals:
         raise ValueError(f'{path}: intervals are made of detectors, it is a classifier')
     wanted = {'num_resamples': num_resamples, 'seed': seed, 'videos': videos_of(ground_truth)}
     if run.intervals and wanted.items() <= run.intervals.items():
@@ -141,16 +138,15 @@ def _of_one_kind(runs: list[Run]) -> list[Run]:
         kinds.setdefault(_kind(run), []).append(run)
     if len(kinds) == 1:
         return runs
-    if _BARE in kinds and _DETECTOR not in kinds and all(run.shuffle_bias for run in runs):
+    is_of_clips = all(not run.metrics or run.task.is_of_clips for run in runs)
+    if _BARE in kinds and is_of_clips and all(run.shuffle_bias for run in runs):
         return [run._replace(metrics={}) for run in runs]
     listed = '; '.join(f'{", ".join(run.name for run in own)}: {k}' for k, own in kinds.items())
     raise ValueError(f'runs: {listed}; make a report of each kind')
 
 
 def _kind(run: Run) -> str:
-    if not run.metrics:
-        return _BARE
-    return _CLASSIFIER if run.task is CLASSIFICATION else _DETECTOR
+    return f'the {METRICS_FILE} of a {run.task.name}' if run.metrics else _BARE
 
 
 def _distinguish(runs: list[Run], paths: Sequence[Path]) -> list[Run]:

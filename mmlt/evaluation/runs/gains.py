@@ -9,12 +9,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mmlt.evaluation.report.figures import percent, signed_points
 from mmlt.evaluation.runs.intervals import gain_interval
 from mmlt.evaluation.runs.read import Run, number_or_nan, share_classes
-from mmlt.evaluation.runs.schema import DETECTION
+from mmlt.evaluation.runs.schema import percent, signed_points
 from mmlt.evaluation.runs.undetected import frame_map_as_zero, leaves_out, undetected_classes
-from mmlt.fileio.class_counts import GROUPS
+from mmlt.fileio.class_split import GROUPS
 
 
 class Mean(NamedTuple):
@@ -47,13 +46,12 @@ def gain_of_run(first: Run, second: Run, group: str | None, key: str) -> Mean:
 
 def undetected(run: Run, group: str | None = None) -> set[str]:
     """The classes (of a group) that the frame-mAP of a detector leaves out."""
-    if run.task is not DETECTION or not leaves_out(run.metrics):
-        return set()
-    return set(undetected_classes(run.metrics, group))
+    names = undetected_classes(run.metrics, group)
+    return set(names) if names and leaves_out(run.metrics) else set()
 
 
 def _has_gaps(run: Run, group: str | None, key: str) -> bool:
-    return key == 'frame_mAP' and bool(undetected(run, group))
+    return key in run.task.as_zero and bool(undetected(run, group))
 
 
 def _name(group: str | None, key: str) -> str:

@@ -6,7 +6,6 @@ draws, so that the interval of a gain is that of the differences, draw by draw.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,8 +14,9 @@ import numpy as np
 
 from mmlt.evaluation.bootstrap import Excluded, draw_over_videos, interval_of, videos_of
 from mmlt.evaluation.coverage import has_evaluated_box
-from mmlt.fileio.atomic_write import atomic_write
-from mmlt.fileio.json_schema import check_keys, check_object, check_value, read_strict_json
+from mmlt.evaluation.runs.tasks import DETECTION
+from mmlt.fileio.json_files import read_json_object, write_json
+from mmlt.fileio.json_schema import check_keys, check_object, check_value
 from mmlt.functional import (
     AVABoxes,
     expected_sampled_average_precision,
@@ -29,7 +29,6 @@ INTERVALS_FILE = 'intervals.json'
 DETECTIONS_FILE = 'detections.parquet'
 #: Fewer videos than this make an interval that is too narrow.
 FEW_VIDEOS = 20
-_MEANS = ('mSAP', 'frame_mAP', 'mAUC')
 _SAME = 1e-9  # means of the same evaluation, summed in another order
 _KEYS = {'num_resamples': 'count', 'seed': 'integer', 'videos': 'texts'}
 _INTERVAL = {'value': 'fraction', 'se': 'number', 'low': 'fraction', 'high': 'fraction'}
@@ -65,7 +64,7 @@ def compute_means(
     return {
         f'{group}/{key}': _mean(columns[key][members])
         for group, members in groups.items()
-        for key in _MEANS
+        for key in DETECTION.means
     }
 
 
@@ -106,7 +105,6 @@ def make_intervals(
     if len(videos) < 2:  # said before the work
         raise ValueError(f'an interval over videos needs two at least, got {len(videos)}')
     step = on_resample or (lambda: None)
-
     class_ids = [entry['id'] for entry in metrics['per_class'].values()]
 
     def evaluate(detections, ground_truth, excluded) -> dict[str, float]:
@@ -159,9 +157,7 @@ def write_intervals(intervals: Mapping, folder: str | Path, *, overwrite: bool =
         FileExistsError: The file exists and ``overwrite`` is false.
     """
     path = Path(folder) / INTERVALS_FILE
-    text = json.dumps(intervals, indent=1, allow_nan=False, ensure_ascii=False) + '\n'
-    with atomic_write(path, overwrite=overwrite) as temporary:
-        temporary.write_text(text, encoding='utf-8')
+    write_json(path, intervals, overwrite=overwrite)
     return path
 
 
@@ -175,7 +171,7 @@ def read_intervals(folder: str | Path) -> Mapping | None:
     file = Path(folder) / INTERVALS_FILE
     if not file.is_file():
         return None
-    intervals = read_strict_json(file)
+    intervals = read_json_object(file)
     check_keys(intervals, {**_KEYS, 'means': 'object', 'draws': 'object'}, str(file))
     for name, interval in intervals['means'].items():
         where = f"{file}: 'means', {name!r}"

@@ -9,9 +9,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from mmlt.evaluation.runs.folder import METRICS_FILE
-from mmlt.evaluation.runs.schema import Task, get_task
-from mmlt.fileio.json_schema import check_keys, check_object, check_value, read_strict_json
+from mmlt.evaluation.runs.folder import METRICS_FILE, read_metrics
+from mmlt.evaluation.runs.schema import ResultSchema
+from mmlt.evaluation.runs.tasks import get_task
+from mmlt.fileio.json_schema import check_keys, check_object, check_value
 
 
 class Run(NamedTuple):
@@ -29,7 +30,7 @@ class Run(NamedTuple):
     remark: str | None = None
 
     @property
-    def task(self) -> Task:
+    def task(self) -> ResultSchema:
         """What kind of run it is; of one with ``metrics``."""
         return get_task(self.metrics)
 
@@ -61,22 +62,20 @@ def number_or_nan(value: float | None) -> float:
 def read_run(path: str | os.PathLike, name: str | None = None) -> Run:
     """Read a run folder (or the ``metrics.json`` in it) and check every key a report needs.
 
-    It is one of an AVA detector or of a classifier.
-
     Args:
         path: Folder that holds ``metrics.json``, or that file itself.
         name: What to call the run; None takes the folder's name.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is not strict JSON, lacks a key, or a value has the wrong type or range; the
-            message names the file, the key and the value.
+        ValueError: It is not strict JSON, of a newer format, lacks a key, or a value has the wrong
+            type or range; the message names the file, the key and the value.
     """
     path = Path(path)
     file = path / METRICS_FILE if path.is_dir() else path
     if not file.is_file():
         raise FileNotFoundError(f'{file}: no such file (a run folder holds a {METRICS_FILE})')
-    metrics = read_strict_json(file)
+    metrics = read_metrics(file)
     try:
         task = get_task(metrics)
     except ValueError as error:
@@ -167,9 +166,9 @@ def compare_runs(runs: Sequence[Run], rows: Sequence[ClassRow]) -> list[str]:
         )
     for run in runs[1:]:
         if not share_classes(runs[0], run):
-            key = run.task.gains[0]
+            score = run.task.scores[run.task.gains[0]]
             notes.append(
-                f'No class has {key} in both {runs[0].name} and {run.name}: no gain is shown.'
+                f'No class has {score} in both {runs[0].name} and {run.name}: no gain is shown.'
             )
     for key in runs[0].task.conditions:
         values = [run.metrics[key] for run in runs]

@@ -9,11 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from mmlt.evaluation.runs.read import tell_num_classes
+from mmlt.evaluation.runs.schema import percent
+from mmlt.evaluation.runs.tasks import get_task
 from mmlt.evaluation.runs.undetected import tell_undetected
-from mmlt.fileio.class_counts import GROUPS
-
-_DETECTION = {'mSAP': 'mSAP', 'frame_mAP': 'frame-mAP', 'mAUC': 'mAUC'}
-_CLASSIFICATION = {'mAP': 'mAP', 'mean_recall@1': 'recall@1', 'mean_recall@5': 'recall@5'}
+from mmlt.fileio.class_split import GROUPS
 
 
 def print_table(metrics: Mapping, console: Console | None = None, name: str | None = None) -> None:
@@ -27,15 +26,12 @@ def print_table(metrics: Mapping, console: Console | None = None, name: str | No
         console: Where to print; None is standard output.
         name: What the run is called; it opens the title.
     """
-    if metrics.get('task') == 'classification':
-        columns = _CLASSIFICATION
-        hits = (f'Acc@{k} {_percent(metrics[f"acc@{k}"])}' for k in (1, 5))
-        title = f'in percent, {", ".join(hits)}, {metrics["num_samples"]:,} samples'
-    else:
-        columns = _DETECTION
-        title = f'in percent, {metrics["protocol"]} protocol'
-        if metrics.get('undetected_classes'):
-            columns = {**columns, 'frame_mAP_undetected_as_zero': 'frame-mAP, undetected as 0'}
+    task = get_task(metrics)
+    columns, once = task.means, [key for key in task.overall if key not in task.means]
+    told = [f'{task.overall[key]} {percent(metrics[key])}' for key in once]
+    title = ', '.join(['in percent', *told, task.title.format_map(metrics)])
+    if metrics.get('undetected_classes'):
+        columns |= {zero: f'{columns[key]}, undetected as 0' for key, zero in task.as_zero.items()}
     if name:
         title = f'{escape(name)}: {title}'
     table = Table(title=title, title_justify='left')
@@ -49,7 +45,7 @@ def print_table(metrics: Mapping, console: Console | None = None, name: str | No
             _add_row(table, group, tell_num_classes(metrics, group), means, columns)
     console = console or Console()
     console.print(table)
-    sentence = None if columns is _CLASSIFICATION else tell_undetected(metrics)
+    sentence = tell_undetected(metrics)
     if sentence:
         console.print(sentence, markup=False, highlight=False)
 
@@ -57,8 +53,4 @@ def print_table(metrics: Mapping, console: Console | None = None, name: str | No
 def _add_row(
     table: Table, name: str, num_classes: str, means: Mapping, columns: Mapping[str, str]
 ) -> None:
-    table.add_row(name, num_classes, *(_percent(means.get(key)) for key in columns))
-
-
-def _percent(value: float | None) -> str:
-    return '–' if value is None else f'{100 * value:.1f}'
+    table.add_row(name, num_classes, *(percent(means.get(key)) for key in columns))

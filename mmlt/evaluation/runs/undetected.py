@@ -9,6 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from mmlt.evaluation.runs.schema import percent
+from mmlt.evaluation.runs.tasks import get_task
+
 _MOST_NAMED = 10
 
 
@@ -16,10 +19,12 @@ def undetected_classes(metrics: Mapping, group: str | None = None) -> list[str]:
     """Names of the classes (of a group) with boxes and without any detection on a keyframe.
 
     Args:
-        metrics: The content of a detector's ``metrics.json``. Older versions do not name the
-            classes; a class with boxes and without a frame-AP is one.
+        metrics: The content of ``metrics.json``. Older versions do not name the classes; a class
+            with boxes and without a frame-AP is one. A task without frame-AP has none.
         group: 'head', 'medium' or 'tail'; None for all classes.
     """
+    if not get_task(metrics).as_zero:
+        return []
     entries = metrics['per_class']
     names = metrics.get('undetected_classes')
     if names is None:
@@ -77,7 +82,7 @@ def tell_undetected(metrics: Mapping) -> str | None:
     # mmaction2 counts the boxes of excluded keyframes, too
     on_excluded = f' and {without} whose boxes are on excluded keyframes' if without else ''
     was, are = ('was', 'is') if len(names) == 1 else ('were', 'are')
-    value = _percent(metrics['frame_mAP'])
+    value = percent(metrics['frame_mAP'])
     never = f'{len(names)} {was} never detected ({list_names(names)})'
     if not leaves_out(metrics):
         counts = 'counts' if len(names) == 1 else 'count'
@@ -89,7 +94,7 @@ def tell_undetected(metrics: Mapping) -> str | None:
         f'frame-mAP {value} is the mean of {averaged - without} of the {with_boxes} classes with '
         f'boxes{on_excluded}; '
         f'{never} and {are} left out, as mmaction2 does; counted as 0 it is '
-        f'{_percent(frame_map_as_zero(metrics))}.'
+        f'{percent(frame_map_as_zero(metrics))}.'
     )
 
 
@@ -102,7 +107,3 @@ def list_names(names: Sequence[str]) -> str:
     """
     more = f' and {len(names) - _MOST_NAMED} more' if len(names) > _MOST_NAMED else ''
     return ', '.join(names[:_MOST_NAMED]) + more
-
-
-def _percent(value: float | None) -> str:
-    return '–' if value is None or math.isnan(value) else f'{100 * value:.1f}'

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmlt.fileio.class_counts import read_split
+from mmlt.fileio.class_split import read_split
 from mmlt.functional import equalization_loss
 from mmlt.models.losses._base import MultiLabelLoss, check_num_classes, column_counts
 from mmlt.registry import MODELS

@@ -10,7 +10,7 @@ import torch
 from mmaction.models.roi_heads.bbox_heads import BBoxHeadAVA
 from torch import Tensor, nn
 
-from mmlt.fileio.class_counts import read_split
+from mmlt.fileio.class_split import read_split
 from mmlt.functional.checks import check_class_ids
 from mmlt.registry import MODELS
 
@@ -35,7 +35,7 @@ class LongTailBBoxHead(BBoxHeadAVA):
             ``split_file``, it is told the class ids of the columns. None: binary cross-entropy, or
             focal loss if ``focal_gamma`` or ``focal_alpha`` is given.
         split_file: Split of the classes, read by
-            :func:`mmlt.fileio.class_counts.read_split`.
+            :func:`mmlt.fileio.class_split.read_split`.
         trained_groups: Groups of the split to train, e.g. ``('head',)``. None: all classes.
         class_ids: Class ids of the columns (without the background). None: 1 to
             ``num_classes - 1``, or 0 to ``num_classes - 1`` without a background column.

@@ -4,12 +4,17 @@ import numpy as np
 import pytest
 import torch
 
+from mmlt.evaluation.gather.blocks import merge_blocks
 from mmlt.evaluation.gather.keyframes import (
+    NO_KEYFRAMES,
     drop_repeats,
     keyframe_block,
-    merge_blocks,
     to_ava_boxes,
 )
+
+
+def _merge(blocks):
+    return merge_blocks(blocks, NO_KEYFRAMES)
 
 
 def _block(video_id, timestamp, num_boxes, value=0.0) -> dict:
@@ -20,9 +25,7 @@ def _block(video_id, timestamp, num_boxes, value=0.0) -> dict:
 
 
 def test_merge_drop_repeats_and_rows_by_hand():
-    merged = merge_blocks(
-        [_block('b', 7, 2), _block('a', 9, 0), _block('b', 3, 1, 5), _block('a', 1, 1)]
-    )
+    merged = _merge([_block('b', 7, 2), _block('a', 9, 0), _block('b', 3, 1, 5), _block('a', 1, 1)])
     assert merged['video_ids'] == ['b', 'a', 'b', 'a']
     assert merged['num_boxes'].tolist() == [2, 0, 1, 1]
     sorted_block = drop_repeats(merged)
@@ -38,7 +41,7 @@ def test_merge_drop_repeats_and_rows_by_hand():
 
 
 def test_the_first_of_a_repeated_keyframe_is_kept():
-    merged = merge_blocks([_block('a', 1, 1, 0), _block('b', 1, 1, 1), _block('a', 1, 2, 7)])
+    merged = _merge([_block('a', 1, 1, 0), _block('b', 1, 1, 1), _block('a', 1, 2, 7)])
     kept = drop_repeats(merged)
     assert kept['video_ids'] == ['a', 'b']
     np.testing.assert_array_equal(kept['scores'][:, 0], [0, 1])
@@ -46,15 +49,15 @@ def test_the_first_of_a_repeated_keyframe_is_kept():
 
 def test_any_order_of_arrival_gives_the_same_block():
     blocks = [_block(video, t, n) for video, t, n in (('a', 1, 2), ('a', 2, 0), ('b', 1, 3))]
-    first = drop_repeats(merge_blocks(blocks))
-    other = drop_repeats(merge_blocks([blocks[2], merge_blocks(blocks[:2]), blocks[0]]))
+    first = drop_repeats(_merge(blocks))
+    other = drop_repeats(_merge([blocks[2], _merge(blocks[:2]), blocks[0]]))
     assert first['video_ids'] == other['video_ids']
     for key in ('timestamps', 'num_boxes', 'boxes_xyxy_norm', 'scores'):
         np.testing.assert_array_equal(first[key], other[key])
 
 
 def test_nothing_at_all():
-    empty = drop_repeats(merge_blocks([merge_blocks([]), merge_blocks([])]))
+    empty = drop_repeats(_merge([_merge([]), _merge([])]))
     rows = to_ava_boxes(empty, [1, 2])
     assert empty['video_ids'] == []
     assert rows.boxes_xyxy_norm.shape == (0, 4)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mmlt.evaluation.gather.samples import merge_blocks, one_per_sample, sample_block, sample_key
+from mmlt.evaluation.gather.blocks import merge_blocks
+from mmlt.evaluation.gather.samples import NO_SAMPLES, one_per_sample, sample_block, sample_key
 
 
 def _sample(number, key=None, num_classes=4):
@@ -18,10 +19,13 @@ def _sample(number, key=None, num_classes=4):
     }
 
 
+def _merge(blocks):
+    return merge_blocks(blocks, NO_SAMPLES)
+
+
 def _blocks(shards, keyed):
     return [
-        merge_blocks([sample_block(_sample(i, i if keyed else None)) for i in shard])
-        for shard in shards
+        _merge([sample_block(_sample(i, i if keyed else None)) for i in shard]) for shard in shards
     ]
 
 
@@ -74,12 +78,12 @@ def test_keys_make_any_shards_whole(shards):
 def test_keys_shared_by_samples_are_not_trusted():
     """Two datasets joined: their indices start anew, and no sample may be lost for that."""
     samples = [_sample(number, key) for number, key in enumerate([0, 1, 0, 1])]
-    block = merge_blocks([sample_block(sample) for sample in samples])
+    block = _merge([sample_block(sample) for sample in samples])
     assert _numbers(one_per_sample([block], 4)[0]) == [0, 1, 2, 3]
 
 
 def test_no_sample():
-    empty = merge_blocks([])
+    empty = _merge([])
     assert one_per_sample([empty, empty], 3)[0].shape == (0, 0)
 
 

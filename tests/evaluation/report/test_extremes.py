@@ -4,7 +4,7 @@ import re
 
 from mmlt.evaluation.report.extremes import changed_classes, extremes_section, worst_classes
 from mmlt.evaluation.runs.read import Run, join_classes
-from mmlt.evaluation.runs.schema import CLASSIFICATION
+from mmlt.evaluation.runs.tasks import CLASSIFICATION
 
 
 def _names(rows):

@@ -7,13 +7,12 @@ import numpy as np
 
 from mmlt.evaluation.report.figures import (
     all_runs_figure,
-    ap_figure,
     frequency_figure,
     gain_figure,
     scores_figure,
 )
 from mmlt.evaluation.runs.read import ClassRow
-from mmlt.evaluation.runs.schema import CLASSIFICATION
+from mmlt.evaluation.runs.tasks import CLASSIFICATION
 
 
 def _entry(sap, ap, std=0.01):
@@ -109,7 +108,7 @@ def test_figures_of_classifiers():
     ]
     svg = frequency_figure(rows, CLASSIFICATION)
     assert '>evaluated samples<' in svg and '>number of samples<' in svg and 'boxes' not in svg
-    svg = ap_figure(rows, 0, 'my <run>')
+    svg = scores_figure(rows, 0, 'my <run>', CLASSIFICATION)
     assert _strip_texts(svg) == ['sit: AP 50.0', 'fly: AP 10.0', 'swim: AP –']
     assert '>AP: head<' in svg and 'aria-label="AP of each class, my &lt;run&gt;"' in svg
     svg = gain_figure(rows, ['base', 'ours'], CLASSIFICATION)
@@ -139,8 +138,8 @@ def test_classes_of_few_boxes_look_different():
     ]
     for svg in drawings:
         assert svg.count('>hollow: fewer than 10 evaluated boxes<') == 1
-    assert 'fewer than 10 evaluated samples' in ap_figure(rows, 0, 'x')
-    assert 'hollow' not in ap_figure(rows[:1], 0, 'x')
+    assert 'fewer than 10 evaluated samples' in scores_figure(rows, 0, 'x', CLASSIFICATION)
+    assert 'hollow' not in scores_figure(rows[:1], 0, 'x', CLASSIFICATION)
 
 
 def test_all_undefined():

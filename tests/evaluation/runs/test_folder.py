@@ -7,16 +7,18 @@ import pytest
 from mmengine.logging import MMLogger
 
 from mmlt.evaluation.metrics.run_folder import RunFolder
-from mmlt.evaluation.runs.folder import write_run_files
+from mmlt.evaluation.runs.folder import write_results
 
-METRICS = {'mAP': 0.1, 'per_class': {'a, b': {'id': 0, 'AP': 1 / 3}, 'c': {'id': 1, 'AP': None}}}
+METRICS = {
+    'task': 'classification',
+    'mAP': 0.1,
+    'per_class': {'a, b': {'id': 0, 'AP': 1 / 3}, 'c': {'id': 1, 'AP': None}},
+}
 
 
 def _write(value):
     metrics = {**METRICS, 'mAP': value}
-    return lambda folder, overwrite: write_run_files(
-        metrics, folder, ('name', 'id', 'AP'), overwrite=overwrite
-    )
+    return lambda folder, overwrite: write_results(metrics, folder, overwrite)
 
 
 def _read(folder):
@@ -24,14 +26,21 @@ def _read(folder):
 
 
 def test_both_files_at_full_precision(tmp_path):
-    json_file, csv_file = write_run_files(METRICS, tmp_path / 'run', ('name', 'id', 'AP'))
-    assert json.loads(json_file.read_text()) == METRICS
-    assert csv_file.read_text() == f'name,id,AP\n"a, b",0,{1 / 3!r}\nc,1,\n'
+    json_file, csv_file = write_results(METRICS, tmp_path / 'run')
+    assert list(json.loads(json_file.read_text()).items()) == [
+        ('format_version', 1),
+        *METRICS.items(),
+    ]
+    assert csv_file.read_text() == (
+        'name,id,group,num_train,num_samples,AP,recall@1,recall@5\n'
+        f'"a, b",0,,,,{1 / 3!r},,\n'
+        'c,1,,,,,,\n'
+    )
 
 
 def test_no_file_where_a_value_is_not_json(tmp_path):
     with pytest.raises(ValueError, match='JSON'):
-        write_run_files({**METRICS, 'mAP': float('nan')}, tmp_path / 'run', ('name', 'id', 'AP'))
+        write_results({**METRICS, 'mAP': float('nan')}, tmp_path / 'run')
     assert not (tmp_path / 'run').exists()
 
 

@@ -15,7 +15,7 @@ from mmlt.evaluation.runs.intervals import (
     read_intervals,
     write_intervals,
 )
-from mmlt.fileio.class_counts import ClassSplit
+from mmlt.fileio.class_split import ClassSplit
 from mmlt.functional import ava_boxes_from_arrays
 
 LABEL_MAP = {1: 'sit', 2: 'fly', 4: 'no boxes'}

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from mmlt.evaluation.runs.read import Run, compare_runs, join_classes, read_run, share_classes
-from mmlt.evaluation.runs.schema import CLASSIFICATION
+from mmlt.evaluation.runs.tasks import CLASSIFICATION
 
 
 def _rewrite(folder, change):
@@ -58,6 +58,19 @@ def test_another_task_is_refused(make_run):
     with pytest.raises(ValueError, match="'task' must be 'classification', or .*'retrieval'") as e:
         read_run(file)
     assert str(file) in str(e.value)
+
+
+def test_a_newer_format_is_refused_and_an_older_one_is_read(make_run):
+    folder = make_run('baseline')  # without the key, as older versions wrote it
+    old = read_run(folder)
+    file = _rewrite(folder, lambda metrics: metrics.update(format_version=1))
+    assert read_run(folder) == old
+    _rewrite(folder, lambda metrics: metrics.update(format_version=2))
+    with pytest.raises(
+        ValueError, match="'format_version' must be at most 1, .* got 2: update"
+    ) as e:
+        read_run(folder)
+    assert str(e.value).startswith(f'{file}: ')
 
 
 def test_classifiers_on_other_samples_are_noted(make_classifier_metrics):

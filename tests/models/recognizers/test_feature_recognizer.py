@@ -80,12 +80,13 @@ def test_soft_targets():
 
 
 def test_scores_are_sigmoids_and_reach_the_metric():
-    from mmlt.evaluation.gather.samples import merge_blocks, sample_block
+    from mmlt.evaluation.gather.blocks import merge_blocks
+    from mmlt.evaluation.gather.samples import NO_SAMPLES, sample_block
 
     model = _build().eval()
     features = torch.randn(3, 5, 4)
     found = model(features, _samples(TARGETS), mode='predict')
-    block = merge_blocks([sample_block(sample.to_dict()) for sample in found])
+    block = merge_blocks([sample_block(sample.to_dict()) for sample in found], NO_SAMPLES)
     np.testing.assert_array_equal(block['scores'], model(features).sigmoid().detach())
     assert block['labels'].tolist() == [0, 2, 1] and block['num_labels'].tolist() == [2, 1, 0]
 

@@ -57,7 +57,8 @@ def test_values_are_those_of_the_evaluation(run, tmp_path, capsys):
 
 
 def test_values_with_exclusions_are_those_of_the_evaluation(run, tmp_path, capsys):
-    from mmlt.evaluation.ava import evaluate_ava, write_results
+    from mmlt.evaluation.ava import evaluate_ava
+    from mmlt.evaluation.runs.folder import write_results
     from mmlt.fileio.label_map import read_label_map
     from mmlt.functional import read_ava_csv, read_excluded_timestamps
 

@@ -77,6 +77,20 @@ def test_several_runs_as_the_readme_has_it(main, run, tmp_path, capsys):
     assert (run / name).is_file()
 
 
+def test_what_speaks_against_comparing_is_printed_as_well(main, run, tmp_path, capsys):
+    other = shutil.copytree(run, tmp_path / 'work' / 'other')
+    metrics = json.loads((other / 'metrics.json').read_text())
+    (other / 'metrics.json').write_text(json.dumps({**metrics, 'protocol': 'official'}))
+    assert main(run, other) == 0
+    differs = (
+        'The runs were not evaluated alike: protocol differs (run: mmaction2, other: official).'
+    )
+    assert f'note: {differs}\nreport: ' in capsys.readouterr().out
+    assert differs in (run / 'report-run-other.html').read_text(encoding='utf-8')
+    assert main(run, run, '--names', 'A', 'B') == 0
+    assert 'note: ' not in capsys.readouterr().out
+
+
 def test_a_training_folder_is_answered_with_the_run_in_it(main, run, tmp_path, capsys):
     assert main(tmp_path) == 2
     assert capsys.readouterr().err == (
@@ -87,7 +101,8 @@ def test_a_training_folder_is_answered_with_the_run_in_it(main, run, tmp_path, c
 @pytest.fixture
 def detectors(tmp_path):
     """Two runs with their dumps, on eight videos; and the ground truth and exclusions."""
-    from mmlt.evaluation.ava import evaluate_ava, write_results
+    from mmlt.evaluation.ava import evaluate_ava
+    from mmlt.evaluation.runs.folder import write_results
     from mmlt.fileio.detections import write_detections
     from mmlt.functional import ava_boxes_from_arrays, read_ava_csv, read_excluded_timestamps
 

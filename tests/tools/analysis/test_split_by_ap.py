@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mmlt.fileio.class_counts import read_split
+from mmlt.fileio.class_split import read_split
 
 ROOT = Path(__file__).parents[3]
 TOOL = ROOT / 'tools' / 'analysis' / 'split_by_ap.py'

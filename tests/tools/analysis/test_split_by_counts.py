@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mmlt.fileio.class_counts import ClassCounts, read_split, write_class_counts
+from mmlt.fileio.class_counts import ClassCounts, write_class_counts
+from mmlt.fileio.class_split import read_split
 
 ROOT = Path(__file__).parents[3]
 COUNTS = {0: 5, 3: 40, 7: 41, 9: 0, 12: 1000}
