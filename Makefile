@@ -2,6 +2,7 @@
 #
 #   make demo                 toy world -> two-rank training -> test -> table and report
 #   make test                 the whole test suite
+#   make docs                 the site: docs/_build/html/index.html
 #   make env                  only the environment
 #   make mim-env              only the second environment, in which the tests run mim
 #   make lint                 ruff
@@ -40,7 +41,7 @@ HEADLESS_OPENCV = $(shell sed -n 's/^opencv-contrib-python==/opencv-contrib-pyth
 PIP_OPTIONS = --disable-pip-version-check $(PIP_ARGS)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: env mim-env demo test lint clean help FORCE
+.PHONY: env mim-env demo test docs lint clean help FORCE
 
 help:
 	@sed -n 's/^#  *make/make/p' Makefile
@@ -91,7 +92,7 @@ $(VENV)/.stack: $(PINS)
 $(VENV)/.ready: $(VENV)/.stack setup.py pyproject.toml mmlt/version.py
 	@echo '== mmlt itself, editable'
 	$(BIN)/python -m pip install $(PIP_OPTIONS) -c $(PINS) \
-		--no-build-isolation -e '.[report,tests]'
+		--no-build-isolation -e '.[docs,report,tests]'
 	touch $@
 
 # openmim runs `python train.py` of its own environment, which so needs the whole stack. mmlt itself is
@@ -110,6 +111,11 @@ demo: env
 
 test: env mim-env
 	MMLT_MIM_VENV=$(abspath $(MIM_VENV)) $(BIN)/python -m pytest
+
+# every warning is an error; names that nothing has (-n) warn
+docs: env
+	$(BIN)/python -m sphinx -EnW --keep-going -q -c docs -b html . docs/_build/html
+	@echo 'open it in a browser: file://$(abspath docs/_build/html/index.html)'
 
 lint: env
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

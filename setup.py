@@ -89,6 +89,7 @@ setup(
     extras_require={
         # mmcv builds against the installed torch: `pip install .` must not start that build
         'mim': ['mmcv>=2.0.0,<2.2.0', 'mmdet>=3.2.0,<4.0.0', 'mmaction2>=1.2.0,<2.0.0'],
+        'docs': ['furo', 'latex2mathml', 'myst-parser', 'sphinx>=7.4'],
         'report': ['matplotlib>=3.7'],
         'tests': ['hypothesis', 'matplotlib', 'pytest', 'ruff', 'scipy', 'selenium'],
     },

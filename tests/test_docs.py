@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import doctest
 import importlib.util
+import inspect
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +17,21 @@ import pytest
 import torch
 from mmaction.evaluation import AVAMetric
 
+import mmlt.functional
+from mmlt import registry
+from mmlt.evaluation.metrics.ava_long_tail_metric import AVALongTailMetric
 from mmlt.experiments.seed_table import mean_and_error
 from mmlt.experiments.videolt_table import seed_table
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / 'configs'
-DOCUMENTS = [ROOT / 'README.md', *sorted((ROOT / 'docs').glob('*.md')), *CONFIGS.rglob('*.md')]
+DOCS = ROOT / 'docs'
+PAGES = [
+    path
+    for pattern in ('docs/*.md', 'docs/api/*.md', 'configs/*/*.md', 'benchmarks/*.md', 'C*.md')
+    for path in sorted(ROOT.glob(pattern))
+]
+DOCUMENTS = [ROOT / 'README.md', *PAGES]
 
 
 def _read(path):
@@ -41,6 +54,13 @@ def test_links_lead_somewhere(path):
         file = (path.parent / name).resolve() if name else path
         assert file.exists(), target
         assert not anchor or anchor in _anchors(file), target
+
+
+@pytest.mark.parametrize('path', DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_tools_and_configs_that_a_page_names_exist(path):
+    """A star stands for several; what is mmaction2's has folders of its own."""
+    ours = r'(?<![\w./])(?:tools|configs)/(?!detection/|data/ava/)[\w./*]+\.(?:py|sh|md|yml)'
+    assert [name for name in re.findall(ours, _read(path)) if not list(ROOT.glob(name))] == []
 
 
 def test_examples_of_ava_numbers_run():
@@ -68,6 +88,79 @@ def test_stock_metric_gains_by_a_class_that_it_drops(options, mean, tmp_path, mo
     found = f'{metric.compute_metrics(metric.results)["overall"]:.3f}'
     assert found == mean
     assert f"('{found} over" in _read(ROOT / 'docs' / 'ava_numbers.md')
+
+
+# ------------------------------------------------------------------- the front door and the site
+
+
+def test_readme_is_short():
+    lines = _read(ROOT / 'README.md').splitlines()
+    assert len(lines) <= 120
+    assert [line for line in lines if len(line) > 160] == []
+    pictures = re.findall(r'!\[.*?\]\((.*?)\)', _read(ROOT / 'README.md'))
+    assert pictures and all((ROOT / name).stat().st_size <= 300_000 for name in pictures)
+
+
+def test_readme_quotes_the_example_of_a_threshold():
+    """The first and the last SAP that the page computes."""
+    page = _read(DOCS / 'ava_numbers.md')
+    first, last = re.search(r"\['0(\.\d+)', '0\.\d+', '0(\.\d+)'\]", page).groups()
+    assert f'from a SAP of {first} to {last}' in _read(ROOT / 'README.md')
+
+
+def test_readme_has_the_metric_of_the_usage_page():
+    """The same keys and values in both, and the metric takes them."""
+    readme, usage = (
+        dict(re.findall(r"^    (\w+)=('.*?'|True)", _read(page), re.MULTILINE))
+        for page in (ROOT / 'README.md', DOCS / 'usage.md')
+    )
+    assert readme == usage and readme.pop('type') == "'mmlt.AVALongTailMetric'"
+    parameters = inspect.signature(AVALongTailMetric).parameters
+    assert readme.keys() - parameters.keys() == {'_delete_'}
+
+
+def test_map_names_files_that_exist():
+    """In each row of the first table a name lies in the folder before it."""
+    named, table = [], _read(DOCS / 'map.md').partition('## Rooms')[0]
+    for cell in table[table.index('\n|') :].split('|'):
+        folder = None
+        for name in re.findall(r'`(.*?)`', cell):
+            if name.endswith('/'):
+                folder = ROOT / ('' if name.startswith(('tools', 'configs')) else 'mmlt') / name
+            else:
+                named.append(folder / name)
+    assert len(named) > 50
+    assert [x for x in named if not x.exists() and not x.with_name(f'{x.name}.py').exists()] == []
+
+
+def _documented(page):
+    return sorted(
+        re.findall(r'^\.\. auto\w+:: ([\w.]+)$', _read(DOCS / 'api' / page), re.MULTILINE)
+    )
+
+
+def test_api_has_every_functional_and_every_registered_type():
+    assert _documented('functional.md') == sorted(mmlt.functional.__all__)
+    types = set()
+    for name in registry.__all__:
+        of_kind = getattr(registry, name)
+        of_kind.import_from_location()
+        types |= {f'{each.__module__}.{each.__name__}' for each in of_kind.module_dict.values()}
+    assert _documented('registered.md') == sorted(types)
+
+
+@pytest.mark.docs
+def test_site_builds_without_a_warning(tmp_path):
+    """As `make docs` does, which this reads."""
+    line = re.search(r'-m (sphinx .*) docs/_build/html$', _read(ROOT / 'Makefile'), re.MULTILINE)[1]
+    command = [sys.executable, '-m', *line.split(), str(tmp_path)]
+    env = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, '')
+    for page in PAGES:
+        assert (tmp_path / page.relative_to(ROOT)).with_suffix('.html').is_file(), page
+    assert 'docs/index.html' in _read(tmp_path / 'index.html')
+    assert '<math' in _read(tmp_path / 'docs' / 'api' / 'functional.html')
 
 
 # --------------------------------------------------------------------------- tables of results

@@ -1,4 +1,4 @@
-"""The README's "your own data in ten lines", on files as docs/own_data.md describes them."""
+"""The ten lines of docs/own_data.md, on files as that page describes them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmengine.registry import DATASETS, METRICS, MODELS, DefaultScope
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / 'configs'
-README = (ROOT / 'README.md').read_text(encoding='utf-8')
+PAGE = (ROOT / 'docs' / 'own_data.md').read_text(encoding='utf-8')
 
 
 def _write_annotations(path, video):
@@ -46,12 +46,10 @@ def own_data(tmp_path_factory):
         for number in range(2, 25 * 25 + 1):
             os.link(folder / 'img_00001.jpg', folder / f'img_{number:05d}.jpg')
         _write_annotations(mine / f'{split}.csv', video)
-    item = re.search(
-        r'```\n(item.*?)```', (ROOT / 'docs' / 'own_data.md').read_text(encoding='utf-8'), re.DOTALL
-    )[1]
+    item = re.search(r'```\n(item.*?)```', PAGE, re.DOTALL)[1]
     items = [item.replace('wave', f'action {i}').replace('id: 1', f'id: {i}') for i in (1, 2, 3)]
     (mine / 'label_map.pbtxt').write_text(''.join(items), encoding='utf-8')
-    snippet = re.search(r'```python\n(_base_ .*?)```', README, re.DOTALL)[1]
+    snippet = re.search(r'```python\n(_base_ .*?)```', PAGE, re.DOTALL)[1]
     assert snippet.count('30 + 1') == 2 and "'configs/" in snippet
     assert len(snippet.splitlines()) == 10
     snippet = snippet.replace('30 + 1', '3 + 1').replace("'configs/", f"'{CONFIGS}/")
@@ -61,7 +59,7 @@ def own_data(tmp_path_factory):
 
 def test_own_data_in_ten_lines(own_data, monkeypatch):
     monkeypatch.chdir(own_data)
-    command = re.search(r'`python (tools/data/count_classes.py .*?)`', README)[1]
+    command = re.search(r'`python (tools/data/count_classes.py .*?)`', PAGE)[1]
     tool, *arguments = command.split()
     spec = importlib.util.spec_from_file_location('count_classes', ROOT / tool)
     module = importlib.util.module_from_spec(spec)

@@ -263,7 +263,7 @@ def test_make_installs_mmlt_again_when_its_requirements_may_have_changed(make, s
     os.utime(source / 'setup.py', (soon, soon))
     calls = make('env')
     assert len(calls) == 1
-    assert '-e .[report,tests]' in calls[0]
+    assert '-e .[docs,report,tests]' in calls[0]
 
 
 def test_make_changes_torch_when_told_and_only_then(make, source):

@@ -8,62 +8,37 @@ from types import MappingProxyType
 
 from mmlt.evaluation.runs.folder import METRICS_FILE, read_metrics
 from mmlt.experiments.markdown import markdown_table
+from mmlt.experiments.paper_results import read_paper_results
 from mmlt.experiments.seed_table import mean_and_error, with_error
 from mmlt.experiments.videolt_bench import HEADS, METHODS
 
 MEASURES = ('mAP', 'head', 'medium', 'tail', 'Acc@1', 'Acc@5')
+#: Our names of the paper's features -> its own.
+FEATURES = {'resnet50': 'ResNet-50', 'resnet101': 'ResNet-101', 'tsm': 'TSM (ResNet-50)'}
+
+
+def paper_rows(data_set: str) -> dict[str, tuple[float, ...]]:
+    """Method -> its :data:`MEASURES` in the paper as fractions, as far as it prints them.
+
+    Args:
+        data_set: A data set of VideoLT's metafile.
+    """
+    return {
+        model.partition('_videolt')[2].lstrip('_') or 'baseline': tuple(
+            number / 100 for number in numbers.values()
+        )
+        for (model, where), numbers in read_paper_results('videolt').items()
+        if where == data_set
+    }
+
+
 #: (features, head) -> method -> the measures, as far as the paper prints them.
 #: Zhang et al., "VideoLT", ICCV 2021: Tables 1 and 2, accuracies and FrameStack-BCE of Table 4,
 #: FrameStack's two variants of Table 3. Its CBS, EQL and LDAM rows are those of the authors' code.
 PAPER = {
-    ('resnet50', 'nonlinear'): {
-        'baseline': (0.499, 0.675, 0.553, 0.376, 0.650, 0.828),
-        'ldam_drw': (0.502, 0.680, 0.557, 0.378, 0.656, 0.811),
-        'eql_reference': (0.502, 0.679, 0.557, 0.378, 0.653, 0.829),
-        'cbs': (0.491, 0.649, 0.545, 0.371, 0.640, 0.820),
-        'cb_loss': (0.495, 0.653, 0.546, 0.381, 0.643, 0.823),
-        'mixup': (0.484, 0.649, 0.535, 0.368, 0.633, 0.818),
-        'framestack_fl': (0.516, 0.683, 0.569, 0.397, 0.658, 0.834),
-    },
-    ('resnet101', 'nonlinear'): {
-        'baseline': (0.516, 0.687, 0.568, 0.396, 0.663, 0.837),
-        'ldam_drw': (0.518, 0.687, 0.572, 0.397, 0.664, 0.820),
-        'eql_reference': (0.518, 0.690, 0.571, 0.398, 0.664, 0.838),
-        'cbs': (0.507, 0.660, 0.559, 0.390, 0.652, 0.828),
-        'cb_loss': (0.511, 0.665, 0.561, 0.398, 0.656, 0.832),
-        'mixup': (0.495, 0.660, 0.546, 0.381, 0.641, 0.824),
-        'framestack_bce': (0.521, 0.684, 0.571, 0.406, 0.660, 0.839),
-        'framestack_fl': (0.532, 0.695, 0.584, 0.417, 0.667, 0.843),
-        'framestack_constant': (0.414, 0.589, 0.460, 0.308),
-        'framestack_frequency': (0.520, 0.680, 0.571, 0.405),
-    },
-    ('tsm', 'nonlinear'): {
-        'baseline': (0.565, 0.757, 0.620, 0.436, 0.680, 0.851),
-        'ldam_drw': (0.565, 0.750, 0.620, 0.439),
-        'eql_reference': (0.567, 0.757, 0.623, 0.439),
-        'cbs': (0.558, 0.733, 0.612, 0.435),
-        'cb_loss': (0.563, 0.744, 0.616, 0.440),
-        'mixup': (0.548, 0.736, 0.602, 0.425),
-        'framestack_bce': (0.568, 0.751, 0.622, 0.445, 0.679, 0.855),
-        'framestack_fl': (0.580, 0.759, 0.632, 0.459, 0.686, 0.859),
-    },
-    ('resnet101', 'netvlad'): {
-        'baseline': (0.668, 0.775, 0.707, 0.584, 0.700, 0.864),
-        'framestack_bce': (0.671, 0.781, 0.707, 0.589, 0.709, 0.858),
-        'framestack_fl': (0.670, 0.780, 0.707, 0.590, 0.710, 0.858),
-        'framestack_constant': (0.648, 0.758, 0.684, 0.567),
-        'framestack_frequency': (0.663, 0.767, 0.699, 0.584),
-    },
-    ('tsm', 'netvlad'): {
-        'baseline': (0.660, 0.803, 0.708, 0.554, 0.695, 0.870),
-        'ldam_drw': (0.627, 0.779, 0.675, 0.519),
-        'eql_reference': (0.665, 0.808, 0.713, 0.557),
-        'cbs': (0.662, 0.806, 0.708, 0.558),
-        'cb_loss': (0.666, 0.801, 0.712, 0.566),
-        'mixup': (0.659, 0.800, 0.706, 0.556),
-        'framestack_bce': (0.669, 0.807, 0.715, 0.568, 0.711, 0.872),
-        'framestack_fl': (0.667, 0.806, 0.713, 0.566, 0.708, 0.866),
-    },
+    (features, head): paper_rows(f'VideoLT, {title}, {title_of_head}')
+    for features, title in FEATURES.items()
+    for head, title_of_head in (('nonlinear', 'nonlinear'), ('netvlad', 'NetVLAD'))
 }
 
 
