@@ -30,7 +30,7 @@ from mmlt.functional import (
     sampled_average_precision,
 )
 from mmlt.functional.checks import check_retrieval
-from mmlt.functional.retrieval._ranking import sorted_class_scores
+from mmlt.functional.retrieval._ranking import class_pools
 
 NUM_BOXES = 93_994
 NUM_TRIALS = 15
@@ -77,8 +77,8 @@ def simulate_scores(targets: np.ndarray, rng: np.random.Generator, signal: float
 def rank(scores: np.ndarray, targets: np.ndarray) -> list[tuple[int, int, np.ndarray]]:
     """What AP needs as well: checked arguments, then P, M and the f_k of each class."""
     return [
-        (len(pool.positives), len(pool.negatives), pool.false_positives())
-        for pool in sorted_class_scores(*check_retrieval(scores, targets, None))
+        (len(pool.positives), pool.num_negatives, pool.false_positives())
+        for pool in class_pools(*check_retrieval(scores, targets, None))
     ]
 
 

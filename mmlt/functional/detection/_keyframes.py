@@ -154,13 +154,14 @@ def cell_numbers(
         num_places: number of keyframes.
 
     Returns:
-        (n,) int64, class index * num_places + place; -1 where the class is not among class_ids
-        or the place is -1.
+        (n,) int32 (int64), class index * num_places + place; -1 where the class is not among
+        class_ids or the place is -1.
     """
-    table = _class_table(class_ids).astype(np.int64)
+    dtype = np.int32 if (len(class_ids) + 1) * num_places < 1 << 31 else np.int64
+    table = _class_table(class_ids).astype(dtype)
     # Low enough for the sum with any place to be negative, and -1 is.
     offsets = np.where(table < 0, -1 - num_places, table * num_places)
-    cells = np.empty(len(labels), dtype=np.int64)
+    cells = np.empty(len(labels), dtype=dtype)
     for block in blocks(len(labels)):
         place = places(block)
         cell = offsets.take(labels[block].astype(np.int64) + 1, mode='clip') + place

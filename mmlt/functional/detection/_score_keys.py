@@ -6,17 +6,21 @@ import numpy as np
 
 from mmlt.functional.detection._keyframes import blocks
 
+_PART_BITS = 8
+
 
 def sorted_keys(
     cells: np.ndarray, scores: np.ndarray, dtype: np.dtype, num_cells: int
 ) -> np.ndarray:
     """Sort the rows by cell, then by descending score, without moving anything but their keys.
 
+    Keys are laid out by the upper bits of their cells, then each part is sorted: as detections
+    come keyframe by keyframe, it is nearly sorted already, which makes a merge sort quick.
+
     Shapes: n rows, of which k have a cell.
 
     Args:
-        cells: (n,) int64 in [0, num_cells), -1 = left out. Overwritten: the keys take its memory
-            where they can.
+        cells: (n,) integers in [0, num_cells), -1 = left out.
         scores: (n,), no NaN.
         dtype: float32 or float64, the precision of the scores that the keys hold.
         num_cells: number of cells.
@@ -24,19 +28,36 @@ def sorted_keys(
     Returns:
         (k,) keys; :func:`scores_of_keys` and :func:`first_of_cells` read them.
     """
-    key_type = _key_type(dtype, num_cells)
-    keys = cells if key_type == cells.dtype else np.empty(len(cells), dtype=key_type)
-    end = 0
+    shift = max(int(num_cells).bit_length() - _PART_BITS, 0)
+    counts = np.zeros(1 << _PART_BITS, dtype=np.int64)
     for block in blocks(len(cells)):
-        is_kept = cells[block] >= 0
-        start, end = end, end + int(np.count_nonzero(is_kept))
-        if end - start == len(is_kept):
-            _fill(keys[start:end], cells[block], scores[block])
-        else:
-            _fill(keys[start:end], cells[block][is_kept], scores[block][is_kept])
-    keys = keys[:end]
-    keys.sort()
+        part = cells[block] >> shift
+        counts += np.bincount(part[part >= 0], minlength=len(counts))
+    keys = np.empty(counts.sum(), dtype=_key_type(dtype, num_cells))
+    free = np.cumsum(counts) - counts
+    for block in blocks(len(cells)):
+        _append(keys, free, cells[block], scores[block], shift)
+    for part in np.split(keys, free[:-1]):
+        part.sort(kind='stable')
     return keys
+
+
+def _append(
+    keys: np.ndarray, free: np.ndarray, cells: np.ndarray, scores: np.ndarray, shift: int
+) -> None:
+    """Write the keys of some rows, each where its part of `keys` is still free."""
+    is_kept = cells >= 0
+    if not is_kept.all():
+        cells, scores = cells[is_kept], scores[is_kept]
+    part = (cells >> shift).astype(np.uint8)
+    order = np.argsort(part, kind='stable')
+    new = np.empty(len(cells), dtype=keys.dtype)
+    _fill(new, cells, scores)
+    new = new[order]
+    counts = np.bincount(part, minlength=len(free))
+    for index, of_part in enumerate(np.split(new, np.cumsum(counts)[:-1])):
+        keys[free[index] : free[index] + len(of_part)] = of_part
+    free += counts
 
 
 def scores_of_keys(keys: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -69,7 +90,7 @@ def _fill(keys: np.ndarray, cells: np.ndarray, scores: np.ndarray) -> None:
     if keys.dtype == np.complex128:
         keys.real, keys.imag = cells, -scores
         return
-    np.left_shift(cells, 32, out=keys)
+    np.left_shift(cells, 32, out=keys, dtype=np.int64)
     with np.errstate(over='ignore'):
         # -0 comes after 0 here: whichever comes first, what reads the scores finds them equal.
         bits = scores.astype(np.float32).view(np.int32)

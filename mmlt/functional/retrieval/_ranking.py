@@ -9,59 +9,53 @@ import numpy as np
 
 _COLUMNS_AT_ONCE = 32
 _ROWS_AT_ONCE = 1024
+# Bins from the highest score to the lowest: positive floats sort as their bits do, negative ones
+# the other way round. Bin b is at place _DESCENDING[b].
+_DESCENDING = np.r_[(1 << 15) - 1 : -1 : -1, 1 << 15 : 1 << 16]
+# Below so many scores, or scores a positive, sorting all of them is as quick.
+_MIN_COUNTED = 1 << 14
+_MIN_COUNTED_PER_POSITIVE = 16
 
 
-class ClassScores(NamedTuple):
-    """The pool of one class: its P positives and its M negatives, each sorted ascending."""
+class ClassPool(NamedTuple):
+    """The pool of one class: P positives, R of them retrieved, and its negatives.
+
+    A positive of -inf was never retrieved and has no rank. Of the rest only those scores are kept,
+    and sorted, that stand near a retrieved positive.
+
+    positives: (P,) ascending.
+    near: scores of the pool, positives included, ascending.
+    num_beyond: (R,) for the k-th best positive, the scores that are higher and not in `near`.
+    num_negatives: M.
+    num_lost_negatives: those of -inf.
+    """
 
     positives: np.ndarray
-    negatives: np.ndarray
+    near: np.ndarray
+    num_beyond: np.ndarray
+    num_negatives: int
+    num_lost_negatives: int
 
-    def false_positives(self) -> np.ndarray:
-        """f_k, k = 1..R: the negatives scored at least as high as the k-th best positive.
-
-        R counts the retrieved positives: one of -inf was never retrieved and has no rank.
-        """
+    def false_positives(self, *, ties: bool = True) -> np.ndarray:
+        """f_k, k = 1..R: the negatives scored higher than the k-th best positive, or as high."""
         best_first = _retrieved_best_first(self.positives)
-        return _count_not_below(self.negatives, best_first)
+        side = 'left' if ties else 'right'
+        num_before = self.num_beyond + _count_above(self.near, best_first, side)
+        return num_before - _count_above(self.positives, best_first, side)
 
 
-class ClassRanks(NamedTuple):
-    """What a ranking says of one class: P, and f_k for each of its R retrieved positives."""
-
-    num_positives: int
-    false_positives: np.ndarray
-
-
-def sorted_class_scores(
+def class_pools(
     scores: np.ndarray, targets: np.ndarray, valid: np.ndarray | None
-) -> Iterator[ClassScores]:
+) -> Iterator[ClassPool]:
     """Yield the pools of the C classes of checked (N, C) arrays, in order."""
-    for class_scores, is_positive, is_valid in _columns(scores, targets, valid):
-        is_negative = ~is_positive
-        if is_valid is not None:
-            is_positive = is_positive & is_valid
-            is_negative &= is_valid
-        yield ClassScores(np.sort(class_scores[is_positive]), np.sort(class_scores[is_negative]))
-
-
-def class_ranks(
-    scores: np.ndarray, targets: np.ndarray, valid: np.ndarray | None
-) -> Iterator[ClassRanks]:
-    """Yield what AP needs of each class: as ``sorted_class_scores``, without its negatives.
-
-    To take a rare class's negatives out of the pool costs as much as to sort it. So the pool is
-    sorted whole, where it lies, and the positives are subtracted from the counts.
-    """
     for pool, is_positive, is_valid in _columns(scores, targets, valid):
         if is_valid is not None:
             pool, is_positive = pool[is_valid], is_positive[is_valid]
         positives = np.sort(pool[is_positive])
         best_first = _retrieved_best_first(positives)
-        if len(best_first):
-            pool.sort()
-        num_before = _count_not_below(pool, best_first) - _count_not_below(positives, best_first)
-        yield ClassRanks(len(positives), num_before)
+        num_lost = int(np.count_nonzero(pool == -np.inf)) - (len(positives) - len(best_first))
+        near, num_beyond = _sorted_near(pool, best_first)
+        yield ClassPool(positives, near, num_beyond, len(pool) - len(positives), num_lost)
 
 
 def _retrieved_best_first(positives: np.ndarray) -> np.ndarray:
@@ -69,8 +63,40 @@ def _retrieved_best_first(positives: np.ndarray) -> np.ndarray:
     return positives[num_lost:][::-1]
 
 
-def _count_not_below(ascending: np.ndarray, values: np.ndarray) -> np.ndarray:
-    return len(ascending) - np.searchsorted(ascending, values, side='left')
+def _count_above(ascending: np.ndarray, values: np.ndarray, side: str) -> np.ndarray:
+    return len(ascending) - np.searchsorted(ascending, values, side=side)
+
+
+def _sorted_near(pool: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sort what shares a bin with one of `values`; count for each value what lies in bins above.
+
+    Counting the bins takes a fraction of the time of sorting the pool, and the pool of a rare
+    class needs no other order. The pool may be changed.
+    """
+    if not len(values):
+        return pool[:0], np.zeros(0, dtype=np.intp)
+    if len(pool) < max(_MIN_COUNTED, _MIN_COUNTED_PER_POSITIVE * len(values)):
+        pool.sort()
+        return pool, np.zeros(len(values), dtype=np.intp)
+    bins_of_pool, bins = _bins(pool), _bins(values)
+    counts = np.bincount(bins_of_pool, minlength=len(_DESCENDING))
+    is_near = np.zeros(len(counts), dtype=bool)
+    is_near[bins] = True
+    near = pool.compress(is_near.take(bins_of_pool))
+    near.sort()
+    counts[bins] = 0
+    return near, np.cumsum(counts[_DESCENDING])[_DESCENDING[bins]]
+
+
+def _bins(scores: np.ndarray) -> np.ndarray:
+    """The upper half of each score's bits as a float32; -0 counts as 0.
+
+    Rounding keeps the order, so equal scores share a bin and no score is in one above a higher's.
+    """
+    with np.errstate(over='ignore'):
+        rounded = scores.astype(np.float32)
+    rounded += 0
+    return (rounded.view(np.uint32) >> 16).astype(np.intp)
 
 
 def _columns(
@@ -84,7 +110,9 @@ def _columns(
     width = min(_COLUMNS_AT_ONCE, scores.shape[1])
     # Sorting a strided column is slow and a transposed copy of the whole would double the memory:
     # a few columns at a time are laid out, in tiles that stay in a CPU's cache.
-    buffers = [np.empty((width, len(scores)), dtype=matrix.dtype) for matrix in matrices]
+    # float16 as float32: numpy 2.4 leaves some of them out of order where a CPU has AVX-512.
+    dtypes = [np.promote_types(scores.dtype, np.float32), bool, bool]
+    buffers = [np.empty((width, len(scores)), dtype) for _, dtype in zip(matrices, dtypes)]
     for first in range(0, scores.shape[1], _COLUMNS_AT_ONCE):
         for matrix, buffer in zip(matrices, buffers):
             columns = matrix[:, first : first + _COLUMNS_AT_ONCE]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmlt.functional.checks import check_retrieval
-from mmlt.functional.retrieval._ranking import class_ranks
+from mmlt.functional.retrieval._ranking import class_pools
 
 
 def average_precision(
@@ -48,8 +48,9 @@ def average_precision(
     """
     scores, targets, valid = check_retrieval(scores, targets, valid)
     result = np.full(scores.shape[1], np.nan)
-    for index, (num_positives, false_positives) in enumerate(class_ranks(scores, targets, valid)):
-        if num_positives:
+    for index, pool in enumerate(class_pools(scores, targets, valid)):
+        if len(pool.positives):
+            false_positives = pool.false_positives()
             ranks = np.arange(1, len(false_positives) + 1)
-            result[index] = np.sum(ranks / (ranks + false_positives)) / num_positives
+            result[index] = np.sum(ranks / (ranks + false_positives)) / len(pool.positives)
     return result

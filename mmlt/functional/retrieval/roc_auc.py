@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mmlt.functional.checks import check_retrieval
-from mmlt.functional.retrieval._ranking import sorted_class_scores
+from mmlt.functional.retrieval._ranking import class_pools
 
 
 def roc_auc(scores: np.ndarray, targets: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
@@ -40,10 +40,12 @@ def roc_auc(scores: np.ndarray, targets: np.ndarray, valid: np.ndarray | None = 
     """
     scores, targets, valid = check_retrieval(scores, targets, valid)
     result = np.full(scores.shape[1], np.nan)
-    for index, (positives, negatives) in enumerate(sorted_class_scores(scores, targets, valid)):
-        if len(positives) and len(negatives):
-            num_below = np.searchsorted(negatives, positives, side='left')
-            num_not_above = np.searchsorted(negatives, positives, side='right')
-            wins_twice = int(num_below.sum()) + int(num_not_above.sum())
-            result[index] = wins_twice / (2 * len(positives) * len(negatives))
+    for index, pool in enumerate(class_pools(scores, targets, valid)):
+        num_pairs = len(pool.positives) * pool.num_negatives
+        if num_pairs:
+            not_below, above = pool.false_positives(), pool.false_positives(ties=False)
+            wins_twice = 2 * len(above) * pool.num_negatives - int((not_below + above).sum())
+            # A positive of -inf beats none, and shares its score with the negatives of -inf.
+            wins_twice += (len(pool.positives) - len(above)) * pool.num_lost_negatives
+            result[index] = wins_twice / (2 * num_pairs)
     return result

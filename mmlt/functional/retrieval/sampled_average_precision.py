@@ -8,7 +8,7 @@ import numpy as np
 
 from mmlt.functional.checks import check_integer, check_retrieval
 from mmlt.functional.retrieval._expected_precision import expected_precision
-from mmlt.functional.retrieval._ranking import sorted_class_scores
+from mmlt.functional.retrieval._ranking import class_pools
 
 
 class SampledAP(NamedTuple):
@@ -120,8 +120,8 @@ def average_precision_trials(
     num_trials = check_integer('num_trials', num_trials, 1)
     seed = check_integer('seed', seed, 0)
     trials = np.full((num_trials, scores.shape[1]), np.nan)
-    for index, pool in enumerate(sorted_class_scores(scores, targets, valid)):
-        num_positives, num_negatives = len(pool.positives), len(pool.negatives)
+    for index, pool in enumerate(class_pools(scores, targets, valid)):
+        num_positives, num_negatives = len(pool.positives), pool.num_negatives
         if not num_positives:
             continue
         false_positives = pool.false_positives()
@@ -185,8 +185,8 @@ def expected_sampled_average_precision(
     """
     scores, targets, valid = check_retrieval(scores, targets, valid)
     result = np.full(scores.shape[1], np.nan)
-    for index, pool in enumerate(sorted_class_scores(scores, targets, valid)):
-        num_positives, num_negatives = len(pool.positives), len(pool.negatives)
+    for index, pool in enumerate(class_pools(scores, targets, valid)):
+        num_positives, num_negatives = len(pool.positives), pool.num_negatives
         if num_positives:
             precision = expected_precision(
                 pool.false_positives(),
