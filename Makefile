@@ -1,7 +1,7 @@
 # Everything starts here: `make demo` and `make test`, in either order, from a fresh clone.
 #
 #   make demo                 toy world -> two-rank training -> test -> table and report
-#   make test                 the whole test suite
+#   make test                 the whole test suite, in NPROC=2 processes
 #   make docs                 the site: docs/_build/html/index.html
 #   make env                  only the environment
 #   make mim-env              only the second environment, in which the tests run mim
@@ -110,7 +110,7 @@ demo: env
 	PYTHON=$(abspath $(BIN)/python) tools/demo.sh $(NPROC) $(SEED)
 
 test: env mim-env
-	MMLT_MIM_VENV=$(abspath $(MIM_VENV)) $(BIN)/python -m pytest
+	MMLT_MIM_VENV=$(abspath $(MIM_VENV)) $(BIN)/python -m pytest -n $(NPROC) --dist loadfile
 
 # every warning is an error; names that nothing has (-n) warn
 docs: env

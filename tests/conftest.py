@@ -1,4 +1,4 @@
-"""Fixtures that several test files share."""
+"""Fixtures that several test files share, and the Python that they start (see warm_python)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pickle
 import select
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +15,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import warm_python
+from filelock import FileLock
+from warm_python import PYTHON
+from warm_python.server import leave_as_it_is
 
 import mmlt  # noqa: F401  (its repairs come before mmaction2)
 from mmlt.fileio.box_features import (
@@ -43,6 +46,55 @@ PERSONS = {
     0: ((0.1, 0.2, 0.4, 0.9), (12, 15, 80)),
     1: ((0.5, 0.1, 0.9, 0.95), (11, 43, 2)),
 }
+
+SERVER = pytest.StashKey()
+LONG = ('dist', 'mim', 'resume', 'train')  # the marks of tests that take seconds
+
+
+def pytest_collection_modifyitems(items):
+    """Files with long tests first: of two workers none is left with one at the end."""
+    long = {item.path for item in items if any(map(item.get_closest_marker, LONG))}
+    items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_collection_finish(session):
+    """Start the server of :data:`PYTHON` while the first tests run, where a test may ask it."""
+    modules = {getattr(item, 'module', None) for item in session.items}
+    fixtures = {name for item in session.items for name in getattr(item, 'fixturenames', ())}
+    if fixtures & {'toy_world', 'two_ranks'} or any(hasattr(m, 'PYTHON') for m in modules):
+        session.config.stash[SERVER] = warm_python.start()
+
+
+def pytest_unconfigure(config):
+    if SERVER in config.stash:
+        warm_python.stop(config.stash[SERVER])
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _configs_without_yapf():
+    from mmengine.config import config
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(config, 'FormatCode', leave_as_it_is)
+        yield
+
+
+@pytest.fixture(scope='session')
+def made_once(tmp_path_factory):
+    """``made_once(NAME, MAKE)``: a folder that ``MAKE(folder)`` has filled, for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base
+
+    def make_once(name, make):
+        folder, done = base / name, base / f'{name}.made'
+        with FileLock(base / f'{name}.lock'):
+            if not done.exists():
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return make_once
 
 
 def _write_frames(folder, fps, seed):
@@ -127,15 +179,26 @@ class ToyDetector(NamedTuple):
 
 
 @pytest.fixture(scope='session')
-def toy_detector(tmp_path_factory):
+def toy_world(made_once):
+    """2% of the toy world, its AVA part; to be read, and linked to, by all tests."""
+
+    def make(folder):
+        tool = ROOT / 'tools' / 'data' / 'make_toy_world.py'
+        options = ['--parts', 'ava', '--scale', '0.02', '--workers', '1']
+        subprocess.run([PYTHON, tool, '--out', folder, *options], check=True)
+
+    return made_once('toy_world', make)
+
+
+@pytest.fixture(scope='session')
+def toy_detector(tmp_path_factory, toy_world):
     """What the tools that take CONFIG and CHECKPOINT need; run them in ``root``."""
     from mmengine.config import Config
     from mmengine.registry import MODELS, init_default_scope
 
     root = tmp_path_factory.mktemp('toy_detector')
-    tool = ROOT / 'tools' / 'data' / 'make_toy_world.py'
-    world = ['--out', 'data/toy', '--parts', 'ava', '--scale', '0.02', '--workers', '1']
-    subprocess.run([sys.executable, tool, *world], cwd=root, check=True)
+    (root / 'data').mkdir()
+    (root / 'data' / 'toy').symlink_to(toy_world)
     config = ROOT / 'configs' / 'toy' / 'slowonly_toy_ava.py'
     init_default_scope('mmaction')
     torch.manual_seed(0)
@@ -175,7 +238,7 @@ class TwoRanks:
         env = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
         pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
         for rank in ('0', '1'):
-            command = [sys.executable, worker, rank, rendezvous]
+            command = [PYTHON, worker, rank, rendezvous]
             self._ranks.append(subprocess.Popen(command, cwd=self._folder, **pipes))
 
     @staticmethod

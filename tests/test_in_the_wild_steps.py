@@ -6,7 +6,6 @@ import json
 import math
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.runner import Runner
+from warm_python import PYTHON
 
 from mmlt.fileio.label_map import read_label_map
 
@@ -48,12 +48,11 @@ def split_file(tmp_path_factory):
 
 @pytest.fixture
 def in_ava_root(ava_root, monkeypatch):
-    """The configs' paths are relative; and mmengine's yapf takes longer than a step."""
+    """The configs' paths are relative."""
     monkeypatch.chdir(ava_root)
-    monkeypatch.setattr(Config, 'pretty_text', 'left out')
 
 
-def _shrink(cfg, work_dir, *, split_file=None, base_channels=8, validate=False):
+def _shrink(cfg, work_dir, *, split_file=None, validate=False):
     """One update on one clip of 8 frames of 64 x 64, fewer channels."""
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
         loader.update(num_workers=0, persistent_workers=False)
@@ -64,7 +63,7 @@ def _shrink(cfg, work_dir, *, split_file=None, base_channels=8, validate=False):
             step.update(smaller.get(step.type, {}))
     cfg.train_dataloader.batch_size = 1
     head = cfg.model.roi_head.bbox_head
-    cfg.model.backbone.base_channels, head.in_channels = base_channels, 32 * base_channels
+    cfg.model.backbone.base_channels, head.in_channels = 8, 256
     cfg.model.roi_head.bbox_roi_extractor.roi_layer_type = 'RoIAlign'  # RoIPool needs CUDA
     if head.get('split_file'):
         head.split_file = split_file
@@ -119,8 +118,7 @@ def _metrics(work_dir):
 
 
 def test_baseline_steps_and_validates(in_ava_root, tmp_path):
-    """With all its channels."""
-    record, runner, changed = _step(_shrink(_config(''), tmp_path, base_channels=64, validate=True))
+    record, runner, changed = _step(_shrink(_config(''), tmp_path, validate=True))
     assert record.input_shapes == [(3, 8, 64, 64)]
     assert {f'{CLASSIFIER}.weight', 'backbone.conv1.conv.weight'} <= changed
     assert not [name for name in changed if '.bn' in name]
@@ -183,7 +181,7 @@ def features(ava_root, split_file, tmp_path_factory):
         torch.save(dict(state_dict=MODELS.build(cfg.model).state_dict()), folder / 'trunk.pth')
     tool = ROOT / 'tools' / 'features' / 'extract_box_features.py'
     arguments = [folder / 'stage_one.py', folder / 'trunk.pth', '--out', folder, '--num-workers', 0]
-    command = [sys.executable, tool, *arguments]
+    command = [PYTHON, tool, *arguments]
     subprocess.run([str(part) for part in command], cwd=ava_root, env=ENV, check=True)
     return folder
 

@@ -175,14 +175,16 @@ def _location_of_mmlt(site, cwd):
     return Path(_run(sys.executable, '-E', '-S', '-c', find, cwd=cwd).strip())
 
 
-@pytest.mark.parametrize('times', [1, 2])
-def test_editable_install_links_into_the_checkout(source, tmp_path, times):
+def test_editable_installs_link_into_the_checkout_and_not_into_a_wheel(source, wheel, tmp_path):
     site = tmp_path / 'site'
-    for _ in range(times):
+    for _ in range(2):
         shutil.rmtree(site, ignore_errors=True)
         _run(sys.executable, '-m', 'pip', 'install', '--target', site, '-e', source, cwd=tmp_path)
-    _assert_links(source)
-    assert _location_of_mmlt(site, tmp_path) == source / 'mmlt' / '__init__.py'
+        _assert_links(source)
+        assert _location_of_mmlt(site, tmp_path) == source / 'mmlt' / '__init__.py'
+    with zipfile.ZipFile(_build_wheel(source, tmp_path / 'out')) as later:
+        assert sorted(later.namelist()) == sorted(wheel.namelist())
+        assert not any(stat.S_ISLNK(info.external_attr >> 16) for info in later.infolist())
 
 
 def test_develop_links_into_the_checkout(source, tmp_path):
@@ -192,13 +194,6 @@ def test_develop_links_into_the_checkout(source, tmp_path):
     _run(sys.executable, 'setup.py', 'develop', '--install-dir', site, cwd=source, env=env)
     _assert_links(source)
     assert _location_of_mmlt(site, tmp_path) == source / 'mmlt' / '__init__.py'
-
-
-def test_links_do_not_reach_a_wheel_built_later(source, wheel, tmp_path):
-    _run(sys.executable, '-m', 'pip', 'install', '--target', 'site', '-e', source, cwd=tmp_path)
-    with zipfile.ZipFile(_build_wheel(source, tmp_path / 'out')) as later:
-        assert sorted(later.namelist()) == sorted(wheel.namelist())
-        assert not any(stat.S_ISLNK(info.external_attr >> 16) for info in later.infolist())
 
 
 # --------------------------------------------------------------------------------- model index
@@ -254,7 +249,7 @@ def test_make_builds_each_environment_once(make):
     assert all(call.startswith('.venv-mim/') for call in first[1:])
     assert make('env', 'mim-env') == []
     (pytest_call,) = make('test')
-    assert pytest_call == '.venv/bin/python -m pytest'
+    assert pytest_call == '.venv/bin/python -m pytest -n 2 --dist loadfile'
 
 
 def test_make_installs_mmlt_again_when_its_requirements_may_have_changed(make, source):

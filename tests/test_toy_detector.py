@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,13 +14,14 @@ import mmengine.runner  # noqa: F401  (what is imported is what mmlt lets torch.
 import psutil
 import pytest
 import torch
+from warm_python import PYTHON
 
 import mmlt  # noqa: F401
 from mmlt.weights_only import load_weights_only
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / 'configs' / 'toy' / 'slowonly_toy_ava.py'
-ENV = {**os.environ, 'PYTHON': sys.executable, 'OMP_NUM_THREADS': '1', 'PYTHONWARNINGS': 'ignore'}
+ENV = {**os.environ, 'PYTHON': PYTHON, 'OMP_NUM_THREADS': '1', 'PYTHONWARNINGS': 'ignore'}
 SMALL = [
     'train_cfg.max_epochs=2',
     'train_dataloader.batch_size=4',
@@ -32,12 +32,11 @@ SMALL = [
 
 
 @pytest.fixture(scope='module')
-def world(tmp_path_factory):
+def world(tmp_path_factory, toy_world):
     """A working directory with a toy world of 2% of the boxes under data/toy."""
     folder = tmp_path_factory.mktemp('toy')
-    tool = ROOT / 'tools' / 'data' / 'make_toy_world.py'
-    command = [sys.executable, tool, '--out', 'data/toy', '--parts', 'ava', '--scale', '0.02']
-    subprocess.run(command, cwd=folder, env=ENV, check=True)
+    (folder / 'data').mkdir()
+    (folder / 'data' / 'toy').symlink_to(toy_world)
     return folder
 
 

@@ -8,7 +8,6 @@ import random
 import re
 import shutil
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import mmengine.runner  # noqa: F401  (what is imported is what mmlt lets torch.
 import psutil
 import pytest
 import torch
+from warm_python import PYTHON
 
 import mmlt  # noqa: F401
 from mmlt.fileio.class_split import read_split
@@ -23,7 +23,7 @@ from mmlt.weights_only import load_weights_only
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / 'tools' / 'two_stage.sh'
-ENV = {**os.environ, 'PYTHON': sys.executable, 'OMP_NUM_THREADS': '1', 'PYTHONWARNINGS': 'ignore'}
+ENV = {**os.environ, 'PYTHON': PYTHON, 'OMP_NUM_THREADS': '1', 'PYTHONWARNINGS': 'ignore'}
 STEPS = [
     'baseline', 'baseline_train', 'baseline_val', 'split', 'stage_one', 'features', 'stage_two',
     'write_back', 'baseline_test', 'two_stage_test', 'report',
@@ -47,12 +47,11 @@ train_dataloader = dict(batch_size=50, {NO_WORKERS})
 
 
 @pytest.fixture(scope='module')
-def world(tmp_path_factory):
+def world(tmp_path_factory, toy_world):
     """A working directory with a toy world of 2% of the boxes, and small configs; 24 updates."""
     folder = tmp_path_factory.mktemp('two_stage')
-    tool = ROOT / 'tools' / 'data' / 'make_toy_world.py'
-    options = ['--out', 'data/toy', '--parts', 'ava', '--scale', '0.02', '--workers', '1']
-    subprocess.run([sys.executable, tool, *options], cwd=folder, env=ENV, check=True)
+    (folder / 'data').mkdir()
+    (folder / 'data' / 'toy').symlink_to(toy_world)
     configs = folder / 'my configs'  # the space is meant
     configs.mkdir()
     for suffix, text in (('', DETECTOR), ('_stage_one', DETECTOR), ('_stage_two', CLASSIFIER)):

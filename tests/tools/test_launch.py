@@ -7,14 +7,14 @@ import json
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
+from warm_python import PYTHON
 
 ROOT = Path(__file__).parents[2]
-ENV = {**os.environ, 'PYTHON': sys.executable, 'OMP_NUM_THREADS': '1', 'PYTHONWARNINGS': 'ignore'}
+ENV = {**os.environ, 'PYTHON': PYTHON, 'OMP_NUM_THREADS': '1', 'PYTHONWARNINGS': 'ignore'}
 WORKER = """
 import os, signal, sys
 import torch.distributed as dist
@@ -76,7 +76,7 @@ def _run_worker(folder, failure):
     worker = folder / 'worker.py'
     worker.write_text(WORKER.format(failure=failure))
     command = [
-        sys.executable,
+        PYTHON,
         ROOT / 'tools' / 'launch.py',
         '--standalone',
         '--nproc_per_node',

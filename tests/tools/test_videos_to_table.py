@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.registry import MODELS, init_default_scope
+from warm_python import PYTHON
 
 from mmlt.datasets.toy_world import ToyWorldConfig, make_video_world
 
@@ -46,7 +46,7 @@ def test_videos_become_a_table(tmp_path, monkeypatch):
     bench += ['--head-min', '2', '--tail-max', '1', '--workers', '0']
     done = subprocess.run(
         [str(part) for part in bench],
-        env={**os.environ, 'PYTHON': sys.executable, 'OMP_NUM_THREADS': '1'},
+        env={**os.environ, 'PYTHON': PYTHON, 'OMP_NUM_THREADS': '1'},
         capture_output=True,
         text=True,
         check=False,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from warm_python import PYTHON
 
 ROOT = Path(__file__).parents[2]
 CONFIG = 'configs/toy/slowonly_toy_ava.py'
@@ -15,7 +15,7 @@ CONFIG = 'configs/toy/slowonly_toy_ava.py'
 
 def _run(command, **environment):
     environment = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1',
-                   'PYTHON': sys.executable, **environment}  # fmt: skip
+                   'PYTHON': PYTHON, **environment}  # fmt: skip
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
@@ -33,8 +33,8 @@ def _run(command, **environment):
             ['tools/dist_test.sh', CONFIG, CONFIG, '0'],
             "RANKS must be a whole number, at least 1, not '0'",
         ),
-        ([sys.executable, 'tools/train.py', 'nowhere.py'], 'nowhere.py: no such config'),
-        ([sys.executable, 'tools/test.py', CONFIG, 'x.pth'], 'x.pth: no such checkpoint'),
+        ([PYTHON, 'tools/train.py', 'nowhere.py'], 'nowhere.py: no such config'),
+        ([PYTHON, 'tools/test.py', CONFIG, 'x.pth'], 'x.pth: no such checkpoint'),
     ],
 )
 def test_one_line_and_exit_code_2(command, error):
@@ -45,6 +45,6 @@ def test_one_line_and_exit_code_2(command, error):
 
 
 def test_the_second_rank_is_silent():
-    done = _run([sys.executable, 'tools/train.py', 'nowhere.py'], RANK='1')
+    done = _run([PYTHON, 'tools/train.py', 'nowhere.py'], RANK='1')
     assert done.returncode == 2
     assert 'error:' not in done.stderr

@@ -3,13 +3,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from warm_python import PYTHON
 
 PARTS = ('ava', 'clips', 'features', 'videos')
 TOOL = Path(__file__).parents[3] / 'tools' / 'data' / 'make_toy_world.py'
 
 
 def _run(*args):
-    command = [sys.executable, str(TOOL), *map(str, args)]
+    command = [PYTHON, str(TOOL), *map(str, args)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

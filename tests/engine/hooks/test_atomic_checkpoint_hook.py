@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.fileio import LocalBackend
+from warm_python import PYTHON
 
 import mmlt
 from mmlt.engine.hooks.atomic_checkpoint_hook import WholeFileBackend
@@ -69,7 +69,7 @@ def test_a_kill_while_saving(toy, tmp_path, monkeypatch, call, files):
 @pytest.mark.resume
 def test_sigkill_while_saving(tmp_path):
     script = Path(__file__).with_name('toy_training.py')
-    command = [sys.executable, str(script), str(tmp_path), '--launcher', 'none']
+    command = [PYTHON, str(script), str(tmp_path), '--launcher', 'none']
     root = str(Path(mmlt.__file__).parents[1])
     env = {**os.environ, 'PYTHONPATH': root, 'OMP_NUM_THREADS': '1'}
     killed = subprocess.run([*command, '--kill-in-save', '3'], env=env, timeout=300)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from warm_python import PYTHON
 
 import mmlt
 from mmlt.weights_only import load_weights_only
@@ -26,7 +26,7 @@ def _launch(script, *arguments):
         'OMP_NUM_THREADS': '1',
     }
     # the limit ends a test whose launcher hangs
-    command = [sys.executable, *launcher, script, *map(str, arguments)]
+    command = [PYTHON, *launcher, script, *map(str, arguments)]
     return subprocess.run(command, env=env, timeout=300).returncode
 
 

@@ -74,10 +74,18 @@ def _edit_checkpoint(folder, edit):
 
 
 @pytest.mark.resume
-@pytest.mark.parametrize('saves', SAVES.values(), ids=SAVES.keys())
-@_options(WORKERS)
-def test_resumed_equals_uninterrupted(toy, tmp_path, options, saves):
-    options = {**options, **saves}
+@pytest.mark.parametrize(
+    ('workers', 'saves'),
+    [
+        ('main process', 'every epoch'),
+        ('main process', 'every iteration'),
+        ('two workers', 'every 4 iterations'),
+        ('persistent', 'every epoch'),
+        ('persistent', 'every iteration'),
+    ],
+)
+def test_resumed_equals_uninterrupted(toy, tmp_path, workers, saves):
+    options = {**WORKERS[workers], **SAVES[saves]}
     expected = toy.train(tmp_path / 'whole', **options)
     for at in (12, 21):  # right after an epoch, late in the last
         folder = tmp_path / f'killed at {at}'
@@ -168,12 +176,20 @@ def test_two_kills(toy, tmp_path):
 
 
 @pytest.mark.resume
-@pytest.mark.parametrize('infinite', [False, True], ids=['finite sampler', 'infinite sampler'])
-@_options(WORKERS)
-def test_iteration_based_loop(toy, tmp_path, monkeypatch, options, infinite):
+@pytest.mark.parametrize(
+    ('workers', 'sampler'),
+    [
+        ('main process', 'finite'),
+        ('main process', 'infinite'),
+        ('two workers', 'infinite'),
+        ('persistent', 'finite'),
+    ],
+)
+def test_iteration_based_loop(toy, tmp_path, monkeypatch, workers, sampler):
     monkeypatch.setattr('mmengine.runner.loops.time.sleep', lambda seconds: None)
+    infinite = sampler == 'infinite'
     options = {
-        **options,
+        **WORKERS[workers],
         **{'iter_based': True, 'infinite': infinite, 'by_epoch': False, 'interval': 4},
         **{'scores': [0] * 9},  # validates amid the iterations
     }
@@ -239,9 +255,11 @@ def test_the_multi_loader_loop_of_mmaction2(toy, tmp_path, options):
         return MultiLoaderEpochBasedTrainLoop(runner, other_loaders=[other], **cfg)
 
     LOOPS.register_module('_TwoSetsLoop', module=whole_loop, force=True)
-    saves = {'loop': '_TwoSetsLoop', 'model': '_TwoSets', 'by_epoch': False, 'interval': 4}
-    expected = toy.train(tmp_path / 'whole', **options, **saves)
-    resumed = toy.train_killed_and_resumed(tmp_path / 'killed', {'at': 15}, **options, **saves)
+    saves = {'loop': '_TwoSetsLoop', 'model': '_TwoSets', 'by_epoch': False, 'interval': 3}
+    options = {**options, **saves, 'epochs': 2}
+    expected = toy.train(tmp_path / 'whole', **options)
+    # at 9 of 16 iterations: one batch of the second epoch is done
+    resumed = toy.train_killed_and_resumed(tmp_path / 'killed', {'at': 11}, **options)
     _assert_same(resumed, expected)
 
 

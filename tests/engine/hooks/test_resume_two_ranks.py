@@ -6,12 +6,12 @@ import json
 import os
 import random
 import subprocess
-import sys
 from pathlib import Path
 
 import mmengine.runner  # noqa: F401  (what is imported is what mmlt lets torch.load read)
 import pytest
 import torch
+from warm_python import PYTHON
 
 import mmlt
 from mmlt.weights_only import load_weights_only
@@ -29,7 +29,7 @@ AMID_EPOCH = {
 def _launch(work_dir, options, *arguments):
     script = Path(__file__).with_name('toy_training.py')
     launcher = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2']
-    command = [sys.executable, *launcher, str(script), str(work_dir), json.dumps(options)]
+    command = [PYTHON, *launcher, str(script), str(work_dir), json.dumps(options)]
     root = str(Path(mmlt.__file__).parents[1])
     env = {**os.environ, 'PYTHONPATH': root, 'OMP_NUM_THREADS': '1'}
     # the limit ends a test whose launcher hangs

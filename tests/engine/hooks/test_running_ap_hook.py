@@ -6,12 +6,12 @@ import json
 import logging
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.hooks import Hook
+from warm_python import PYTHON
 
 import mmlt
 from mmlt.functional import average_precision
@@ -203,7 +203,7 @@ def test_rows_of_another_layout(toy_ap, tmp_path, edit, message):
 def _launch(work_dir, options, *arguments):
     script = Path(__file__).with_name('running_ap_training.py')
     launcher = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', '2']
-    command = [sys.executable, *launcher, str(script), str(work_dir), json.dumps(options)]
+    command = [PYTHON, *launcher, str(script), str(work_dir), json.dumps(options)]
     root = str(Path(mmlt.__file__).parents[1])
     env = {**os.environ, 'PYTHONPATH': root, 'OMP_NUM_THREADS': '1'}
     return subprocess.run([*command, *map(str, arguments)], env=env, timeout=300).returncode

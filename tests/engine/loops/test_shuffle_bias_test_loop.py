@@ -6,7 +6,6 @@ import json
 import math
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -15,6 +14,7 @@ import pytest
 import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.structures import InstanceData
+from warm_python import PYTHON
 
 from mmlt.functional import read_ava_csv, shuffled_frame_order
 
@@ -244,7 +244,7 @@ def test_two_ranks_equal_one(clips, tmp_path):
         job = tmp_path / f'job{world_size}'
         ranks = [
             subprocess.Popen(
-                [sys.executable, script, str(rank), str(world_size), f'{job}.meet', job, job],
+                [PYTHON, script, str(rank), str(world_size), f'{job}.meet', job, job],
                 cwd=tmp_path,
                 env=env,
                 stderr=subprocess.PIPE,

@@ -4,7 +4,6 @@ import json
 import math
 import os
 import subprocess
-import sys
 import uuid
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.registry import METRICS, DefaultScope
 from mmengine.structures import InstanceData
+from warm_python import PYTHON
 
 from mmlt.evaluation.ava import evaluate_ava
 from mmlt.evaluation.metrics import AVALongTailMetric, ava_long_tail_metric
@@ -362,7 +362,7 @@ def _start(folder, name, world_size, cases) -> list[subprocess.Popen]:
     worker = Path(__file__).with_name('two_rank_worker.py')
     return [
         subprocess.Popen(
-            [sys.executable, worker, str(rank), str(world_size), job_file],
+            [PYTHON, worker, str(rank), str(world_size), job_file],
             cwd=folder,
             env=environment,
             stderr=subprocess.PIPE,

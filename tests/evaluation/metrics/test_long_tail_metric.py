@@ -4,7 +4,6 @@ import json
 import math
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from mmengine.model import BaseModel
 from mmengine.registry import METRICS, DefaultScope
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
+from warm_python import PYTHON
 
 from mmlt.evaluation.metrics import LongTailMetric
 
@@ -281,7 +281,7 @@ def _run_two_ranks(job_file):
     worker = Path(__file__).with_name('two_rank_classifier.py')
     ranks = [
         subprocess.Popen(
-            [sys.executable, worker, str(rank), '2', job_file],
+            [PYTHON, worker, str(rank), '2', job_file],
             cwd=job_file.parent,
             env=environment,
             stderr=subprocess.PIPE,

@@ -6,10 +6,10 @@ import importlib.util
 import json
 import math
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from warm_python import PYTHON
 
 from mmlt.functional import representation_bias
 
@@ -85,7 +85,7 @@ def test_trains_and_tests_from_the_command_line(tool, tmp_path, monkeypatch, cap
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
     maker = ROOT / 'tools' / 'data' / 'make_toy_world.py'
     small = ['--set', 'clips_train=1', 'clips_val=1', 'clips_test=1']
-    command = [sys.executable, maker, '--out', 'data/toy', '--parts', 'clips', *small]
+    command = [PYTHON, maker, '--out', 'data/toy', '--parts', 'clips', *small]
     subprocess.run(command, check=True)
     options = ['train_cfg.max_epochs=1', 'param_scheduler.total_steps=1']
     arguments = ['--work-dir', 'runs', '--seeds', '3', '--num-shuffles', '2']

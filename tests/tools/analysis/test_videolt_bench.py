@@ -8,11 +8,11 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from warm_python import PYTHON
 
 from mmlt.datasets.toy_world import ToyWorldConfig, make_feature_world
 from mmlt.fileio.videolt_lists import read_videolt_counts
@@ -22,7 +22,7 @@ TOOL = ROOT / 'tools' / 'analysis' / 'videolt_bench.py'
 
 
 def _run(*command, cwd=None):
-    environment = {**os.environ, 'PYTHON': sys.executable, 'OMP_NUM_THREADS': '1'}
+    environment = {**os.environ, 'PYTHON': PYTHON, 'OMP_NUM_THREADS': '1'}
     return subprocess.run(
         [str(part) for part in command],
         cwd=cwd,
@@ -41,7 +41,7 @@ def data_root(tmp_path_factory):
 
 
 def test_the_plan_is_methods_by_heads_by_features(data_root):
-    done = _run(sys.executable, TOOL, 'plan', data_root, '--methods', 'baseline', 'cbs')
+    done = _run(PYTHON, TOOL, 'plan', data_root, '--methods', 'baseline', 'cbs')
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines()]
     assert [row[:3] for row in rows] == [
@@ -53,7 +53,7 @@ def test_the_plan_is_methods_by_heads_by_features(data_root):
 
 
 def test_unknown_features_are_an_error(data_root):
-    done = _run(sys.executable, TOOL, 'plan', data_root, '--features', 'i3d')
+    done = _run(PYTHON, TOOL, 'plan', data_root, '--features', 'i3d')
     assert done.returncode == 2
     assert "features has no 'i3d'; it has features" in done.stderr
 
@@ -81,7 +81,7 @@ def test_features_whose_name_options_would_change_are_refused(data_root, tmp_pat
         shutil.copy(file, tmp_path)
     for kind in (name, 'i3d'):
         shutil.copytree(data_root / 'features', tmp_path / 'features' / kind)
-    plan = (sys.executable, TOOL, 'plan', tmp_path)
+    plan = (PYTHON, TOOL, 'plan', tmp_path)
     done = _run(*plan)
     assert (done.returncode, done.stdout) == (2, '')
     told = f'error: {tmp_path}/features/{name}: the name of a folder of features must be without '
@@ -110,7 +110,7 @@ def test_bad_arguments_leave_the_folder_unbound(data_root, tmp_path, options, me
 
 def test_an_empty_group_is_said_with_what_to_set(data_root):
     counts = read_videolt_counts(data_root / 'count-labels-train.lst').counts.values()
-    plan = (sys.executable, TOOL, 'plan', data_root, '--methods', 'baseline')
+    plan = (PYTHON, TOOL, 'plan', data_root, '--methods', 'baseline')
     assert _run(*plan, '--head-min', min(counts), '--tail-max', min(counts)).stderr.startswith(
         f'warning: {data_root}/count-labels-train.lst: no class is in medium: head has more than '
     )

@@ -3,11 +3,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
+from warm_python import PYTHON
 
 from mmlt.functional import tau_normalize
 from mmlt.weights_only import load_weights_only
@@ -81,7 +81,7 @@ def test_run_as_a_command_on_what_mmengine_saves(checkpoint, tmp_path):
     torch.save(content, checkpoint)
     out = tmp_path / 'tau.pth'
     done = subprocess.run(
-        [sys.executable, TOOL, checkpoint, '--tau', '0.7', '--out', out],
+        [PYTHON, TOOL, checkpoint, '--tau', '0.7', '--out', out],
         env={**os.environ, 'OMP_NUM_THREADS': '1'},
         capture_output=True,
         text=True,

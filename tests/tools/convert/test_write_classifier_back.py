@@ -4,12 +4,12 @@ import importlib.util
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
+from warm_python import PYTHON
 
 from mmlt.weights_only import load_weights_only
 
@@ -154,7 +154,7 @@ def test_a_file_that_is_no_checkpoint(run, tool, detector, tmp_path, capsys):
 def _test(folder, config, checkpoint, out):
     """Metrics of tools/test.py, as users start it."""
     options = ['--work-dir', out, '--cfg-options', f'test_evaluator.out_dir={out}']
-    command = [sys.executable, ROOT / 'tools' / 'test.py', config, checkpoint, *options]
+    command = [PYTHON, ROOT / 'tools' / 'test.py', config, checkpoint, *options]
     subprocess.run([str(x) for x in command], cwd=folder, env=ENV, check=True)
     return json.loads((out / 'metrics.json').read_text())
 

@@ -4,7 +4,6 @@ import importlib.util
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS
 from mmengine.structures import InstanceData
+from warm_python import PYTHON
 
 from mmlt.fileio.box_feature_reader import open_features
 from mmlt.weights_only import load_weights_only
@@ -139,7 +139,7 @@ def _run(toy_detector, out, *options, kill=(), ranks=1):
     script = [Path(__file__).with_name('killed_extraction.py'), *kill] if kill else [TOOL]
     launch = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={ranks}']
     arguments = [toy_detector.config, toy_detector.checkpoint, '--out', out, '--split', 'train']
-    command = [sys.executable, *(launch if ranks > 1 else []), *script, *arguments, *QUICK]
+    command = [PYTHON, *(launch if ranks > 1 else []), *script, *arguments, *QUICK]
     command += ['--launcher', 'pytorch'] if ranks > 1 else []
     return subprocess.run(
         [str(word) for word in (*command, *options)],

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -15,6 +14,7 @@ import pytest
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
+from warm_python import PYTHON
 
 from mmlt.weights_only import load_weights_only
 
@@ -96,7 +96,7 @@ def _run(world, out, *options, kill=(), ranks=1, videos=None):
     script = [Path(__file__).with_name('killed_video_extraction.py'), *kill] if kill else [TOOL]
     launch = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={ranks}']
     arguments = _arguments(world, out, *options, videos=videos)
-    command = [sys.executable, *(launch if ranks > 1 else []), *script, *arguments]
+    command = [PYTHON, *(launch if ranks > 1 else []), *script, *arguments]
     command += ['--launcher', 'pytorch'] if ranks > 1 else []
     return subprocess.run(
         [str(word) for word in command], env=ENV, capture_output=True, text=True, timeout=600
