@@ -55,8 +55,11 @@ def _append(
     _fill(new, cells, scores)
     new = new[order]
     counts = np.bincount(part, minlength=len(free))
-    for index, of_part in enumerate(np.split(new, np.cumsum(counts)[:-1])):
-        keys[free[index] : free[index] + len(of_part)] = of_part
+    start = 0
+    for index in np.flatnonzero(counts):
+        count = counts[index]
+        keys[free[index] : free[index] + count] = new[start : start + count]
+        start += count
     free += counts
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from mmlt.functional.checks import check_integer
-from mmlt.functional.mixing._reused_buffers import empty_reused
 
+# From so many bytes on numpy asks Linux for huge pages, which torch does not: to be handed tens of
+# megabytes of fresh memory in small pages takes several times as long as to fill them.
+_HUGE_BYTES = 1 << 22
 _MIN_AP_SUM = 1e-5  # below it the two videos share the clip evenly
 
 
@@ -39,8 +43,7 @@ def framestack(
         partner: (B,) integers j in [0, B): the row that each row is stacked with.
 
     Returns:
-        (B, L, D) clips of the dtype of features, and (B, C) soft targets. The memory of the clips
-        is not used again as long as anything refers to it.
+        (B, L, D) clips of the dtype of features, and (B, C) soft targets.
 
     Raises:
         ValueError: on wrong shapes, a class_ap that is negative or no number, a partner that is no
@@ -149,6 +152,14 @@ def gather_frames(features: Tensor, frames: Tensor) -> Tensor:
     shape = (*frames.shape, *features.shape[2:])
     if features.requires_grad and torch.is_grad_enabled():
         return flat.index_select(0, frames.flatten()).view(shape)
-    clips = empty_reused((frames.numel(), *flat.shape[1:]), features.dtype, features.device)
+    clips = _empty((frames.numel(), *flat.shape[1:]), features)
     torch.index_select(flat.detach(), 0, frames.flatten(), out=clips)
     return clips.view(shape)
+
+
+def _empty(shape: Sequence[int], like: Tensor) -> Tensor:
+    """A tensor as ``torch.empty`` gives, of the dtype and on the device of another."""
+    num_bytes = math.prod(shape) * like.element_size()
+    if like.device.type != 'cpu' or num_bytes < _HUGE_BYTES:
+        return torch.empty(shape, dtype=like.dtype, device=like.device)
+    return torch.from_numpy(np.empty(num_bytes, np.uint8)).view(like.dtype).view(shape)

@@ -114,6 +114,23 @@ def test_any_trailing_dimensions_and_dtype(shape, dtype):
     assert clips.dtype == dtype and torch.equal(clips, expected)
 
 
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.bfloat16, torch.uint8])
+def test_clips_of_many_megabytes_are_tensors_like_any_other(dtype):
+    features, targets, class_ap, partner = _batch(shape=(3, 1 << 16))
+    features = (features * 10).abs().to(dtype)
+    expected, _ = _reference_algorithm_1(features, targets, class_ap, 6, partner)
+    with torch.inference_mode(dtype == torch.float16):
+        clips, _ = framestack(features, targets, class_ap, clip_len=6, partner=partner)
+        again, _ = framestack(features, targets, class_ap, clip_len=6, partner=partner)
+        again.zero_()
+    assert clips.numel() * clips.element_size() > 1 << 22
+    assert clips.dtype == dtype and torch.equal(clips, expected)
+    assert clips.is_inference() == (dtype == torch.float16)
+    if dtype == torch.float32:
+        clips.requires_grad_().sum().backward()
+        assert torch.equal(clips.grad, torch.ones_like(clips))
+
+
 def test_a_permutation_of_the_batch_permutes_the_result():
     features, targets, class_ap, partner = _batch()
     clips, soft = framestack(features, targets, class_ap, clip_len=6, partner=partner)
