@@ -31,6 +31,7 @@ def frequency_figure(rows: Sequence[ClassRow], task: ResultSchema = DETECTION) -
     with class_figure(rows, task.noun, height=5.2) as figure:
         axes = figure.axes[0]
         axes.set_yscale('log')
+        axes.minorticks_off()  # nobody sees them, and they take time
         if has_counts(rows):
             figure.group_bars(axes, drawn[0], 'training', bottom=0.5)
             add_marks(axes, drawn[1], evaluated)
