@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 from mmlt.evaluation.report.html import escape, run_name, scrolled, section, table, tag
@@ -121,8 +120,7 @@ def _below(lines: Sequence[str]) -> str:
 
 def sign_of(gain: float, measure: Measure) -> str:
     """The class of a cell that holds a gain: its colour says whether it is one."""
-    better = math.nan if math.isnan(gain) else measure.sign * gain
-    return {'+': 'up', '−': 'down'}.get(signed_points(better)[0], '')
+    return {'+': 'up', '−': 'down'}.get(signed_points(measure.sign * gain)[0], '')
 
 
 def _group_title(runs: Sequence[Run], group: str | None) -> str:

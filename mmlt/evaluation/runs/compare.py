@@ -108,7 +108,7 @@ def add_intervals(
     """
     run, folder = _read(path), folder_of(path)
     if not run.metrics or not run.task.has_intervals:
-        raise ValueError(f'{path}: intervals are made of detectors, it is a classifier')
+        raise ValueError(f'{path}: intervals are made of detectors, this is {_kind(run)}')
     wanted = {'num_resamples': num_resamples, 'seed': seed, 'videos': videos_of(ground_truth)}
     if run.intervals and wanted.items() <= run.intervals.items():
         return

@@ -4,9 +4,10 @@ import math
 
 import pytest
 
-from mmlt.evaluation.runs.compare import read_runs
+from mmlt.evaluation.runs.compare import add_intervals, read_runs
 from mmlt.evaluation.runs.intervals import write_intervals
 from mmlt.evaluation.shuffle_bias import compare, write_shuffle_bias
+from mmlt.functional import ava_boxes_from_arrays
 
 RESULT = {
     'num_shuffles': 2,
@@ -112,3 +113,11 @@ def test_a_broken_detector_is_not_taken_for_a_recognizer(tmp_path):
         read_runs([tmp_path])
     with pytest.raises(FileNotFoundError, match='nowhere: no such file'):
         read_runs([tmp_path / 'nowhere'])
+
+
+def test_no_intervals_of_a_classifier(make_classifier_run, make_classifier_metrics):
+    folder = make_classifier_run('clips', make_classifier_metrics())
+    boxes = ava_boxes_from_arrays(['v'], [902], [[0, 0, 1, 1]], [1])
+    with pytest.raises(ValueError, match='clips: intervals .* this is the metrics.json of a class'):
+        add_intervals(folder, boxes, frozenset(), num_resamples=2, seed=0)
+    assert not (folder / 'intervals.json').exists()
