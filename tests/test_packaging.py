@@ -250,6 +250,8 @@ def test_make_builds_each_environment_once(make):
     assert make('env', 'mim-env') == []
     (pytest_call,) = make('test')
     assert pytest_call == '.venv/bin/python -m pytest -n 2 --dist loadfile'
+    (site_call,) = make('docs')
+    assert site_call.startswith('.venv/bin/python -m sphinx ')
 
 
 def test_make_installs_mmlt_again_when_its_requirements_may_have_changed(make, source):
