@@ -10,5 +10,5 @@ _base_ = './nonlinear_videolt.py'
 
 custom_hooks = [
     dict(type='mmlt.ResumeStateHook'),
-    dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.001, update_buffers=True),
+    dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum={{'$VIDEOLT_EMA_MOMENTUM:0.001'}}, update_buffers=True),
 ]
