@@ -219,7 +219,7 @@ def test_killed_in_every_stage_ends_with_the_same_weights(world, whole):
 def split_alone(world, tmp_path):
     """An interpreter that splits by counts, and of all others makes the outputs alone."""
     fake = tmp_path / 'python'
-    fake.write_text(FAKE_PYTHON.replace('# REAL', f'exec {shlex.quote(sys.executable)} "$@"'))
+    fake.write_text(FAKE_PYTHON.replace(': # REAL', f'exec {shlex.quote(sys.executable)} "$@"'))
     fake.chmod(0o755)
     return {**ENV, 'PYTHON': str(fake)}
 

@@ -110,40 +110,42 @@ class Bench(NamedTuple):
         groups = {'head_min': self.head_min, 'tail_max': self.tail_max}
         variables = data_environment(data, self._counts, **groups, max_epochs=self.max_epochs)
         env = ['env', *(f'{key}={value}' for key, value in variables.items())]
-        options: list[Word] = [f'model.head.type={HEADS[head]}']
-        if self.num_workers is not None:
-            options += [f'{key}={value}' for key, value in loader_options(self.num_workers).items()]
-        inputs: list[Path | Later] = [config, self._counts]
+        options, inputs = self._options(head), [config, self._counts]
         baseline = run.with_name(f'{head}_baseline')
         if method == 'lmr' and (has_baseline or (baseline / 'trained').exists()):
-            checkpoint = best_checkpoint(baseline)  # it is a second training
+            start = best_checkpoint(baseline)  # it is a second training
+            inputs.append(start)
             options.append('model.init_cfg.type=Pretrained')
-            options.append(checkpoint.after('model.init_cfg.checkpoint='))
-            inputs.append(checkpoint)
-        free = ('num_workers', 'persistent_workers')
+            options.append(start.after('model.init_cfg.checkpoint='))
         lists = [self.data_root / f'{split}.lst' for split in ('train', 'val', 'test')]
         how = ['--work-dir', run, '--resume', '--seed', self.seed, '--cfg-options', *options]
-        yield Step(
-            f'{run}: training',
-            [*inputs, *lists[:2]],
-            [run / 'last_checkpoint'],
-            [*env, *tool('train.py', config, *how)],
-            run / 'trained',
-            run / 'train.log',
-            free_options=free,
-        )
+        command, left = tool('train.py', config, *how), [run / 'last_checkpoint']
+        yield _step(run, 'training', [*inputs, *lists[:2]], left, [*env, *command])
         checkpoint, out = best_checkpoint(run), run / 'test'
         how = ['--work-dir', out / 'log', '--cfg-options', *options]
-        yield Step(
-            f'{run}: test',
-            [*inputs, checkpoint, lists[2]],
-            [out / 'metrics.json'],
-            [*env, *tool('test.py', config, checkpoint, *how, f'test_evaluator.out_dir={out}')],
-            run / 'tested',
-            run / 'test.log',
-            remove=out,
-            free_options=free,
-        )
+        command = tool('test.py', config, checkpoint, *how, f'test_evaluator.out_dir={out}')
+        inputs, left = [*inputs, checkpoint, lists[2]], [out / 'metrics.json']
+        yield _step(run, 'test', inputs, left, [*env, *command])._replace(remove=out)
+
+    def _options(self, head: str) -> list[Word]:
+        options = [f'model.head.type={HEADS[head]}']
+        if self.num_workers is not None:
+            options += [f'{key}={value}' for key, value in loader_options(self.num_workers).items()]
+        return options
+
+
+def _step(
+    run: Path,
+    part: str,
+    inputs: Sequence[Path | Later],
+    outputs: Sequence[Path],
+    command: Sequence[Word],
+) -> Step:
+    """The training or the test of a run."""
+    stamp, log = {'training': ('trained', 'train.log'), 'test': ('tested', 'test.log')}[part]
+    free = ('num_workers', 'persistent_workers')
+    name = f'{run}: {part}'
+    return Step(name, inputs, outputs, command, run / stamp, run / log, free_options=free)
 
 
 def find_best_checkpoint(run: Path) -> Path:

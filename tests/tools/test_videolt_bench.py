@@ -46,7 +46,9 @@ def _plan(*words):
 
 
 def test_the_plan_is_methods_by_heads_by_features(data_root, tmp_path):
-    done = _run(TOOL, data_root, '--methods', 'baseline,cbs', '--dry-run', cwd=tmp_path)
+    done = _run(
+        sys.executable, TOOL, data_root, '--methods', 'baseline,cbs', '--dry-run', cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     runs = [
@@ -81,7 +83,7 @@ def test_a_path_that_options_would_change_is_refused(data_root, tmp_path, name):
         ([data_root, '--work-dir', name], '--work-dir'),
         ([name], 'DATA_ROOT'),
     ):
-        done = _run(TOOL, *words, cwd=tmp_path)
+        done = _run(sys.executable, TOOL, *words, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (2, '')
         assert done.stderr == f'error: {what} {PLAIN}{name}\n'
     assert list(tmp_path.iterdir()) == []
@@ -113,7 +115,9 @@ def test_features_whose_name_options_would_change_are_refused(data_root, tmp_pat
     ],
 )
 def test_bad_arguments_leave_the_folder_unbound(data_root, tmp_path, options, message):
-    done = _run(TOOL, data_root, '--work-dir', tmp_path / 'work', *options, cwd=tmp_path)
+    done = _run(
+        sys.executable, TOOL, data_root, '--work-dir', tmp_path / 'work', *options, cwd=tmp_path
+    )
     assert done.returncode == 2
     assert message in done.stderr.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.command_line import HelpFormatter
+from mmlt.command_line import HelpFormatter, one_line
 from mmlt.experiments.videolt_bench import write_counts
 from mmlt.experiments.videolt_steps import find_best_checkpoint
 from mmlt.experiments.videolt_table import bench_table
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             print(bench_table(args.work_dir))
     except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(f'error: {one_line(error)}', file=sys.stderr)
         return 2
     return 0
 
