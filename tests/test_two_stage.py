@@ -349,6 +349,45 @@ def test_by_default_the_split_is_that_of_ap(empty, tmp_path):
     assert f'split_by_ap.py {folder}/baseline_train {folder}/baseline_val' in calls[3]
 
 
+def test_the_plan_makes_nothing(empty, tmp_path):
+    before = set(os.listdir(tmp_path))
+    done = empty('small.py', 1, '--dry-run')
+    assert (done.returncode, done.stderr) == (0, '')
+    assert set(os.listdir(tmp_path)) == before
+    told = [line for line in done.stdout.splitlines() if line.startswith('#')]
+    assert told == [f'# {step}: to do' for step in STEPS]
+    (tmp_path / 'split file.json').write_text('{"head": [], "tail": [1, 2]}')
+    refused = empty('small.py', 1, '--dry-run', '--split', 'split file.json')
+    assert refused.returncode == 2
+    assert refused.stderr.startswith('error: split file.json: no class in head, which stage one')
+
+
+def test_the_plan_typed_is_the_run(empty, tmp_path):
+    options = ['small.py', 1, '--work-dir', 'runs', '--split', 'split file.json']
+    plan = empty(*options, '--dry-run').stdout
+    subprocess.run(['bash', '-ec', f'mkdir runs\n{plan}'], cwd=tmp_path, env=ENV, check=True)
+    typed = (tmp_path / 'calls').read_text()
+    (tmp_path / 'calls').unlink()
+    shutil.rmtree(tmp_path / 'runs')
+    assert empty(*options).returncode == 0
+    assert (tmp_path / 'calls').read_text() == typed
+    told = empty(*options, '--dry-run').stdout.splitlines()
+    steps = [step for step in STEPS if step not in ('split', 'baseline_train', 'baseline_val')]
+    assert told == [f'# {step}: done before' for step in ['split', *steps]]
+
+
+def test_a_changed_config_is_not_taken_as_done(empty, tmp_path):
+    assert empty('small.py', 1, '--work-dir', 'runs').returncode == 0
+    with open(tmp_path / 'small_stage_two.py', 'a') as file:
+        file.write('train_cfg = dict(max_epochs=9)\n')
+    refused = empty('small.py', 1, '--work-dir', 'runs')
+    assert refused.returncode == 2 and refused.stdout == ''
+    assert refused.stderr == (
+        'error: stage_two was done with another small_stage_two.py than is there now: choose '
+        'another folder, or delete runs/done/stage_two and what the step has left, to do it again\n'
+    )
+
+
 @pytest.mark.parametrize(
     'others',
     [

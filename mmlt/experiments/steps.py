@@ -171,7 +171,7 @@ def _check_record(step: Step) -> None:
     differs = _difference(held, asked)
     if differs:
         raise ValueError(
-            f'{step.name} was done with {differs}: choose another folder, or delete {step.stamp} '
+            f'{step.name} was done {differs}: choose another folder, or delete {step.stamp} '
             'and what the step has left, to do it again'
         )
 
@@ -179,14 +179,16 @@ def _check_record(step: Step) -> None:
 def _difference(held: dict, asked: dict) -> str:
     """What of a record is another than what is asked; '' where nothing is."""
     if held['command'] != asked['command']:
-        old = [word for word in held['command'] if word not in asked['command']]
-        new = [word for word in asked['command'] if word not in held['command']]
-        if old or new:
-            return f'{shlex.join(old) or "no such option"!r}, not {shlex.join(new)!r}'
-        return f'{shlex.join(held["command"])!r}, not {shlex.join(asked["command"])!r}'
+        old = shlex.join(word for word in held['command'] if word not in asked['command'])
+        new = shlex.join(word for word in asked['command'] if word not in held['command'])
+        if not old or not new:  # or else they have the same words
+            alone = f'without {new!r}' if new else f'with {old!r}, now without it'
+            whole = map(shlex.join, (held['command'], asked['command']))
+            return alone if old or new else 'with {!r}, not {!r}'.format(*whole)
+        return f'with {old!r}, not {new!r}'
     names = sorted(held['inputs'].keys() | asked['inputs'].keys())
     changed = [name for name in names if held['inputs'].get(name) != asked['inputs'].get(name)]
-    return f'another {changed[0]} than is there now' if changed else ''
+    return f'with another {changed[0]} than is there now' if changed else ''
 
 
 def _run(step: Step) -> None:
