@@ -52,16 +52,16 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--heads',
         type=names_of(list(HEADS)),
-        default=list(HEADS),
+        default=','.join(HEADS),
         metavar='HEAD,...',
-        help='default: %(default)s',
+        help='of the model',
     )
     parser.add_argument(
         '--methods',
         type=names_of(list(METHODS)),
-        default=list(METHODS),
+        default=','.join(METHODS),
         metavar='METHOD,...',
-        help='rows of the table; default: %(default)s',
+        help='rows of the table',
     )
     parser.add_argument(
         '--features', type=lambda text: text.split(','), metavar='NAME,...', help='default: all'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,6 @@ from mmlt.functional import (
     sampled_average_precision,
 )
 
-#: How often :func:`evaluate_ava` calls ``on_step``.
-NUM_STEPS = 6
 _CLASS_SCORES = ('AP', 'SAP', 'SAP_std', 'SAP_sampled', 'AUC')
 _MEANS = {'frame_mAP': 'AP', 'mSAP': 'SAP', 'mAUC': 'AUC'}
 _CSV_COLUMNS = ('name', 'id', 'group', 'num_train', 'num_boxes', *_CLASS_SCORES)
@@ -45,7 +43,6 @@ def evaluate_ava(
     seed: int = 0,
     pool: str = 'boxes',
     iou_threshold: float = 0.5,
-    on_step: Callable[[str], object] | None = None,
 ) -> dict:
     """Evaluate detections over the classes of a label map.
 
@@ -65,7 +62,6 @@ def evaluate_ava(
         seed: Seed of the sampled form.
         pool: 'boxes' or 'detections', see :func:`mmlt.functional.match_scores`.
         iou_threshold: Least IoU of a match.
-        on_step: Called with the name of each step as it begins, for a progress bar.
 
     Returns:
         The content of ``metrics.json``: plain Python values, fractions in [0, 1], None where a
@@ -79,10 +75,8 @@ def evaluate_ava(
     Raises:
         ValueError: No annotated box of an evaluated class is left, or a bad argument.
     """
-    begin = on_step or (lambda name: None)
     class_ids = sorted(label_map)
     excluded = frozenset(excluded or ())
-    begin('matching boxes')
     options = dict(class_ids=class_ids, excluded=excluded, iou_threshold=iou_threshold)
     matched = match_scores(detections, ground_truth, pool=pool, **options)
     num_boxes = np.asarray(matched.targets).astype(np.int64).sum(0)
@@ -90,15 +84,11 @@ def evaluate_ava(
         raise ValueError(
             'ground_truth: no box of a class of the label map lies on an evaluated keyframe'
         )
-    begin('frame-AP')
     frame_ap = frame_average_precision(
         detections, ground_truth, protocol=protocol, capacity=capacity, **options
     )
-    begin('sampled AP, by trials')
     sampled = sampled_average_precision(*matched, num_trials=num_trials, seed=seed)
-    begin('sampled AP, exact')
     exact = expected_sampled_average_precision(*matched)
-    begin('ROC-AUC')
     columns = {
         'AP': frame_ap.per_class,
         'SAP': exact,
@@ -106,7 +96,6 @@ def evaluate_ava(
         'SAP_sampled': sampled.mean,
         'AUC': roc_auc(*matched),
     }
-    begin('counting')
     groups = group_classes(class_ids, train_counts, split, head_min, tail_max)
     per_class = _per_class(label_map, num_boxes, train_counts, groups, columns)
     is_detected = detected_classes(detections, ground_truth, class_ids, excluded)

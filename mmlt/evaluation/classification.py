@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,6 @@ from mmlt.functional import average_precision, count_classes, top_k_accuracy, to
 from mmlt.functional.detection.fields import name_fault
 from mmlt.functional.detection.text_files import read_lines
 
-#: How often :func:`evaluate_classification` calls ``on_step``.
-NUM_STEPS = 3
 _CLASS_SCORES = ('AP', 'recall@1', 'recall@5')
 _MEANS = {'mAP': 'AP', 'mean_recall@1': 'recall@1', 'mean_recall@5': 'recall@5'}
 _CSV_COLUMNS = ('name', 'id', 'group', 'num_train', 'num_samples', *_CLASS_SCORES)
@@ -30,7 +28,6 @@ def evaluate_classification(
     split: ClassSplit | None = None,
     head_min: int | None = None,
     tail_max: int | None = None,
-    on_step: Callable[[str], object] | None = None,
 ) -> dict:
     """Evaluate the scores of a single- or multi-label classifier.
 
@@ -43,7 +40,6 @@ def evaluate_classification(
         split: The groups, of score columns.
         head_min: A class with more training samples is in the head.
         tail_max: A class with at most so many is in the tail.
-        on_step: Called with the name of each step as it begins, for a progress bar.
 
     Returns:
         The content of ``metrics.json``: plain Python values, fractions in [0, 1], None where a
@@ -53,13 +49,10 @@ def evaluate_classification(
         ValueError: Another number of names than of classes, or what
             :func:`mmlt.functional.average_precision` raises.
     """
-    begin = on_step or (lambda name: None)
     num_samples = count_classes(targets)
     if len(class_names) != len(num_samples):
         raise ValueError(f'{len(num_samples)} classes in targets, {len(class_names)} names')
-    begin('average precision')
     class_ap = average_precision(scores, targets)
-    begin('recall of each class')
     columns = {
         'AP': class_ap,
         'recall@1': top_k_recall(scores, targets, k=1),
@@ -77,7 +70,6 @@ def evaluate_classification(
         }
         for index, name in enumerate(class_names)
     }
-    begin('hits')
     return {
         'task': 'classification',
         'mAP': mean_of(per_class.values(), 'AP'),

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from mmlt.evaluation.classification import (
-    NUM_STEPS,
     evaluate_classification,
     read_class_names,
     write_classification,
@@ -146,12 +145,6 @@ def test_bad_label_lists(tmp_path, text, message):
     path.write_text(text, encoding='utf-8')
     with pytest.raises(ValueError, match=message):
         read_class_names(path)
-
-
-def test_every_step_is_told():
-    told = []
-    evaluate_classification(SCORES, TARGETS, NAMES, on_step=told.append)
-    assert len(told) == len(set(told)) == NUM_STEPS
 
 
 def test_a_label_list_that_is_not_utf8_is_named(tmp_path):

@@ -19,7 +19,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -31,7 +31,7 @@ from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.ava import evaluate_ava
 from mmlt.evaluation.bootstrap import Excluded, bootstrap_over_videos
 from mmlt.evaluation.coverage import has_evaluated_box
-from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.progress import status
 from mmlt.evaluation.runs.folder import METRICS_FILE
 from mmlt.evaluation.runs.intervals import difference
 from mmlt.evaluation.runs.read import read_run
@@ -64,15 +64,14 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
+def compute(args: argparse.Namespace, advance: Callable[[], None]) -> dict:
     """Read the inputs, run the bootstrap, say what is odd about them and about the result."""
     label_map = read_label_map(args.label_map)
     split = read_split(args.split, label_map)
-    bar.step('reading')
     inputs = read_inputs(args, label_map)
 
     def evaluate(detections, ground_truth, excluded) -> dict[str, float]:
-        bar.step('resampling')
+        advance()
         is_resampled = ground_truth is not inputs[1]
         if is_resampled and not has_evaluated_box(ground_truth, label_map, excluded):
             return {}  # the videos drawn have none: every mean is undefined
@@ -161,8 +160,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
     args = parse_args(argv)
     try:
-        with ProgressBar(2 + args.num_resamples) as bar:
-            result = compute(args, bar)
+        with status('resampling', 1 + args.num_resamples) as advance:
+            result = compute(args, advance)
         with atomic_write(args.out, overwrite=args.overwrite) as path:
             path.write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
     except (OSError, ValueError) as error:

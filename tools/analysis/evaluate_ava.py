@@ -19,10 +19,10 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter
-from mmlt.evaluation.ava import NUM_STEPS, evaluate_ava, write_results
+from mmlt.evaluation.ava import evaluate_ava, write_results
 from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.groups import empty_groups_warning
-from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.progress import status
 from mmlt.evaluation.report.page import build_report
 from mmlt.evaluation.runs.folder import METRICS_FILE, PER_CLASS_FILE
 from mmlt.evaluation.runs.terminal import print_table
@@ -111,18 +111,14 @@ class Inputs(NamedTuple):
     warnings: list[str]
 
 
-def read_inputs(args: argparse.Namespace, bar: ProgressBar) -> Inputs:
+def read_inputs(args: argparse.Namespace) -> Inputs:
     """Read every file, and raise what makes any number of theirs wrong."""
     label_map = read_label_map(args.label_map)
-    bar.step('reading detections')
     detections = read_detections(args.detections)
-    bar.step('reading ground truth')
     ground_truth = read_ava_csv(args.ground_truth)
     excluded = read_excluded_timestamps(args.exclude) if args.exclude else None
-    bar.step('checking both')
     paths = dict(path=args.detections, ground_truth_path=args.ground_truth)
     checked = check_evaluation(detections, ground_truth, excluded, **paths)
-    bar.step('reading training counts')
     train_counts = None
     if args.train_annotations:
         train_counts = count_training_boxes(args.train_annotations, label_map)
@@ -146,9 +142,9 @@ def read_inputs(args: argparse.Namespace, bar: ProgressBar) -> Inputs:
     )
 
 
-def evaluate(args: argparse.Namespace, bar: ProgressBar) -> dict:
+def evaluate(args: argparse.Namespace) -> dict:
     """Read the inputs, say what is odd about them, evaluate."""
-    inputs = read_inputs(args, bar)
+    inputs = read_inputs(args)
     for warning in inputs.warnings:
         _warn(warning)
     try:
@@ -162,7 +158,6 @@ def evaluate(args: argparse.Namespace, bar: ProgressBar) -> dict:
             num_trials=args.num_trials,
             seed=args.seed,
             pool=args.pool,
-            on_step=bar.step,
             **inputs.options,
         )
     except ValueError as error:
@@ -201,9 +196,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in (METRICS_FILE, PER_CLASS_FILE, REPORT_FILE):
             if (out_dir / name).exists() and not args.overwrite:
                 raise FileExistsError(f'{out_dir / name}: exists already; pass --overwrite')
-        with ProgressBar(4 + NUM_STEPS + 1) as bar:
-            metrics = evaluate(args, bar)
-            bar.step('writing')
+        with status('evaluating'):
+            metrics = evaluate(args)
             write_results(metrics, out_dir, overwrite=args.overwrite)
             report = _write_report(out_dir, args.overwrite)
     except (OSError, ValueError) as error:

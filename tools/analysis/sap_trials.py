@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter
-from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.progress import status
 from mmlt.experiments.sap_trials import draw_trials, study_trials
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.detections import read_detections
@@ -72,13 +72,11 @@ def find_detections(path: str) -> Path:
     return found[0]
 
 
-def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
+def compute(args: argparse.Namespace) -> dict:
     """Read the inputs, match, draw the trials."""
     label_map = read_label_map(args.label_map)
     excluded = read_excluded_timestamps(args.exclude) if args.exclude else None
-    bar.step('reading detections')
     detections = read_detections(find_detections(args.detections))
-    bar.step('reading ground truth')
     ground_truth = read_ava_csv(args.ground_truth)
     warnings = [
         unknown_label_warning(detections, label_map, args.detections),
@@ -87,7 +85,6 @@ def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
     ]
     for warning in filter(None, warnings):
         print(f'warning: {warning}', file=sys.stderr)
-    bar.step('matching boxes')
     matched = match_scores(
         detections,
         ground_truth,
@@ -95,7 +92,6 @@ def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
         excluded=excluded,
         pool=args.pool,
     )
-    bar.step('drawing the trials')
     trials = dict(min_trials=args.min_trials, max_trials=args.max_trials, seed=args.seed)
     try:
         return {'pool': args.pool, **study_trials(matched, label_map, **trials)}
@@ -112,9 +108,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for path in (numbers, picture):
             if path.exists() and not args.overwrite:
                 raise FileExistsError(f'{path}: exists already; pass --overwrite')
-        with ProgressBar(5) as bar:
-            study = compute(args, bar)
-            bar.step('drawing the picture')
+        with status('drawing trials'):
+            study = compute(args)
             with atomic_write(numbers, overwrite=args.overwrite) as path:
                 text = json.dumps(study, indent=1, allow_nan=False, ensure_ascii=False)
                 path.write_text(text + '\n', encoding='utf-8')

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter
 from mmlt.evaluation.classification import read_class_names
-from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.progress import status
 from mmlt.fileio.class_counts import ClassCounts, count_training_boxes, write_class_counts
 from mmlt.fileio.clip_lists import count_training_clips
 from mmlt.fileio.label_map import read_label_map, unmatched_exclusions_warning
@@ -113,8 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
     args = parse_args(argv)
     try:
-        with ProgressBar(1) as bar:
-            bar.step('counting')
+        with status('counting'):
             counts = count(args)
         write_class_counts(args.out, counts, overwrite=args.overwrite)
     except (OSError, ValueError) as error:

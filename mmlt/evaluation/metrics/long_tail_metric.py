@@ -13,7 +13,6 @@ from mmengine.logging import print_log
 from rich.console import Console
 
 from mmlt.evaluation.classification import (
-    NUM_STEPS,
     evaluate_classification,
     read_class_names,
     write_classification,
@@ -21,7 +20,7 @@ from mmlt.evaluation.classification import (
 from mmlt.evaluation.gather.samples import merge_blocks, one_per_sample, sample_block
 from mmlt.evaluation.metrics.logged_values import classification_values
 from mmlt.evaluation.metrics.run_folder import RunFolder
-from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.progress import status
 from mmlt.evaluation.runs.terminal import print_table
 from mmlt.fileio.class_counts import read_class_counts, read_split
 from mmlt.functional import split_head_medium_tail
@@ -134,7 +133,7 @@ class LongTailMetric(BaseMetric):
                 logging.WARNING,
             )
         self._check_classes(scores.shape[1])  # rank 0 may have had no sample of its own
-        with ProgressBar(NUM_STEPS) as bar:
+        with status('evaluating'):
             metrics = evaluate_classification(
                 scores,
                 targets,
@@ -142,7 +141,6 @@ class LongTailMetric(BaseMetric):
                 train_counts=self.train_counts,
                 split=self.split,
                 **self.limits,
-                on_step=bar.step,
             )
         text = io.StringIO()
         print_table(metrics, console=Console(file=text, width=100))
