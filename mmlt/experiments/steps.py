@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shlex
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,10 +69,7 @@ class Step(NamedTuple):
         keys = tuple(f'{key}=' for key in self.free_options)
         command = [word for word in command if not any(key in word for key in keys)]
         files = [path.read() if isinstance(path, Later) else str(path) for path in self.inputs]
-        return {
-            'command': command,
-            'inputs': {without_place(path): hash_file(path) for path in files},
-        }
+        return {'command': command, 'inputs': {without_place(path): _hash(path) for path in files}}
 
 
 class StepError(Exception):
@@ -178,14 +177,15 @@ def _check_record(step: Step) -> None:
 
 def _difference(held: dict, asked: dict) -> str:
     """What of a record is another than what is asked; '' where nothing is."""
-    if held['command'] != asked['command']:
-        old = shlex.join(word for word in held['command'] if word not in asked['command'])
-        new = shlex.join(word for word in asked['command'] if word not in held['command'])
-        if not old or not new:  # or else they have the same words
-            alone = f'without {new!r}' if new else f'with {old!r}, now without it'
-            whole = map(shlex.join, (held['command'], asked['command']))
-            return alone if old or new else 'with {!r}, not {!r}'.format(*whole)
-        return f'with {old!r}, not {new!r}'
+    before, now = held['command'], asked['command']
+    if before != now:
+        old = shlex.join(word for word in before if word not in now)
+        new = shlex.join(word for word in now if word not in before)
+        if old and new:
+            return f'with {old!r}, not {new!r}'
+        if old:
+            return f'with {old!r}, now without it'
+        return f'without {new!r}' if new else f'with {shlex.join(before)!r}, not in that order'
     names = sorted(held['inputs'].keys() | asked['inputs'].keys())
     changed = [name for name in names if held['inputs'].get(name) != asked['inputs'].get(name)]
     return f'with another {changed[0]} than is there now' if changed else ''
@@ -213,6 +213,17 @@ def _run(step: Step) -> None:
     record['cpu_seconds'] = round(_cpu_seconds() - cpu_started, 1)
     with atomic_write(step.stamp, overwrite=True) as file:
         file.write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
+
+
+def _hash(path: str) -> str:
+    found = os.stat(path)
+    return _hash_once(path, found.st_size, found.st_mtime_ns)
+
+
+@cache
+def _hash_once(path: str, size: int, mtime: int) -> str:
+    """Several steps may read one checkpoint, and are compared more than once."""
+    return hash_file(path)
 
 
 def _cpu_seconds() -> float:
