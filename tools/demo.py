@@ -57,9 +57,8 @@ def demo_steps(run: Path, ranks: int, seed: int) -> list[Step]:
     ]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
+def work(args: argparse.Namespace) -> int:
+    """Do what the command line says; returns the exit code, of a failed step its own."""
     try:
         ranks, seed = whole_number('RANKS', args.ranks, 1), whole_number('SEED', args.seed)
         os.chdir(ROOT)
@@ -71,11 +70,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         Steps(demo_steps(run, ranks, seed)).run()
     except StepError as error:
         return error.code
+    print(f'open it in a browser: {(ROOT / run / "test" / "report.html").as_uri()}')
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; returns the exit code."""
+    args = parse_args(argv)
+    try:
+        return work(args)
     except (OSError, ValueError) as error:
         print(f'error: {one_line(error)}', file=sys.stderr)
         return 2
-    print(f'open it in a browser: {(ROOT / run / "test" / "report.html").as_uri()}')
-    return 0
 
 
 if __name__ == '__main__':

@@ -97,9 +97,8 @@ def run(experiment: TwoStage) -> None:
     print(f'\ncheckpoint: {work_dir / "two_stage.pth"}\nreport: {work_dir / "report.html"}')
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
+def work(args: argparse.Namespace) -> int:
+    """Do what the command line says; returns the exit code, of a failed step its own."""
     try:
         experiment = read_options(args)
         if args.dry_run:
@@ -108,10 +107,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             run(experiment)
     except StepError as error:
         return error.code
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; returns the exit code."""
+    args = parse_args(argv)
+    try:
+        return work(args)
     except (OSError, ValueError) as error:
         print(f'error: {one_line(error)}', file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == '__main__':

@@ -118,9 +118,8 @@ def run(bench: Bench, steps: Steps) -> None:
     print(f'any two runs: {report} RUN/test RUN/test --out report.html')
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
+def work(args: argparse.Namespace) -> int:
+    """Do what the command line says; returns the exit code, of a failed step its own."""
     try:
         bench = read_options(args)
         steps, warning = Steps(bench.steps()), bench.warning()
@@ -132,10 +131,17 @@ def main(argv: Sequence[str] | None = None) -> int:
             run(bench, steps)
     except StepError as error:
         return error.code
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; returns the exit code."""
+    args = parse_args(argv)
+    try:
+        return work(args)
     except (OSError, ValueError) as error:
         print(f'error: {one_line(error)}', file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == '__main__':

@@ -106,17 +106,23 @@ def run(args: argparse.Namespace) -> None:
     print(table(results))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
+def work(args: argparse.Namespace) -> int:
+    """Do what the command line says; returns the exit code, of a failed step its own."""
     try:
         run(args)
     except StepError as error:
         return error.code
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the tool; returns the exit code."""
+    args = parse_args(argv)
+    try:
+        return work(args)
     except (OSError, ValueError) as error:
         print(f'error: {one_line(error)}', file=sys.stderr)
         return 2
-    return 0
 
 
 if __name__ == '__main__':
