@@ -138,8 +138,8 @@ def tool_main(
     Args:
         parse_args: Reads the command line; None stands for that of the process.
         work: Does what it says; may return an exit code of its own.
-        errors: What ends the tool with a line ``error: CAUSE`` and exit code 2. One without text
-            has been told by another rank.
+        errors: What ends the tool with a line ``error: CAUSE`` and exit code 2, or its ``code``.
+            One without text has been told by another rank.
 
     Returns:
         ``main(argv=None)``, which returns the exit code.
@@ -159,7 +159,7 @@ def tool_main(
         except errors as error:
             if str(error):
                 tell_error(error)
-            return 2
+            return getattr(error, 'code', 2)
 
     return main
 

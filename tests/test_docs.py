@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import importlib.util
 import inspect
 import json
 import os
@@ -21,6 +20,7 @@ import mmlt.functional
 from mmlt import registry
 from mmlt.evaluation.metrics.ava_long_tail_metric import AVALongTailMetric
 from mmlt.experiments.seed_table import mean_and_error
+from mmlt.experiments.two_stage_table import make_table
 from mmlt.experiments.videolt_table import seed_table
 
 ROOT = Path(__file__).parents[1]
@@ -166,21 +166,13 @@ def test_site_builds_without_a_warning(tmp_path):
 # --------------------------------------------------------------------------- tables of results
 
 
-def _tool():
-    path = ROOT / 'tools' / 'analysis' / 'run_toy_table.py'
-    spec = importlib.util.spec_from_file_location('run_toy_table', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def _results(family):
     return json.loads(_read(CONFIGS / family / 'toy_results.json'))['rows']
 
 
 @pytest.mark.parametrize('family', ['in_the_wild', 'videolt'])
 def test_toy_table_is_that_of_the_results_file(family):
-    make = {'in_the_wild': _tool().make_table, 'videolt': seed_table}[family]
+    make = {'in_the_wild': make_table, 'videolt': seed_table}[family]
     readme = _read(CONFIGS / family / 'README.md')
     printed = re.search(r'<!-- toy table -->\n\n(.*?)\n\n<!-- end', readme, re.DOTALL)[1]
     assert printed == make(_results(family))

@@ -1,4 +1,4 @@
-"""tools/two_stage.sh: Algorithm 1 from nothing to a report on a tiny world, stopped anywhere."""
+"""tools/two_stage.py: Algorithm 1 from nothing to a report on a tiny world, stopped anywhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -22,7 +23,7 @@ from mmlt.fileio.class_split import read_split
 from mmlt.weights_only import load_weights_only
 
 ROOT = Path(__file__).parents[1]
-SCRIPT = ROOT / 'tools' / 'two_stage.sh'
+TOOL = ROOT / 'tools' / 'two_stage.py'
 ENV = {**os.environ, 'PYTHON': PYTHON, 'OMP_NUM_THREADS': '1', 'PYTHONWARNINGS': 'ignore'}
 STEPS = [
     'baseline', 'baseline_train', 'baseline_val', 'split', 'stage_one', 'features', 'stage_two',
@@ -46,6 +47,25 @@ train_dataloader = dict(batch_size=50, {NO_WORKERS})
 """
 
 
+#: Writes down what it is asked for, and makes the files that a step leaves.
+FAKE_PYTHON = """#!/usr/bin/env bash
+case $1 in *split_by_counts.py)
+    : # REAL
+esac
+echo "$*" >>calls
+make() { mkdir -p "$(dirname "$1")" && echo "${2:-}" >"$1"; }
+for WORD; do
+    case $BEFORE$WORD in
+        --work-dir*) make "$WORD/last.pth" && make "$WORD/last_checkpoint" "$WORD/last.pth" ;;
+        --out*.*) make "$WORD" ;;
+        --out*) for PART in {train,val}/{index,meta}.json; do make "$WORD/$PART"; done ;;
+        *out_dir=*) make "${WORD#*=}/metrics.json" ;;
+    esac
+    BEFORE=$WORD
+done
+"""
+
+
 @pytest.fixture(scope='module')
 def world(tmp_path_factory, toy_world):
     """A working directory with a toy world of 2% of the boxes, and small configs; 24 updates."""
@@ -61,7 +81,7 @@ def world(tmp_path_factory, toy_world):
 
 
 def _command(work_dir, *options, config='my configs/small.py'):
-    return [str(x) for x in (SCRIPT, config, 1, '--work-dir', work_dir, *options)]
+    return [str(x) for x in (PYTHON, TOOL, config, 1, '--work-dir', work_dir, *options)]
 
 
 def _weights(path):
@@ -194,20 +214,22 @@ def test_killed_in_every_stage_ends_with_the_same_weights(world, whole):
     assert not [name for name in expected if not torch.equal(expected[name], found[name])]
 
 
+@pytest.fixture
+def split_alone(world, tmp_path):
+    """An interpreter that splits by counts, and of all others makes the outputs alone."""
+    fake = tmp_path / 'python'
+    fake.write_text(FAKE_PYTHON.replace(': # REAL', f'exec {shlex.quote(PYTHON)} "$@"'))
+    fake.chmod(0o755)
+    return {**ENV, 'PYTHON': str(fake)}
+
+
 @pytest.mark.train
-def test_split_by_counts(world):
-    folder = world / 'runs' / 'counts'
-    (folder / 'done').mkdir(parents=True)
-    for step in set(STEPS) - {'split'}:
-        (folder / 'done' / step).touch()
-    for name in ('baseline', 'stage_one', 'stage_two'):
-        (folder / name).mkdir()
-        (folder / name / 'last_checkpoint').write_text('none.pth')
+def test_split_by_counts(world, split_alone):
     command = _command('runs/counts', '--split', 'counts', '--tail-max', 5)
-    subprocess.run(command, cwd=world, env=ENV, check=True)
+    subprocess.run(command, cwd=world, env=split_alone, check=True)
     path = world / 'data' / 'toy' / 'ava' / 'annotations' / 'train_counts.json'
     counts = {each['id']: each['count'] for each in json.loads(path.read_text())['classes']}
-    split = read_split(folder / 'split.json', counts)
+    split = read_split(world / 'runs' / 'counts' / 'split.json', counts)
     assert set(split.groups['tail']) == {i for i, count in counts.items() if count <= 5}
     # a config that names no counts is told at once
     config = world / 'my configs' / 'small.py'
@@ -217,7 +239,7 @@ def test_split_by_counts(world):
     bare.write_text(config.read_text() + "test_evaluator = dict(_delete_=True, type='AVAMetric')\n")
     command = _command('runs/bare', '--split', 'counts', config='my configs/bare.py')
     failed = _refused(world, command)
-    assert failed.startswith('two_stage.sh: my configs/bare.py: test_evaluator has no class_counts')
+    assert failed.startswith('error: my configs/bare.py: test_evaluator has no class_counts')
 
 
 def _refused(world, command):
@@ -257,19 +279,17 @@ def test_a_split_file_is_checked_at_once(world, content, message):
     path = world / 'bad split.json'
     path.write_text('head: 1' if content is None else json.dumps(content))
     said = _refused(world, _command('runs/bad', '--split', path.name))
-    assert said.startswith('two_stage.sh: bad split.json') and message in said
+    assert said.startswith('error: bad split.json') and message in said
 
 
 @pytest.mark.train
-def test_a_three_way_split_by_counts(world):
+def test_a_three_way_split_by_counts(world, split_alone):
     folder = world / 'runs' / 'three'
-    (folder / 'done').mkdir(parents=True)
-    for step in set(STEPS) - {'split'}:
-        (folder / 'done' / step).touch()
     path = world / 'data' / 'toy' / 'ava' / 'annotations' / 'train_counts.json'
     counts = {each['id']: each['count'] for each in json.loads(path.read_text())['classes']}
     command = _command('runs/three', '--split', 'counts', '--tail-max', 3, '--head-min', 9)
-    done = subprocess.run(command, cwd=world, env=ENV, check=True, capture_output=True, text=True)
+    piped = dict(check=True, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=world, env=split_alone, **piped)
     groups = read_split(folder / 'split.json', counts).groups
     assert set(groups['head']) == {i for i, count in counts.items() if count > 9}
     assert set(groups['medium']) == {i for i, count in counts.items() if 3 < count <= 9}
@@ -277,33 +297,24 @@ def test_a_three_way_split_by_counts(world):
     assert f'\n{sizes} classes (' in done.stdout
 
 
-FAKE_PYTHON = """#!/usr/bin/env bash
-[ "$1" != -c ] || exit 0
-echo "$*" >>calls
-while [ $# -gt 0 ]; do
-    if [ "$1" = --work-dir ]; then
-        mkdir -p "$2" && touch "$2/last.pth" && echo "$2/last.pth" >"$2/last_checkpoint"
-    elif [ "$1" = --out ] && [[ $2 = *.pth ]]; then
-        touch "$2"
-    fi
-    shift
-done
-"""
-
-
 @pytest.fixture
 def empty(tmp_path):
-    """A folder with empty configs and an interpreter that writes down what it is asked for."""
+    """A folder with small configs and an interpreter that writes down what it is asked for."""
+    head = "dict(num_classes=3, trained_groups=['head'])"
     for suffix in ('', '_stage_one', '_stage_two'):
-        (tmp_path / f'small{suffix}.py').touch()
-    (tmp_path / 'split file.json').touch()
+        (tmp_path / f'small{suffix}.py').write_text(
+            f'model = dict(roi_head=dict(bbox_head={head}))\n'
+            "test_evaluator = dict(class_counts='counts.json')\n"
+        )
+    (tmp_path / 'split file.json').write_text('{"head": [1], "tail": [2]}')
+    (tmp_path / 'counts.json').touch()
     fake = tmp_path / 'python'
     fake.write_text(FAKE_PYTHON)
     fake.chmod(0o755)
 
     def run(*arguments):
         env = {**ENV, 'PYTHON': str(fake)}
-        command = [str(x) for x in (SCRIPT, *arguments)]
+        command = [str(x) for x in (PYTHON, TOOL, *arguments)]
         return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
 
     return run
@@ -337,6 +348,45 @@ def test_by_default_the_split_is_that_of_ap(empty, tmp_path):
     assert f'split_by_ap.py {folder}/baseline_train {folder}/baseline_val' in calls[3]
 
 
+def test_the_plan_makes_nothing(empty, tmp_path):
+    before = set(os.listdir(tmp_path))
+    done = empty('small.py', 1, '--dry-run')
+    assert (done.returncode, done.stderr) == (0, '')
+    assert set(os.listdir(tmp_path)) == before
+    told = [line for line in done.stdout.splitlines() if line.startswith('#')]
+    assert told == [f'# {step}: to do' for step in STEPS]
+    (tmp_path / 'split file.json').write_text('{"head": [], "tail": [1, 2]}')
+    refused = empty('small.py', 1, '--dry-run', '--split', 'split file.json')
+    assert refused.returncode == 2
+    assert refused.stderr.startswith('error: split file.json: no class in head, which stage one')
+
+
+def test_the_plan_typed_is_the_run(empty, tmp_path):
+    options = ['small.py', 1, '--work-dir', 'runs', '--split', 'split file.json']
+    plan = empty(*options, '--dry-run').stdout
+    subprocess.run(['bash', '-ec', f'mkdir runs\n{plan}'], cwd=tmp_path, env=ENV, check=True)
+    typed = (tmp_path / 'calls').read_text()
+    (tmp_path / 'calls').unlink()
+    shutil.rmtree(tmp_path / 'runs')
+    assert empty(*options).returncode == 0
+    assert (tmp_path / 'calls').read_text() == typed
+    told = empty(*options, '--dry-run').stdout.splitlines()
+    steps = [step for step in STEPS if step not in ('split', 'baseline_train', 'baseline_val')]
+    assert told == [f'# {step}: done before' for step in ['split', *steps]]
+
+
+def test_a_changed_config_is_not_taken_as_done(empty, tmp_path):
+    assert empty('small.py', 1, '--work-dir', 'runs').returncode == 0
+    with open(tmp_path / 'small_stage_two.py', 'a') as file:
+        file.write('train_cfg = dict(max_epochs=9)\n')
+    refused = empty('small.py', 1, '--work-dir', 'runs')
+    assert refused.returncode == 2 and refused.stdout == ''
+    assert refused.stderr == (
+        'error: stage_two was done with another small_stage_two.py than is there now: choose '
+        'another folder, or delete runs/done/stage_two and what the step has left, to do it again\n'
+    )
+
+
 @pytest.mark.parametrize(
     'others',
     [
@@ -354,7 +404,7 @@ def test_one_folder_is_one_experiment(empty, tmp_path, others):
     refused = empty(*others[:2], '--work-dir', 'runs', *others[2:])
     assert refused.returncode == 2 and refused.stderr.count('\n') == 1
     assert refused.stderr.startswith(
-        "two_stage.sh: runs holds 'small.py 1 --split ap --tail-max 999 --seed 0', not '"
+        "error: runs holds 'small.py 1 --split ap --tail-max 999 --seed 0', not '"
     )
     assert 'choose another --work-dir' in refused.stderr
     assert (tmp_path / 'calls').read_text() == calls
@@ -364,24 +414,24 @@ def test_one_folder_is_one_experiment(empty, tmp_path, others):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (('other.py', 1), 'two_stage.sh: no config other.py'),
-        (('small.py', 'two'), "two_stage.sh: RANKS must be a whole number, at least 1, not 'two'"),
-        (('small.py', 0), "two_stage.sh: RANKS must be a whole number, at least 1, not '0'"),
-        (('small.py', 1, '--seed', 'x'), "two_stage.sh: --seed must be a whole number, not 'x'"),
+        (('other.py', 1), 'error: no config other.py'),
+        (('small.py', 'two'), "error: RANKS must be a whole number, at least 1, not 'two'"),
+        (('small.py', 0), "error: RANKS must be a whole number, at least 1, not '0'"),
+        (('small.py', 1, '--seed', 'x'), "error: --seed must be a whole number, not 'x'"),
         (
             ('small.py', 1, '--split', 'counts', '--tail-max', 'x'),
-            "two_stage.sh: --tail-max must be a whole number, not 'x'",
+            "error: --tail-max must be a whole number, not 'x'",
         ),
         (
             ('small.py', 1, '--split', 'counts', '--head-min', '-1'),
-            "two_stage.sh: --head-min must be a whole number, not '-1'",
+            "error: --head-min must be a whole number, not '-1'",
         ),
         (('small.py', 1, '--tail-max', 9), '--tail-max and --head-min need --split counts'),
-        (('small.py', 1, '--split', 'app'), 'two_stage.sh: --split: no file app'),
+        (('small.py', 1, '--split', 'app'), 'error: --split: no file app'),
         (('small.py', 1, '--work-dir', 'a b'), 'quotes and brackets: a b'),
         (
             ('small.py', 1, '--work-dir', 'a[1]'),
-            'two_stage.sh: --work-dir must be without spaces, commas, quotes and brackets: a[1]',
+            'error: --work-dir must be without spaces, commas, quotes and brackets: a[1]',
         ),
     ],
 )
@@ -400,8 +450,8 @@ def test_a_wrong_call_shows_the_usage(empty, tmp_path, arguments):
     before = set(os.listdir(tmp_path))
     refused = empty(*arguments)
     assert refused.returncode == 2
-    assert refused.stderr.startswith('Usage: tools/two_stage.sh CONFIG RANKS')
-    assert refused.stderr.count('\n') == 2
+    assert refused.stderr.startswith('usage: two_stage.py ')
+    assert refused.stderr.splitlines()[-1].startswith('two_stage.py: error: ')
     assert set(os.listdir(tmp_path)) == before
 
 
@@ -410,7 +460,7 @@ def test_a_missing_config_of_a_stage(empty, tmp_path, stage):
     (tmp_path / f'small_stage_{stage}.py').unlink()
     refused = empty('small.py', 1)
     assert refused.returncode == 2
-    assert refused.stderr == f'two_stage.sh: no config small_stage_{stage}.py\n'
+    assert refused.stderr == f'error: no config small_stage_{stage}.py\n'
 
 
 def test_a_failed_step_is_tried_again(empty, tmp_path):

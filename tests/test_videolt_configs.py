@@ -13,8 +13,9 @@ from mmlt.experiments.videolt_bench import (
     METHODS,
     Data,
     config_of,
-    data_overrides,
-    toy_overrides,
+    data_environment,
+    toy_environment,
+    toy_options,
 )
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
@@ -76,6 +77,13 @@ def _changed(cfg, base):
 
 def _config(method):
     return Config.fromfile(FOLDER / config_of(method))
+
+
+def _turned(method, environment, monkeypatch):
+    """A config as it is where the variables are set."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return _config(method)
 
 
 @pytest.mark.parametrize('name', NAMES)
@@ -147,15 +155,16 @@ def test_netvlad_is_one_key_away():
     assert (head.fc_hidden.out_features, head.vlad.clusters.shape[0]) == (1024, 64)
 
 
-def test_the_toy_config_is_the_baseline_turned_to_the_toy():
+def test_the_toy_config_is_the_baseline_turned_to_the_toy(monkeypatch):
     """So the toy table, which turns every method so, trains what the toy config trains."""
     toy = Config.fromfile(CONFIGS / 'toy' / 'nonlinear_toy_features.py')
     root = Path('data/toy/features')
     data = Data(root, root / 'features', num_classes=40, feature_dim=64)
-    turned = _config('baseline')
-    turned.merge_from_dict(
-        toy_overrides(turned.to_dict(), data, 'data/toy/features_train_counts.json')
-    )
+    counts = Path('data/toy/features_train_counts.json')
+    turned = _turned('baseline', toy_environment(data, counts), monkeypatch)
+    turned.merge_from_dict(toy_options(data))
+    evaluator = toy.test_evaluator
+    evaluator.class_counts = str(Path(evaluator.class_counts).resolve())
     sections = ('model', 'train_dataloader', 'test_dataloader', 'test_evaluator', 'optim_wrapper')
     for section in (*sections, 'param_scheduler'):
         assert turned[section] == toy[section], section
@@ -163,15 +172,34 @@ def test_the_toy_config_is_the_baseline_turned_to_the_toy():
 
 
 @pytest.mark.parametrize('method', METHODS)
-def test_turned_to_other_data_nothing_of_videolt_is_left(method):
+def test_turned_to_other_data_nothing_of_videolt_is_left(method, monkeypatch):
     data = Data(Path('some/where'), Path('else/where'), num_classes=7, feature_dim=5)
-    cfg = _config(method)
     limits = {'head_min': 4, 'tail_max': 2}
-    overrides = data_overrides(cfg.to_dict(), data, 'c.json', **limits, max_epochs=10)
-    cfg.merge_from_dict(overrides)
-    sections = [key for key, value in cfg.items() if isinstance(value, (dict, list))]
-    leaves = str({key: cfg[key] for key in sections})
+    cfg = _turned(method, data_environment(data, 'c.json', **limits, max_epochs=10), monkeypatch)
+    leaves = str(cfg.to_dict())
     for left in ('data/videolt', '1004', '2048', '500', '100,', '100}'):
         assert left not in leaves
+    for split in ('train', 'val', 'test'):
+        dataset = cfg[f'{split}_dataloader'].dataset
+        assert dataset.ann_file == f'some/where/{split}.lst'
+        assert dataset.data_prefix.feature == str(Path('else/where').resolve())
     assert cfg.param_scheduler.milestones == [3, 6]
     assert cfg.param_scheduler.end == cfg.train_cfg.max_epochs == 10
+    assert cfg.train_cfg.val_interval == 1  # half an epoch is none
+
+
+def test_what_is_named_by_its_classes_goes_with_them(monkeypatch):
+    data = Data(Path('some/where'), Path('else/where'), num_classes=7, feature_dim=5)
+    env = data_environment(data, 'c.json', tail_max=2, head_min=4, max_epochs=10)
+    assert _turned('cbs', env, monkeypatch).model.head.loss_cls.loss_weight == 7
+    assert _turned('eql', env, monkeypatch).model.head.loss_cls.tail_max == 2
+    assert _turned('lmr', env, monkeypatch).model.feature_mixing.few_shot_max == 2
+    hooks = _turned('ldam_drw', env, monkeypatch).custom_hooks
+    assert [hook.begin for hook in hooks if 'begin' in hook] == [5]
+
+
+def test_the_toys_moving_average_is_faster(monkeypatch):
+    data = Data(Path('some/where'), Path('else/where'), num_classes=7, feature_dim=5)
+    for environment, momentum in (({}, 0.001), (toy_environment(data, 'c.json'), 0.01)):
+        cfg = _turned('ema', environment, monkeypatch)
+        assert [hook.momentum for hook in cfg.custom_hooks if 'momentum' in hook] == [momentum]

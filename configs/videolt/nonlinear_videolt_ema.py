@@ -9,5 +9,5 @@ Command: tools/train.py configs/videolt/nonlinear_videolt_ema.py
 _base_ = './nonlinear_videolt.py'
 
 custom_hooks = [
-    dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum=0.001, update_buffers=True),
+    dict(type='EMAHook', ema_type='ExponentialMovingAverage', momentum={{'$VIDEOLT_EMA_MOMENTUM:0.001'}}, update_buffers=True),
 ]

@@ -12,5 +12,5 @@ _base_ = './nonlinear_videolt.py'
 
 model = dict(head=dict(loss_cls=dict(type='mmlt.LDAMLoss', class_counts={{_base_.class_counts}})))
 custom_hooks = [
-    dict(type='mmlt.DeferredReweightingHook', begin=50),
+    dict(type='mmlt.DeferredReweightingHook', begin={{_base_.half_time}}),
 ]

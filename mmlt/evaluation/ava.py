@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,9 +31,6 @@ from mmlt.functional import (
 )
 from mmlt.functional.detection.ava_boxes import take_rows
 
-#: How often :func:`evaluate_ava` calls ``on_step``.
-NUM_STEPS = 6
-
 
 def evaluate_ava(
     detections: AVABoxes,
@@ -51,7 +48,6 @@ def evaluate_ava(
     seed: int = 0,
     pool: str = 'boxes',
     iou_threshold: float = 0.5,
-    on_step: Callable[[str], object] | None = None,
 ) -> dict:
     """Evaluate detections over the classes of a label map.
 
@@ -71,7 +67,6 @@ def evaluate_ava(
         seed: Seed of the sampled form.
         pool: 'boxes' or 'detections', see :func:`mmlt.functional.match_scores`.
         iou_threshold: Least IoU of a match.
-        on_step: Called with the name of each step as it begins, for a progress bar.
 
     Returns:
         The content of ``metrics.json``: plain Python values, fractions in [0, 1], None where a
@@ -85,10 +80,8 @@ def evaluate_ava(
     Raises:
         ValueError: No annotated box of an evaluated class is left, or a bad argument.
     """
-    begin = on_step or (lambda name: None)
     class_ids = sorted(label_map)
     excluded = frozenset(excluded or ())
-    begin('matching boxes')
     options = dict(class_ids=class_ids, excluded=excluded, iou_threshold=iou_threshold)
     matched = match_scores(detections, ground_truth, pool=pool, **options)
     num_boxes = np.asarray(matched.targets).astype(np.int64).sum(0)
@@ -96,12 +89,10 @@ def evaluate_ava(
         raise ValueError(
             'ground_truth: no box of a class of the label map lies on an evaluated keyframe'
         )
-    begin('frame-AP')
     frame_ap = frame_average_precision(
         detections, ground_truth, protocol=protocol, capacity=capacity, **options
     )
-    columns = {'AP': frame_ap.per_class, **_ranked_columns(matched, num_trials, seed, begin)}
-    begin('counting')
+    columns = {'AP': frame_ap.per_class, **_ranked_columns(matched, num_trials, seed)}
     groups = group_classes(class_ids, train_counts, split, head_min, tail_max)
     per_class = class_rows(label_map, num_boxes, train_counts, groups, columns, DETECTION.count_key)
     is_detected = detected_classes(detections, ground_truth, class_ids, excluded)
@@ -123,15 +114,10 @@ def evaluate_ava(
     }
 
 
-def _ranked_columns(
-    matched: MatchedScores, num_trials: int, seed: int, begin: Callable[[str], object]
-) -> dict[str, np.ndarray]:
+def _ranked_columns(matched: MatchedScores, num_trials: int, seed: int) -> dict[str, np.ndarray]:
     """What the ranks of the matched scores give for each class."""
-    begin('sampled AP, by trials')
     sampled = sampled_average_precision(*matched, num_trials=num_trials, seed=seed)
-    begin('sampled AP, exact')
     exact = expected_sampled_average_precision(*matched)
-    begin('ROC-AUC')
     return {
         'SAP': exact,
         'SAP_std': sampled.std,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from mmlt.fileio.class_counts import ClassCounts
 from mmlt.fileio.class_split import ClassSplit
 from mmlt.functional import average_precision, count_classes, top_k_accuracy, top_k_recall
 
-#: How often :func:`evaluate_classification` calls ``on_step``.
-NUM_STEPS = 3
-
 
 def evaluate_classification(
     scores: np.ndarray,
@@ -31,7 +28,6 @@ def evaluate_classification(
     split: ClassSplit | None = None,
     head_min: int | None = None,
     tail_max: int | None = None,
-    on_step: Callable[[str], object] | None = None,
 ) -> dict:
     """Evaluate the scores of a single- or multi-label classifier.
 
@@ -44,7 +40,6 @@ def evaluate_classification(
         split: The groups, of score columns.
         head_min: A class with more training samples is in the head.
         tail_max: A class with at most so many is in the tail.
-        on_step: Called with the name of each step as it begins, for a progress bar.
 
     Returns:
         The content of ``metrics.json``: plain Python values, fractions in [0, 1], None where a
@@ -54,20 +49,16 @@ def evaluate_classification(
         ValueError: Another number of names than of classes, or what
             :func:`mmlt.functional.average_precision` raises.
     """
-    begin = on_step or (lambda name: None)
     num_samples = count_classes(targets)
     if len(class_names) != len(num_samples):
         raise ValueError(f'{len(num_samples)} classes in targets, {len(class_names)} names')
-    begin('average precision')
     class_ap = average_precision(scores, targets)
-    begin('recall of each class')
     recalls = {f'recall@{k}': top_k_recall(scores, targets, k=k) for k in (1, 5)}
     columns = {'AP': class_ap, **recalls}
     names = dict(enumerate(class_names))
     groups = group_classes(list(names), train_counts, split, head_min, tail_max)
     count_key, means = CLASSIFICATION.count_key, CLASSIFICATION.scores_of_means
     per_class = class_rows(names, num_samples, train_counts, groups, columns, count_key)
-    begin('hits')
     return {
         'task': CLASSIFICATION.task,
         'mAP': mean_of(per_class.values(), 'AP'),

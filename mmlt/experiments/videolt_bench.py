@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,7 +43,7 @@ TOY_SCHEDULE = {'head_min': 50, 'tail_max': 10, 'max_epochs': 15}
 TOY_BATCH_SIZE, TOY_LR, TOY_EMA_MOMENTUM = 32, 0.1, 0.01
 #: Method -> the one whose checkpoint it starts from on the toy world.
 TOY_START = {'lmr': 'baseline'}
-_EPOCH_KEYS = ('max_epochs', 'milestones', 'end', 'begin', 'val_interval')
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
 class Data(NamedTuple):
@@ -122,8 +122,8 @@ def empty_groups_warning(
 
     Args:
         root: Folder of ``count-labels-train.lst``.
-        head_min: See :func:`data_overrides`; None is VideoLT's.
-        tail_max: See :func:`data_overrides`; None is VideoLT's.
+        head_min: See :func:`data_environment`; None is VideoLT's.
+        tail_max: See :func:`data_environment`; None is VideoLT's.
 
     Raises:
         ValueError: tail_max exceeds head_min.
@@ -138,19 +138,17 @@ def empty_groups_warning(
     return sentence and f'{path}: {sentence}'
 
 
-def data_overrides(
-    config: Mapping[str, Any],
+def data_environment(
     data: Data,
     class_counts: str | Path,
     *,
     head_min: int | None = None,
     tail_max: int | None = None,
     max_epochs: int | None = None,
-) -> dict[str, Any]:
-    """What makes a config of configs/videolt run on another data set in VideoLT's layout.
+) -> dict[str, str]:
+    """What turns the configs of configs/videolt to another data set in VideoLT's layout.
 
     Args:
-        config: With ``data_root``, ``num_classes``, ``feature_dir`` and ``max_epochs`` at the top.
         data: The data set.
         class_counts: Its counts.json.
         head_min: Classes with more training videos are in the head; None leaves VideoLT's.
@@ -158,88 +156,59 @@ def data_overrides(
         max_epochs: Epochs to train; whatever happens at some epoch is moved in proportion.
 
     Returns:
-        Dotted key -> value, as ``--cfg-options`` takes them.
+        Variables of the environment, which the configs name.
     """
-    overrides = {}
-    groups = {'head_min': head_min, 'tail_max': tail_max, 'few_shot_max': tail_max}
-    for key, value in _leaves(config):
-        name = next(part for part in reversed(key.split('.')) if not part.isdigit())
-        new = value
-        if name == 'class_counts':
-            new = str(class_counts)
-        elif name == 'feature':
-            new = str(data.feature_dir)
-        elif isinstance(value, str) and value.startswith(f'{config["data_root"]}/'):
-            new = str(data.root / value[len(config['data_root']) + 1 :])
-        elif name in ('num_classes', 'loss_weight') and value == config['num_classes']:
-            new = data.num_classes  # the loss of the balanced samplings is a sum over classes
-        elif name in ('feature_dim', 'in_channels'):
-            new = data.feature_dim
-        elif groups.get(name) is not None:
-            new = groups[name]
-        elif max_epochs is not None and name in _EPOCH_KEYS and value:
-            new = _scale(value, config['max_epochs'], max_epochs)
-        if new != value:
-            overrides[key] = new
-    return overrides
+    if max_epochs is not None:
+        check_integer('max_epochs', max_epochs, 1)
+    try:
+        features = data.feature_dir.relative_to(data.root)
+    except ValueError:
+        features = data.feature_dir.resolve()
+    variables = {
+        'ROOT': data.root,
+        'FEATURES': features,
+        'COUNTS': Path(class_counts).resolve(),
+        'CLASSES': data.num_classes,
+        'CHANNELS': data.feature_dim,
+        'HEAD_MIN': head_min,
+        'TAIL_MAX': tail_max,
+        'EPOCHS': max_epochs,
+    }
+    return {f'VIDEOLT_{name}': str(value) for name, value in variables.items() if value is not None}
 
 
-def toy_overrides(
-    config: Mapping[str, Any], data: Data, class_counts: str | Path, on: str = 'test'
-) -> dict[str, Any]:
-    """What makes a config of configs/videolt train on the toy world, as its toy config does.
+def toy_environment(data: Data, class_counts: str | Path) -> dict[str, str]:
+    """:func:`data_environment` of the toy world, which has fewer updates to average over."""
+    variables = data_environment(data, class_counts, **TOY_SCHEDULE)
+    return {**variables, 'VIDEOLT_EMA_MOMENTUM': str(TOY_EMA_MOMENTUM)}
+
+
+def toy_options(data: Data, on: str = 'test') -> dict[str, Any]:
+    """What a training on the toy world has besides, as the toy's config does.
 
     Args:
-        config: See :func:`data_overrides`.
         data: The toy's feature sequences.
-        class_counts: Their counts.json.
         on: 'test' or 'val': the list that the test judges.
 
     Returns:
-        Dotted key -> value; none for validation, which the trainings do without.
+        Dotted key -> value, as ``--cfg-options`` takes them.
     """
-    overrides = data_overrides(config, data, class_counts, **TOY_SCHEDULE)
-    overrides = {key: value for key, value in overrides.items() if not key.startswith('val_')}
-    for loader in ('train_dataloader', 'test_dataloader'):
-        overrides[f'{loader}.num_workers'] = 0
-        overrides[f'{loader}.persistent_workers'] = False
-    overrides['test_dataloader.dataset.ann_file'] = str(data.root / f'{on}.lst')
-    overrides['train_dataloader.batch_size'] = TOY_BATCH_SIZE
-    overrides['optim_wrapper.optimizer.lr'] = TOY_LR
-    overrides['default_hooks.checkpoint.interval'] = TOY_SCHEDULE['max_epochs']
-    overrides['default_hooks.checkpoint.save_best'] = None
-    for index, hook in enumerate(config.get('custom_hooks', [])):
-        if hook['type'] == 'EMAHook':  # .001 is made for as many updates as VideoLT has
-            overrides[f'custom_hooks.{index}.momentum'] = TOY_EMA_MOMENTUM
-    return overrides
+    options = loader_options(0, ('train_dataloader', 'test_dataloader'))
+    options['test_dataloader.dataset.ann_file'] = str(data.root / f'{on}.lst')
+    options['train_dataloader.batch_size'] = TOY_BATCH_SIZE
+    options['optim_wrapper.optimizer.lr'] = TOY_LR
+    options['default_hooks.checkpoint.interval'] = TOY_SCHEDULE['max_epochs']
+    options['default_hooks.checkpoint.save_best'] = None
+    return options
 
 
-def _scale(epochs: int | list[int], old_end: int, new_end: int) -> int | list[int]:
-    """The epochs of a shorter or longer training that stand for ``epochs``, at least 1."""
-    check_integer('max_epochs', new_end, 1)
-    if isinstance(epochs, list):
-        return [_scale(epoch, old_end, new_end) for epoch in epochs]
-    return max(1, round(epochs * new_end / old_end))
-
-
-def _leaves(value: Any, prefix: str = '') -> Iterator[tuple[str, Any]]:
-    """Dotted key and value of everything in the sections that a Runner builds from.
-
-    A list of plain values is one value: mmengine replaces it as a whole only.
-    """
-    if isinstance(value, Mapping):
-        items = [(key, item) for key, item in value.items() if prefix or _is_section(item)]
-    elif isinstance(value, list) and any(_is_section(item) for item in value):
-        items = list(enumerate(value))
-    else:
-        yield prefix, value
-        return
-    for key, item in items:
-        yield from _leaves(item, f'{prefix}.{key}' if prefix else str(key))
-
-
-def _is_section(value: Any) -> bool:
-    return isinstance(value, (Mapping, list, tuple))
+def loader_options(num_workers: int, loaders: Iterable[str] = LOADERS) -> dict[str, Any]:
+    """``--cfg-options`` that give loaders so many processes."""
+    return {
+        f'{loader}.{key}': value
+        for loader in loaders
+        for key, value in (('num_workers', num_workers), ('persistent_workers', num_workers > 0))
+    }
 
 
 def _first_file(folder: Path) -> Path | None:

@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
 # how torch's refusals of a pickle begin those of their lines that are the same for every file
 _ADVICE = ('Weights only load failed', '(1)', '(2)', 'Please file an issue', 'Check the doc')
 _COLOR = re.compile('\x1b\\[[0-9;]*m')
@@ -48,6 +46,8 @@ def naming_checkpoint(path: str | Path) -> Iterator[None]:
     except FileNotFoundError:
         raise
     except Exception as error:  # a broken archive or pickle can raise anything
+        import torch  # here: who only hashes a file does not wait for it
+
         if is_whole and isinstance(error, (MemoryError, torch.cuda.OutOfMemoryError)):
             raise
         reason = f'{type(error).__name__}: {_gist(str(error))}'

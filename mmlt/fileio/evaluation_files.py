@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,8 +67,6 @@ def read_evaluation(
     ann_file: str | Path,
     label_file: str | Path,
     exclude_file: str | Path | None = None,
-    *,
-    on_step: Callable[[str], object] | None = None,
 ) -> tuple[AVABoxes, AnnotatedSplit]:
     """Read detections and what they are judged by; the warnings are about both.
 
@@ -77,19 +75,14 @@ def read_evaluation(
         ann_file: As of :func:`read_annotated_split`.
         label_file: As of :func:`read_annotated_split`.
         exclude_file: As of :func:`read_annotated_split`.
-        on_step: Called with the name of each of three steps as it begins, for a progress bar.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: A malformed file; files that make every number wrong, see
             :func:`mmlt.fileio.data_checks.check_detections`.
     """
-    begin = on_step or (lambda name: None)
-    begin('reading ground truth')
     split = read_annotated_split(ann_file, label_file, exclude_file)
-    begin('reading detections')
     detections = read_detections(detections_file)
-    begin('checking both')
     paths = dict(path=detections_file, ground_truth_path=ann_file)
     findings = check_detections(detections, split.ground_truth, split.excluded, **paths)
     findings.raise_errors()

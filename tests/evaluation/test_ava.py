@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pytest
 
-from mmlt.evaluation.ava import NUM_STEPS, check_options, evaluate_ava
+from mmlt.evaluation.ava import check_options, evaluate_ava
 from mmlt.evaluation.runs.folder import write_results
 from mmlt.fileio.class_counts import ClassCounts
 from mmlt.fileio.class_split import ClassSplit
@@ -304,10 +304,3 @@ def test_two_processes_writing_to_one_folder(tmp_path):
         folder = tmp_path / str(number)
         assert json.loads((folder / 'metrics.json').read_text())['seed'] == seed
         assert sorted(os.listdir(folder)) == ['metrics.json', 'per_class.csv']
-
-
-def test_every_step_is_told(detections, truth):
-    told = []
-    metrics = evaluate_ava(detections, truth, LABEL_MAP, on_step=told.append)
-    assert len(told) == len(set(told)) == NUM_STEPS
-    assert metrics == evaluate_ava(detections, truth, LABEL_MAP)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmlt.evaluation.classification import NUM_STEPS, evaluate_classification
+from mmlt.evaluation.classification import evaluate_classification
 from mmlt.evaluation.runs.folder import write_results
 from mmlt.fileio.class_counts import ClassCounts
 from mmlt.fileio.class_split import ClassSplit
@@ -118,9 +118,3 @@ def test_files(tmp_path):
 def test_names_must_fit():
     with pytest.raises(ValueError, match='3 classes in targets, 2 names'):
         evaluate_classification(SCORES, TARGETS, NAMES[:2])
-
-
-def test_every_step_is_told():
-    told = []
-    evaluate_classification(SCORES, TARGETS, NAMES, on_step=told.append)
-    assert len(told) == len(set(told)) == NUM_STEPS

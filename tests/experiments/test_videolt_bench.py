@@ -10,41 +10,15 @@ import pytest
 from mmlt.experiments.videolt_bench import (
     Data,
     config_of,
-    data_overrides,
+    data_environment,
     find_features,
     read_data,
-    toy_overrides,
+    toy_options,
     write_counts,
 )
 from mmlt.fileio.class_counts import read_class_counts
 
 DATA = Data(Path('new'), Path('new/features/r50'), num_classes=3, feature_dim=8)
-
-
-def _config():
-    return {
-        'data_root': 'data/videolt',
-        'num_classes': 1004,
-        'max_epochs': 100,
-        'model': {
-            'head': {
-                'in_channels': 2048,
-                'num_classes': 1004,
-                'loss_cls': {'loss_weight': 1004, 'class_counts': 'data/videolt/counts.json'},
-            }
-        },
-        'train_cfg': {'max_epochs': 100, 'val_interval': 5},
-        'param_scheduler': {'begin': 0, 'end': 100, 'milestones': [30, 60]},
-        'custom_hooks': [{'type': 'A'}, {'type': 'EMAHook', 'momentum': 0.001, 'begin': 50}],
-        'train_dataloader': {
-            'dataset': {
-                'ann_file': 'data/videolt/train.lst',
-                'data_prefix': {'feature': 'data/videolt/features/resnet101'},
-                'pipeline': [{'type': 'Load', 'num_frames': 60}],
-            }
-        },
-        'val_evaluator': {'head_min': 500, 'tail_max': 100},
-    }
 
 
 @pytest.fixture
@@ -62,43 +36,39 @@ def test_names_of_configs():
     assert config_of('cbs') == 'nonlinear_videolt_cbs.py'
 
 
-def test_everything_that_depends_on_the_data_is_exchanged():
-    assert data_overrides(_config(), DATA, 'c.json') == {
-        'model.head.in_channels': 8,
-        'model.head.num_classes': 3,
-        'model.head.loss_cls.loss_weight': 3,
-        'model.head.loss_cls.class_counts': 'c.json',
-        'train_dataloader.dataset.ann_file': str(Path('new/train.lst')),
-        'train_dataloader.dataset.data_prefix.feature': str(Path('new/features/r50')),
+def test_a_data_set_is_variables_of_the_environment():
+    assert data_environment(DATA, 'c.json') == {
+        'VIDEOLT_ROOT': 'new',
+        'VIDEOLT_FEATURES': 'features/r50',
+        'VIDEOLT_COUNTS': str(Path('c.json').resolve()),
+        'VIDEOLT_CLASSES': '3',
+        'VIDEOLT_CHANNELS': '8',
     }
-
-
-def test_groups_and_epochs_are_exchanged_where_asked():
-    before = data_overrides(_config(), DATA, 'c.json')
     limits = {'head_min': 20, 'tail_max': 4}
-    after = data_overrides(_config(), DATA, 'c.json', **limits, max_epochs=10)
-    assert {key: value for key, value in after.items() if key not in before} == {
-        'train_cfg.max_epochs': 10,
-        'train_cfg.val_interval': 1,  # half an epoch is none
-        'param_scheduler.end': 10,
-        'param_scheduler.milestones': [3, 6],
-        'custom_hooks.1.begin': 5,
-        'val_evaluator.head_min': 20,
-        'val_evaluator.tail_max': 4,
+    given = data_environment(DATA, 'c.json', **limits, max_epochs=10)
+    assert {
+        key: value for key, value in given.items() if key[8:] in 'HEAD_MIN TAIL_MAX EPOCHS'
+    } == {
+        'VIDEOLT_HEAD_MIN': '20',
+        'VIDEOLT_TAIL_MAX': '4',
+        'VIDEOLT_EPOCHS': '10',
     }
+
+
+def test_features_may_lie_elsewhere(tmp_path):
+    found = data_environment(DATA._replace(feature_dir=tmp_path), 'c.json')
+    assert found['VIDEOLT_FEATURES'] == str(tmp_path)
 
 
 def test_epochs_must_be_some():
     with pytest.raises(ValueError, match='max_epochs'):
-        data_overrides(_config(), DATA, 'c.json', max_epochs=0)
+        data_environment(DATA, 'c.json', max_epochs=0)
 
 
-def test_the_toy_is_judged_on_the_list_asked_for_and_not_validated():
-    overrides = toy_overrides(_config(), DATA, 'c.json', 'val')
-    assert overrides['test_dataloader.dataset.ann_file'] == str(Path('new/val.lst'))
-    assert not [key for key in overrides if key.startswith('val_')]
-    assert overrides['custom_hooks.1.momentum'] > 0.001
-    assert 'custom_hooks.0.momentum' not in overrides
+def test_the_toy_is_judged_on_the_list_asked_for():
+    options = toy_options(DATA, 'val')
+    assert options['test_dataloader.dataset.ann_file'] == str(Path('new/val.lst'))
+    assert not [key for key in options if key.startswith(('val_', 'custom_hooks'))]
 
 
 def test_reading_a_data_set(data_root):

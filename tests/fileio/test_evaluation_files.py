@@ -64,9 +64,3 @@ def test_what_makes_every_number_wrong_is_an_error(files, index, text, message):
     with pytest.raises(ValueError) as error:
         read_evaluation(*files)
     assert message in str(error.value)
-
-
-def test_steps(files):
-    steps = []
-    read_evaluation(*files, on_step=steps.append)
-    assert steps == ['reading ground truth', 'reading detections', 'checking both']

@@ -16,6 +16,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TOOLS = sorted(path for path in (ROOT / 'tools').rglob('*.py') if path.name != 'launch.py')
 SCRIPTS = sorted(path for path in (ROOT / 'tools').glob('*.sh') if path.name != 'common.sh')
+OF_A_TOOL = [path for path in SCRIPTS if path.with_suffix('.py').is_file()]  # its other name
+SCRIPTS = [path for path in SCRIPTS if path not in OF_A_TOOL]
 NO_DEFAULT = (None, argparse.SUPPRESS, [], {})
 
 
@@ -102,6 +104,19 @@ def test_scripts_show_their_usage_and_do_nothing(script, option, tmp_path):
         assert done.stdout == re.sub('^# ?', '', comment, flags=re.MULTILINE)
         assert done.stdout.startswith(f'Usage: tools/{script.name} ')
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize('script', OF_A_TOOL, ids=lambda path: path.stem)
+def test_a_script_of_a_tool_hands_it_all_arguments(script, tmp_path):
+    fake = tmp_path / 'my python'
+    fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\nexit 7\n')
+    fake.chmod(0o755)
+    arguments = ['a b', '--help', "it's", '*', '']
+    environment = {**os.environ, 'PYTHON': str(fake)}
+    command = [script, *arguments]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (7, '')
+    assert done.stdout.splitlines() == [str(script.with_suffix('.py')), *arguments]
 
 
 def _documented_commands():

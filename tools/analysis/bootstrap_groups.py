@@ -19,7 +19,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -27,11 +27,11 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.command_line import HelpFormatter
+from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.evaluation.ava import evaluate_ava
 from mmlt.evaluation.bootstrap import bootstrap_over_videos
 from mmlt.evaluation.coverage import has_evaluated_box
-from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.progress import status
 from mmlt.evaluation.runs.folder import METRICS_FILE
 from mmlt.evaluation.runs.intervals import difference
 from mmlt.evaluation.runs.read import read_run
@@ -57,9 +57,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
+def compute(args: argparse.Namespace, advance: Callable[[], None]) -> dict:
     """Read the inputs, run the bootstrap, say what is odd about them and about the result."""
-    bar.step('reading')
     files = (args.detections, args.ground_truth, args.label_map, args.exclude)
     found, (label_map, truth, excluded, warnings) = read_evaluation(*files)
     split = read_split(args.split, label_map)
@@ -67,7 +66,7 @@ def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
         print(f'warning: {warning}', file=sys.stderr)
 
     def evaluate(detections, ground_truth, excluded) -> dict[str, float]:
-        bar.step('resampling')
+        advance()
         is_resampled = ground_truth is not truth
         if is_resampled and not has_evaluated_box(ground_truth, label_map, excluded):
             return {}  # the videos drawn have none: every mean is undefined
@@ -129,20 +128,17 @@ def _cell_text(cell: dict | None) -> str:
     return f'{100 * cell["value"]:.1f} [{100 * cell["low"]:.1f}, {100 * cell["high"]:.1f}]'
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
-    try:
-        with ProgressBar(2 + args.num_resamples) as bar:
-            result = compute(args, bar)
-        with atomic_write(args.out, overwrite=args.overwrite) as path:
-            path.write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    with status('resampling', 1 + args.num_resamples) as advance:
+        result = compute(args, advance)
+    with atomic_write(args.out, overwrite=args.overwrite) as path:
+        path.write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
     print_intervals(result)
     print(f'intervals: {args.out}')
-    return 0
+
+
+main = tool_main(parse_args, run)
 
 
 if __name__ == '__main__':

@@ -17,11 +17,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.command_line import HelpFormatter
-from mmlt.evaluation.ava import NUM_STEPS, evaluate_ava
+from mmlt.command_line import HelpFormatter, tool_main
+from mmlt.evaluation.ava import evaluate_ava
 from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.groups import empty_groups_warning
-from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.progress import status
 from mmlt.evaluation.report.page import build_report
 from mmlt.evaluation.runs.folder import METRICS_FILE, PER_CLASS_FILE, write_results
 from mmlt.evaluation.runs.terminal import print_table
@@ -113,15 +113,14 @@ def read_groups(args: argparse.Namespace, label_map: dict[int, str]) -> dict:
     )
 
 
-def evaluate(args: argparse.Namespace, bar: ProgressBar) -> dict:
+def evaluate(args: argparse.Namespace) -> dict:
     """Read the inputs, say what is odd about them, evaluate."""
     files = (args.detections, args.ground_truth, args.label_map, args.exclude)
-    detections, split = read_evaluation(*files, on_step=bar.step)
-    bar.step('reading training counts')
+    detections, split = read_evaluation(*files)
     groups = read_groups(args, split.label_map)
     warnings = [*split.warnings, empty_groups_warning(split.label_map, **groups)]
     _warn(warnings)
-    metrics = _judge(args, detections, split, groups, bar)
+    metrics = _judge(args, detections, split, groups)
     said = [
         low_coverage_warning(metrics, args.detections),
         changed_scores_warning(metrics, args.detections),
@@ -132,18 +131,14 @@ def evaluate(args: argparse.Namespace, bar: ProgressBar) -> dict:
 
 
 def _judge(
-    args: argparse.Namespace,
-    detections: AVABoxes,
-    split: AnnotatedSplit,
-    groups: dict,
-    bar: ProgressBar,
+    args: argparse.Namespace, detections: AVABoxes, split: AnnotatedSplit, groups: dict
 ) -> dict:
     """Evaluate; an error about the ground truth names the files that it comes from."""
     names = ('protocol', 'capacity', 'num_trials', 'seed', 'pool')
     options = {name: getattr(args, name) for name in names}
     boxes = (detections, split.ground_truth, split.label_map)
     try:
-        return evaluate_ava(*boxes, excluded=split.excluded, on_step=bar.step, **options, **groups)
+        return evaluate_ava(*boxes, excluded=split.excluded, **options, **groups)
     except ValueError as error:
         if not str(error).startswith('ground_truth: '):
             raise
@@ -163,31 +158,27 @@ def _write_report(out_dir: Path, overwrite: bool) -> Path | str:
         return f'not written, {error}'
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
     out_dir = Path(args.out)
-    try:
-        if out_dir.exists() and not out_dir.is_dir():
-            raise NotADirectoryError(f'{out_dir}: is a file; --out takes a folder')
-        for name in (METRICS_FILE, PER_CLASS_FILE, REPORT_FILE):
-            if (out_dir / name).exists() and not args.overwrite:
-                raise FileExistsError(f'{out_dir / name}: exists already; pass --overwrite')
-        with ProgressBar(4 + NUM_STEPS + 1) as bar:
-            metrics = evaluate(args, bar)
-            bar.step('writing')
-            write_results(metrics, out_dir, overwrite=args.overwrite)
-            report = _write_report(out_dir, args.overwrite)
-    except (OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    if out_dir.exists() and not out_dir.is_dir():
+        raise NotADirectoryError(f'{out_dir}: is a file; --out takes a folder')
+    for name in (METRICS_FILE, PER_CLASS_FILE, REPORT_FILE):
+        if (out_dir / name).exists() and not args.overwrite:
+            raise FileExistsError(f'{out_dir / name}: exists already; pass --overwrite')
+    with status('evaluating'):
+        metrics = evaluate(args)
+        write_results(metrics, out_dir, overwrite=args.overwrite)
+        report = _write_report(out_dir, args.overwrite)
     print_table(metrics)
     if metrics['train_counts_source']:
         print(f'training counts: {metrics["train_counts_source"]}')
     if metrics['split_source']:
         print(f'split: {metrics["split_source"]}')
     print(f'report: {report}')
-    return 0
+
+
+main = tool_main(parse_args, run)
 
 
 if __name__ == '__main__':

@@ -29,7 +29,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter, tool_main
-from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.progress import status
 from mmlt.evaluation.report.facts import notes_of
 from mmlt.evaluation.report.page import build_report
 from mmlt.evaluation.runs.compare import add_intervals, folder_of, read_runs
@@ -82,7 +82,7 @@ def make_all_intervals(args: argparse.Namespace, paths: Sequence[Path]) -> None:
     """Write the intervals of every run that has none from the same draws yet."""
     ground_truth = read_ava_csv(args.ground_truth)
     excluded = read_excluded_timestamps(args.exclude) if args.exclude else frozenset()
-    with ProgressBar(len(paths) * (args.num_resamples + 1)) as bar:
+    with status('resampling', len(paths) * (args.num_resamples + 1)) as advance:
         for path in paths:
             add_intervals(
                 path,
@@ -91,7 +91,7 @@ def make_all_intervals(args: argparse.Namespace, paths: Sequence[Path]) -> None:
                 num_resamples=args.num_resamples,
                 seed=args.seed,
                 overwrite=args.overwrite,
-                on_resample=lambda path=path: bar.step(f'resampling, {folder_of(path).name}'),
+                on_resample=advance,
             )
 
 

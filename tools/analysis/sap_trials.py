@@ -18,8 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.command_line import HelpFormatter
-from mmlt.evaluation.progress import ProgressBar
+from mmlt.command_line import HelpFormatter, tool_main
+from mmlt.evaluation.progress import status
 from mmlt.experiments.sap_trials import draw_trials, study_trials
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.evaluation_files import read_evaluation
@@ -67,13 +67,12 @@ def find_detections(path: str) -> Path:
     return found[0]
 
 
-def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
+def compute(args: argparse.Namespace) -> dict:
     """Read the inputs, match, draw the trials."""
     files = (find_detections(args.detections), args.ground_truth, args.label_map, args.exclude)
-    detections, split = read_evaluation(*files, on_step=bar.step)
+    detections, split = read_evaluation(*files)
     for warning in split.warnings:
         print(f'warning: {warning}', file=sys.stderr)
-    bar.step('matching boxes')
     matched = match_scores(
         detections,
         split.ground_truth,
@@ -81,7 +80,6 @@ def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
         excluded=split.excluded,
         pool=args.pool,
     )
-    bar.step('drawing the trials')
     trials = dict(min_trials=args.min_trials, max_trials=args.max_trials, seed=args.seed)
     try:
         return {'pool': args.pool, **study_trials(matched, split.label_map, **trials)}
@@ -89,31 +87,27 @@ def compute(args: argparse.Namespace, bar: ProgressBar) -> dict:
         raise ValueError(f'{args.detections} against {args.ground_truth}: {error}') from None
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
     numbers = Path(args.out) / 'sap_trials.json'
     picture = Path(args.out) / f'sap_trials.{args.format}'
-    try:
-        for path in (numbers, picture):
-            if path.exists() and not args.overwrite:
-                raise FileExistsError(f'{path}: exists already; pass --overwrite')
-        with ProgressBar(6) as bar:
-            study = compute(args, bar)
-            bar.step('drawing the picture')
-            with atomic_write(numbers, overwrite=args.overwrite) as path:
-                text = json.dumps(study, indent=1, allow_nan=False, ensure_ascii=False)
-                path.write_text(text + '\n', encoding='utf-8')
-                draw_trials(study, picture, overwrite=args.overwrite)
-    except (ImportError, OSError, ValueError) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 2
+    for path in (numbers, picture):
+        if path.exists() and not args.overwrite:
+            raise FileExistsError(f'{path}: exists already; pass --overwrite')
+    with status('drawing trials'):
+        study = compute(args)
+        with atomic_write(numbers, overwrite=args.overwrite) as path:
+            text = json.dumps(study, indent=1, allow_nan=False, ensure_ascii=False)
+            path.write_text(text + '\n', encoding='utf-8')
+            draw_trials(study, picture, overwrite=args.overwrite)
     for index in (0, -1):
         number, sap = study['num_trials'][index], study['mSAP'][index]
         print(f'mSAP of {number} trials: {100 * sap:.2f}')
     print(f'mSAP, exact: {100 * study["mSAP_exact"]:.2f}')
     print(f'numbers: {numbers}\npicture: {picture}')
-    return 0
+
+
+main = tool_main(parse_args, run)
 
 
 if __name__ == '__main__':

@@ -24,7 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter, tool_main
-from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.progress import status
 from mmlt.fileio.class_counts import ClassCounts, count_training_boxes, write_class_counts
 from mmlt.fileio.clip_lists import count_training_clips, read_class_names
 from mmlt.fileio.label_map import read_label_map, unmatched_exclusions_warning
@@ -110,8 +110,7 @@ def count_videolt(args: argparse.Namespace) -> ClassCounts:
 
 def run(args: argparse.Namespace) -> None:
     """Do what the command line asks for."""
-    with ProgressBar(1) as bar:
-        bar.step('counting')
+    with status('counting'):
         counts = count(args)
     write_class_counts(args.out, counts, overwrite=args.overwrite)
     values = list(counts.counts.values())

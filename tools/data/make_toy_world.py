@@ -28,7 +28,7 @@ from mmlt.datasets.toy_world import (
     make_feature_world,
     make_video_world,
 )
-from mmlt.evaluation.progress import CountedProgress
+from mmlt.evaluation.progress import count
 
 PARTS = {
     'ava': make_ava_world,
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> None:
     for part in args.parts:
         out = args.out / part
         how = dict(workers=args.workers, overwrite=args.overwrite)
-        with CountedProgress(f'toy world, {part}') as progress:
+        with count(f'toy world, {part}') as progress:
             written = PARTS[part](out, config, progress=progress, **how)
         print(f'{out}: {"written" if written else "already there"}')
 

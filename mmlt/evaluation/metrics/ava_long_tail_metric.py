@@ -13,7 +13,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from rich.console import Console
 
-from mmlt.evaluation.ava import NUM_STEPS, check_options, evaluate_ava
+from mmlt.evaluation.ava import check_options, evaluate_ava
 from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.gather.blocks import merge_blocks
 from mmlt.evaluation.gather.keyframes import (
@@ -24,7 +24,7 @@ from mmlt.evaluation.gather.keyframes import (
 )
 from mmlt.evaluation.groups import empty_groups_warning
 from mmlt.evaluation.metrics.run_folder import RunFolder
-from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.progress import status
 from mmlt.evaluation.runs.folder import write_results
 from mmlt.evaluation.runs.tasks import DETECTION
 from mmlt.evaluation.runs.terminal import print_table
@@ -176,12 +176,9 @@ class AVALongTailMetric(BaseMetric):
                 f'{self._num_keyframes} samples'
             )
         class_ids = self._class_ids(block['scores'].shape[1]) if found else list(self.label_map)
-        with ProgressBar(1 + NUM_STEPS) as bar:
-            bar.step('ordering detections')
+        with status('evaluating'):
             detections = to_ava_boxes(block, class_ids)
-            metrics = evaluate_ava(
-                detections, self.ground_truth, self.label_map, **self.options, on_step=bar.step
-            )
+            metrics = evaluate_ava(detections, self.ground_truth, self.label_map, **self.options)
         metrics['warnings'] = self._check(block, class_ids, metrics)
         _warn(*metrics['warnings'])
         text = io.StringIO()

@@ -12,11 +12,11 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from rich.console import Console
 
-from mmlt.evaluation.classification import NUM_STEPS, evaluate_classification
+from mmlt.evaluation.classification import evaluate_classification
 from mmlt.evaluation.gather.blocks import merge_blocks
 from mmlt.evaluation.gather.samples import NO_SAMPLES, one_per_sample, sample_block
 from mmlt.evaluation.metrics.run_folder import RunFolder
-from mmlt.evaluation.progress import ProgressBar
+from mmlt.evaluation.progress import status
 from mmlt.evaluation.runs.folder import write_results
 from mmlt.evaluation.runs.tasks import CLASSIFICATION
 from mmlt.evaluation.runs.terminal import print_table
@@ -133,7 +133,7 @@ class LongTailMetric(BaseMetric):
                 logging.WARNING,
             )
         self._check_classes(scores.shape[1])  # rank 0 may have had no sample of its own
-        with ProgressBar(NUM_STEPS) as bar:
+        with status('evaluating'):
             metrics = evaluate_classification(
                 scores,
                 targets,
@@ -141,7 +141,6 @@ class LongTailMetric(BaseMetric):
                 train_counts=self.train_counts,
                 split=self.split,
                 **self.limits,
-                on_step=bar.step,
             )
         text = io.StringIO()
         print_table(metrics, console=Console(file=text, width=100))

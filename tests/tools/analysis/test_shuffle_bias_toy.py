@@ -58,22 +58,42 @@ def test_table_and_picture(tool, tmp_path):
         tool.plot(results, tmp_path / 'bias.png', overwrite=False)
 
 
+FAKE_PYTHON = """#!/usr/bin/env bash
+echo "$*" >>calls
+for WORD; do
+    case $BEFORE$WORD in
+        --work-dir*) mkdir -p "$WORD" && touch last.pth && echo last.pth >"$WORD/last_checkpoint" ;;
+        *out_dir=*) mkdir -p "${WORD#*=}" && cp found.json "${WORD#*=}/shuffle_bias.json" ;;
+    esac
+    BEFORE=$WORD
+done
+"""
+
+
 def test_finished_runs_are_not_repeated(tool, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(subprocess, 'run', None)  # whoever starts a process fails
-    for name in tool.SETS:
-        for seed in (0, 1):
-            test = tmp_path / f'{name}_seed{seed}' / 'test'
-            test.mkdir(parents=True)
-            (test.parent / 'trained').touch()
-            found = {'num_shuffles': 5, 'metrics': {'accuracy': _row(0.8, 0.2)}}
-            (test / 'shuffle_bias.json').write_text(json.dumps(found))
-    arguments = ['--work-dir', str(tmp_path), '--seeds', '0', '1']
-    assert tool.main(arguments) == 0
-    assert '| toy appearance, 2 seeds | 80.0 | 20.0 | 1.386 ± 0.000 |' in capsys.readouterr().out
-    results = json.loads((tmp_path / 'results.json').read_text())
+    monkeypatch.chdir(tmp_path)
+    Path('python').write_text(FAKE_PYTHON)
+    Path('python').chmod(0o755)
+    monkeypatch.setenv('PYTHON', './python')
+    found = {'num_shuffles': 5, 'metrics': {'accuracy': _row(0.8, 0.2)}}
+    Path('found.json').write_text(json.dumps(found))
+    arguments = ['--work-dir', 'runs', '--seeds', '0', '1']
+    assert tool.main([*arguments, '--dry-run']) == 0
+    assert capsys.readouterr().out.count(': to do\n') == 2 * 2 * 2
+    assert not Path('runs').exists()
+    for _ in range(2):
+        assert tool.main(arguments) == 0
+        told = capsys.readouterr().out
+        assert '| toy appearance, 2 seeds | 80.0 | 20.0 | 1.386 ± 0.000 |' in told
+    assert told.count(': done before\n') == 2 * 2 * 2
+    assert len(Path('calls').read_text().splitlines()) == 2 * 2 * 2
+    results = json.loads(Path('runs/results.json').read_text())
     assert results['motion']['log_ratio'] == pytest.approx(math.log(4))
     assert tool.main([*arguments, '--num-shuffles', '3']) == 2
-    assert 'num_shuffles is 5, not 3; choose another --work-dir' in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith(
+        "error: motion_seed0: test was done with 'test_cfg.num_shuffles=5', not "
+        "'test_cfg.num_shuffles=3': choose another folder, or delete runs/motion_seed0/tested "
+    )
 
 
 @pytest.mark.train

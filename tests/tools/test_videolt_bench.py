@@ -17,8 +17,8 @@ from warm_python import PYTHON
 from mmlt.datasets.toy_world import ToyWorldConfig, make_feature_world
 from mmlt.fileio.videolt_lists import read_videolt_counts
 
-ROOT = Path(__file__).resolve().parents[3]
-TOOL = ROOT / 'tools' / 'analysis' / 'videolt_bench.py'
+ROOT = Path(__file__).resolve().parents[2]
+TOOL = ROOT / 'tools' / 'videolt_bench.py'
 
 
 def _run(*command, cwd=None):
@@ -40,20 +40,34 @@ def data_root(tmp_path_factory):
     return folder
 
 
-def test_the_plan_is_methods_by_heads_by_features(data_root):
-    done = _run(PYTHON, TOOL, 'plan', data_root, '--methods', 'baseline', 'cbs')
+def _plan(*words):
+    """What is printed of a plan, and that nothing was made."""
+    return _run(PYTHON, TOOL, *words, '--dry-run')
+
+
+def test_the_plan_is_methods_by_heads_by_features(data_root, tmp_path):
+    done = _run(PYTHON, TOOL, data_root, '--methods', 'baseline,cbs', '--dry-run', cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    rows = [line.split() for line in done.stdout.splitlines()]
-    assert [row[:3] for row in rows] == [
-        ['features', head, method]
+    lines = done.stdout.splitlines()
+    runs = [
+        f'work_dirs/videolt_bench/features/{head}_{method}'
         for head in ('nonlinear', 'netvlad')
         for method in ('baseline', 'cbs')
     ]
-    assert all(Path(row[3]).is_file() for row in rows)
+    steps = [f'{run}: {part}' for run in runs for part in ('training', 'test')]
+    assert [line for line in lines if line.startswith('#')] == [
+        f'# {step}: to do' for step in ['counts', *steps]
+    ]
+    trainings = [shlex.split(line) for line in lines if '/train.py ' in line]
+    assert [words[words.index('--work-dir') + 1] for words in trainings] == runs
+    for words in trainings:
+        (config,) = (word for word in words if word.endswith('.py') and 'configs' in word)
+        assert Path(config).is_file() and 'VIDEOLT_CLASSES=40' in words
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unknown_features_are_an_error(data_root):
-    done = _run(PYTHON, TOOL, 'plan', data_root, '--features', 'i3d')
+    done = _plan(data_root, '--features', 'i3d')
     assert done.returncode == 2
     assert "features has no 'i3d'; it has features" in done.stderr
 
@@ -63,14 +77,13 @@ PLAIN = 'must be without spaces, commas, quotes and brackets: '
 
 @pytest.mark.parametrize('name', ['a b', 'a,b', 'a(1)', 'a[1]', "a'b"])
 def test_a_path_that_options_would_change_is_refused(data_root, tmp_path, name):
-    bench = ROOT / 'tools' / 'videolt_bench.sh'
     for words, what in (
         ([data_root, '--work-dir', name], '--work-dir'),
         ([name], 'DATA_ROOT'),
     ):
-        done = _run(bench, *words, cwd=tmp_path)
+        done = _run(PYTHON, TOOL, *words, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (2, '')
-        assert done.stderr == f'videolt_bench.sh: {what} {PLAIN}{name}\n'
+        assert done.stderr == f'error: {what} {PLAIN}{name}\n'
     assert list(tmp_path.iterdir()) == []
 
 
@@ -81,28 +94,26 @@ def test_features_whose_name_options_would_change_are_refused(data_root, tmp_pat
         shutil.copy(file, tmp_path)
     for kind in (name, 'i3d'):
         shutil.copytree(data_root / 'features', tmp_path / 'features' / kind)
-    plan = (PYTHON, TOOL, 'plan', tmp_path)
-    done = _run(*plan)
+    done = _plan(tmp_path)
     assert (done.returncode, done.stdout) == (2, '')
     told = f'error: {tmp_path}/features/{name}: the name of a folder of features must be without '
     assert done.stderr.startswith(told)
-    assert _run(*plan, '--features', 'i3d').returncode == 0
+    assert _plan(tmp_path, '--features', 'i3d').returncode == 0
 
 
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
-        (['--seed', 'x'], "videolt_bench.sh: --seed must be a whole number, not 'x'"),
-        (['--epochs', '0'], 'videolt_bench.sh: --epochs must be at least 1'),
-        (['--workers', '-1'], "videolt_bench.sh: --workers must be a whole number, not '-1'"),
+        (['--seed', 'x'], "error: --seed must be a whole number, not 'x'"),
+        (['--epochs', '0'], "error: --epochs must be a whole number, at least 1, not '0'"),
+        (['--workers', '-1'], "error: --workers must be a whole number, not '-1'"),
         (['--tail-max', '9', '--head-min', '2'], 'tail_max is 9: it must not exceed head_min, 2'),
         (['--features', 'i3d'], "features has no 'i3d'"),
         (['--heads', 'none'], "invalid choice: 'none'"),
     ],
 )
 def test_bad_arguments_leave_the_folder_unbound(data_root, tmp_path, options, message):
-    bench = ROOT / 'tools' / 'videolt_bench.sh'
-    done = _run(bench, data_root, '--work-dir', tmp_path / 'work', *options, cwd=tmp_path)
+    done = _run(PYTHON, TOOL, data_root, '--work-dir', tmp_path / 'work', *options, cwd=tmp_path)
     assert done.returncode == 2
     assert message in done.stderr.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
@@ -110,11 +121,11 @@ def test_bad_arguments_leave_the_folder_unbound(data_root, tmp_path, options, me
 
 def test_an_empty_group_is_said_with_what_to_set(data_root):
     counts = read_videolt_counts(data_root / 'count-labels-train.lst').counts.values()
-    plan = (PYTHON, TOOL, 'plan', data_root, '--methods', 'baseline')
-    assert _run(*plan, '--head-min', min(counts), '--tail-max', min(counts)).stderr.startswith(
+    plan = (data_root, '--methods', 'baseline')
+    assert _plan(*plan, '--head-min', min(counts), '--tail-max', min(counts)).stderr.startswith(
         f'warning: {data_root}/count-labels-train.lst: no class is in medium: head has more than '
     )
-    done = _run(*plan)
+    done = _plan(*plan)
     assert done.returncode == 0
     assert done.stderr == (
         f'warning: {data_root}/count-labels-train.lst: no class is in head or medium: head has '
@@ -148,7 +159,9 @@ def test_bench_trains_tests_tells_and_can_be_started_again(data_root, tmp_path):
     assert second.returncode == 0, second.stdout[-2000:] + second.stderr[-4000:]
     steps = [line for line in second.stdout.splitlines() if line.startswith('== ')]
     assert [re.sub(r': \d+ (s|min)\b.*, log: ', ': TIME, log: ', line) for line in steps] == [
-        f'== {runs}/nonlinear_baseline: done before',
+        '== counts: done before',
+        f'== {runs}/nonlinear_baseline: training: done before',
+        f'== {runs}/nonlinear_baseline: test: done before',
         f'== {runs}/nonlinear_cbs: training: TIME, log: {runs}/nonlinear_cbs/train.log',
         f'== {runs}/nonlinear_cbs: test: TIME, log: {runs}/nonlinear_cbs/test.log',
     ]

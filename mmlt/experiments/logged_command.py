@@ -1,0 +1,79 @@
+"""A command whose output is in a log, told in one line."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+#: So many lines of its log are shown of a step that has failed.
+LINES_OF_FAILURE = 20
+#: A terminal is told so often how far a step is, in seconds.
+TELL_EVERY_SEC = 2
+_PROGRESS = re.compile(r'((?:Epoch|Iter)\([a-z]+\)) +(\[[^a-z]*\])(?: .*?( loss: [0-9.]+))?')
+
+
+def run_into_log(name: str, command: Sequence[str], log: Path) -> int:
+    """Run a command whose output goes into a log.
+
+    One line tells its time and its log; where it fails, the end of the log follows on standard
+    error. A terminal is told its time, and how far a training or test is, while it runs.
+
+    Args:
+        name: What the line calls it.
+        command: Its words.
+        log: The file to append to.
+
+    Returns:
+        The exit code, negative where a signal has ended it.
+    """
+    print(f'== {name}: ', end='', flush=True)
+    started, code, is_shown = time.monotonic(), None, False
+    with open(log, 'a', encoding='utf-8') as file:
+        where = dict(stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, **where)
+    try:
+        while code is None:
+            try:
+                code = process.wait(timeout=TELL_EVERY_SEC)
+            except subprocess.TimeoutExpired:
+                if sys.stdout.isatty():
+                    is_shown = True
+                    _tell(f'{name}: {_passed(started)}  {_how_far(log)}')
+    finally:
+        if is_shown:
+            _tell(f'{name}: ')
+        if code == 0:
+            print(f'{_passed(started)}, log: {log}', flush=True)
+        else:
+            print(f'not finished after {_passed(started)}', flush=True)
+            print(
+                '\n'.join([f'the end of {log}:', *_tail(log)[-LINES_OF_FAILURE:]]), file=sys.stderr
+            )
+    return code
+
+
+def _tell(text: str) -> None:
+    """In place of the line that a terminal shows."""
+    print(f'\r\x1b[K== {text}', end='', flush=True)
+
+
+def _how_far(log: Path) -> str:
+    """Where a training or test is, of the last line that says so."""
+    found = (_PROGRESS.search(line) for line in reversed(_tail(log)))
+    return next((' '.join(m.group(1, 2)) + (m.group(3) or '') for m in found if m), '')
+
+
+def _tail(log: Path) -> list[str]:
+    """The last lines of a log, which may be long."""
+    with open(log, 'rb') as file:
+        file.seek(max(0, file.seek(0, 2) - 20_000))
+        return file.read().decode('utf-8', errors='replace').splitlines()
+
+
+def _passed(started: float) -> str:
+    minutes, seconds = divmod(int(time.monotonic() - started), 60)
+    return f'{minutes} min {seconds} s' if minutes else f'{seconds} s'

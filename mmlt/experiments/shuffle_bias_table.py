@@ -1,0 +1,84 @@
+"""Shuffle bias on the toy clips beside the paper's: means over the seeds, Markdown, a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mmlt.fileio.atomic_write import atomic_write
+from mmlt.functional import representation_bias
+
+# Hara et al. 2021, Table 1: accuracy in percent on original and on shuffled inputs, log ratio.
+PAPER_GENERIC = {
+    'Kinetics-400': (64.3, 32.7, 0.68),
+    'Moments in Time': (27.1, 14.2, 0.65),
+    'ActivityNet': (33.4, 29.6, 0.12),
+    'UCF-101': (45.3, 32.0, 0.35),
+    'HMDB-51': (19.4, 11.0, 0.56),
+}
+PAPER_FINE_GRAINED = {
+    'Something v2': (44.3, 2.3, 2.95),
+    'Jester': (92.0, 20.1, 1.52),
+    'Gym288': (71.7, 3.9, 2.92),
+    'Diving48': (15.1, 4.2, 1.29),
+}
+
+
+def summarise(rows: Sequence[dict]) -> dict:
+    """Mean accuracies over the seeds, and the log ratio's mean with its standard deviation."""
+    ratios = [representation_bias(row['original'], row['shuffled']) for row in rows]
+    return {
+        'num_seeds': len(rows),
+        'original': float(np.mean([row['original'] for row in rows])),
+        'shuffled': float(np.mean([row['shuffled'] for row in rows])),
+        'log_ratio': float(np.mean(ratios)),
+        'log_ratio_std': float(np.std(ratios, ddof=1)) if len(rows) > 1 else None,
+        'log_ratios': ratios,
+        'std_errors_of_shuffling': [row['log_ratio_std_error'] for row in rows],
+    }
+
+
+def table(results: dict[str, dict]) -> str:
+    """The results as a Markdown table, below the paper's Table 1."""
+    lines = ['| trained and tested on | original | shuffled | log ratio |', '|---|---|---|---|']
+    for name, (original, shuffled, ratio) in {**PAPER_GENERIC, **PAPER_FINE_GRAINED}.items():
+        lines.append(f'| {name} (paper) | {original:.1f} | {shuffled:.1f} | {ratio:.2f} |')
+    for name, row in results.items():
+        accuracies = f'{100 * row["original"]:.1f} | {100 * row["shuffled"]:.1f}'
+        ratio, seeds = f'{row["log_ratio"]:.3f}', f'{row["num_seeds"]} seeds'
+        if row['num_seeds'] > 1:
+            ratio += f' ± {row["log_ratio_std"]:.3f}'
+        else:
+            seeds = '1 seed'
+        lines.append(f'| toy {name}, {seeds} | {accuracies} | {ratio} |')
+    return '\n'.join(lines)
+
+
+def plot(results: dict[str, dict], path: Path, *, overwrite: bool) -> None:
+    """Draw the log ratios as bars, the paper's and ours."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.6), layout='constrained')
+    axes = figure.add_subplot()
+    for label, colour, paper in (
+        ('generic (paper)', '#6b8fb8', PAPER_GENERIC),
+        ('fine-grained (paper)', '#c0695f', PAPER_FINE_GRAINED),
+    ):
+        axes.bar(list(paper), [row[2] for row in paper.values()], color=colour, label=label)
+    names = [f'toy {name}' for name in results]
+    ratios = [row['log_ratio'] for row in results.values()]
+    errors = [row['log_ratio_std'] or 0 for row in results.values()]
+    axes.bar(names, ratios, yerr=errors, capsize=4, color='#7a7a7a', label='toy world (ours)')
+    for bar in (bar for container in axes.containers if len(container) for bar in container):
+        if hasattr(bar, 'get_height'):
+            height = bar.get_height()
+            axes.text(bar.get_x() + 0.4, height + 0.08, f'{height:.2f}', ha='center', fontsize=8)
+    axes.set_ylabel('ln(original / shuffled accuracy)')
+    for name in axes.get_xticklabels():
+        name.set(rotation=30, ha='right', rotation_mode='anchor')
+    axes.spines[['top', 'right']].set_visible(False)
+    axes.legend(frameon=False)
+    with atomic_write(path, overwrite=overwrite) as file:
+        figure.savefig(file, format='png', dpi=130)

@@ -1,0 +1,198 @@
+"""Two-stage training of a detector (Zhang et al. 2019, Algorithm 1) as steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mmlt.experiments.commands import Later, Word, last_checkpoint, ranks_tool, tool
+from mmlt.experiments.steps import Step
+
+#: Training boxes that a tail class of AVA has at most.
+TAIL_MAX = 999
+
+
+class TwoStage(NamedTuple):
+    """Baseline, AP on train and val, split, stage one, features, stage two, report.
+
+    Attributes:
+        config: The baseline's; ``CONFIG_stage_one.py`` and ``CONFIG_stage_two.py`` are beside it.
+        num_ranks: Processes, one a GPU.
+        split: 'ap', 'counts', or a split file.
+        work_dir: Folder of all results.
+        tail_max: Of the split by counts: boxes of a tail class at most. None: 999.
+        head_min: Of the split by counts: a class of the head has more. None: than tail_max.
+        seed: Of the trainings.
+        options: KEY=VALUE wherever the detector is built: everywhere but in stage two.
+    """
+
+    config: Path
+    num_ranks: int
+    split: str
+    work_dir: Path
+    tail_max: int | None = None
+    head_min: int | None = None
+    seed: int = 0
+    options: Sequence[str] = ()
+
+    def configs(self) -> tuple[Path, Path, Path]:
+        """Of the baseline, stage one and stage two."""
+        stem = self.config.with_suffix('')
+        return self.config, Path(f'{stem}_stage_one.py'), Path(f'{stem}_stage_two.py')
+
+    def asked(self) -> str:
+        """What binds the folder."""
+        head_min = '' if self.head_min is None else f' --head-min {self.head_min}'
+        tail_max = TAIL_MAX if self.tail_max is None else self.tail_max
+        asked = f'{self.config} {self.num_ranks} --split {self.split} --tail-max {tail_max}'
+        options = f' --cfg-options {" ".join(self.options)}' if self.options else ''
+        return f'{asked}{head_min} --seed {self.seed}{options}'
+
+    def check(self) -> None:
+        """Refuse what cannot be run.
+
+        Raises:
+            ValueError: A number, a path or the split file is wrong.
+            FileNotFoundError: A file is absent.
+        """
+        for path in self.configs():
+            if not path.is_file():
+                raise FileNotFoundError(f'no config {path}')
+        if self.split != 'counts' and (self.tail_max, self.head_min) != (None, None):
+            raise ValueError('--tail-max and --head-min need --split counts')
+        if self.split not in ('ap', 'counts'):
+            if not Path(self.split).is_file():
+                raise FileNotFoundError(f'--split: no file {self.split}')
+            self._check_split_file()
+
+    def _check_split_file(self) -> None:
+        """What stage one would say of it, hours later."""
+        from mmengine.config import Config
+
+        from mmlt.fileio.class_counts import read_split  # here, for it brings torch
+
+        head = Config.fromfile(self.configs()[1]).model.roi_head.bbox_head
+        ids = head.get('class_ids') or range(1, head.num_classes)
+        groups = read_split(self.split, ids, min_id=0).groups
+        for name in head.get('trained_groups') or ():
+            if not groups.get(name):
+                raise ValueError(f'{self.split}: no class in {name}, which stage one trains')
+
+    def class_counts(self) -> str:
+        """The counts file, or the name of counts, that the baseline's config has.
+
+        Raises:
+            ValueError: It has none.
+        """
+        from mmengine.config import Config
+
+        counts = Config.fromfile(self.config).test_evaluator.get('class_counts')
+        if not counts:
+            raise ValueError(
+                f'{self.config}: test_evaluator has no class_counts, a counts.json of '
+                'tools/data/count_classes.py'
+            )
+        return counts
+
+    def steps(self) -> list[Step]:
+        """All steps. A split that needs no training is the first."""
+        baseline, stage_one, stage_two = self.configs()
+        work_dir, features = self.work_dir, self.work_dir / 'features'
+        split = work_dir / 'split.json'
+        split_option = f'model.roi_head.bbox_head.split_file={split}'
+        before = [] if self.split == 'ap' else [self._given_split(split)]
+        after = self._split_by_ap(split) if self.split == 'ap' else []
+        of_one = last_checkpoint(work_dir / 'stage_one')
+        return [
+            *before,
+            self._train('baseline', baseline),
+            *after,
+            self._train('stage_one', stage_one, split_option, inputs=[split]),
+            self._extract(stage_one, of_one, split, split_option),
+            self._train_classifier(stage_two, features / 'train'),
+            self._write_back(of_one, features / 'train'),
+            self._judge('baseline_test', last_checkpoint(work_dir / 'baseline'), 'test'),
+            self._judge('two_stage_test', work_dir / 'two_stage.pth', 'test'),
+            self._report(),
+        ]
+
+    def _step(
+        self,
+        name: str,
+        inputs: Sequence[Path | Later],
+        outputs: Sequence[Path],
+        command: Sequence[Word],
+        *,
+        is_shown: bool = False,
+        remove: Path | None = None,
+    ) -> Step:
+        log = None if is_shown else self.work_dir / 'logs' / f'{name}.log'
+        return Step(name, inputs, outputs, command, self.work_dir / 'done' / name, log, remove)
+
+    def _given_split(self, path: Path) -> Step:
+        if self.split != 'counts':
+            return self._step('split', [Path(self.split)], [path], ['cp', self.split, path])
+        counts = self.class_counts()
+        limits = ['--tail-max', TAIL_MAX if self.tail_max is None else self.tail_max]
+        limits += [] if self.head_min is None else ['--head-min', self.head_min]
+        command = tool('analysis/split_by_counts.py', counts, *limits, '--out', path, '--overwrite')
+        inputs = [Path(counts)] if Path(counts).is_file() else []  # or the name of built-in ones
+        return self._step('split', inputs, [path], command, is_shown=True)
+
+    def _split_by_ap(self, path: Path) -> list[Step]:
+        checkpoint = last_checkpoint(self.work_dir / 'baseline')
+        judged = [self._judge(f'baseline_{on}', checkpoint, on) for on in ('train', 'val')]
+        folders = [self.work_dir / step.name for step in judged]
+        command = tool('analysis/split_by_ap.py', *folders, '--out', path, '--overwrite')
+        metrics = [folder / 'metrics.json' for folder in folders]
+        return [*judged, self._step('split', metrics, [path], command, is_shown=True)]
+
+    def _train(self, name: str, config: Path, *options: str, inputs: Sequence[Path] = ()) -> Step:
+        folder, given = self.work_dir / name, [*options, *self.options]
+        how = ['--work-dir', folder, '--resume', '--no-validate', '--seed', self.seed]
+        how += ['--cfg-options', *given] if given else []
+        command = ranks_tool('dist_train.sh', config, self.num_ranks, *how)
+        return self._step(name, [config, *inputs], [folder / 'last_checkpoint'], command)
+
+    def _judge(self, name: str, checkpoint: Path | Later, on: str) -> Step:
+        """Into a folder of its name, anew if a stopped test has left one there."""
+        folder, split = self.work_dir / name, self.work_dir / 'split.json'
+        groups = [f'test_evaluator.split_file={split}'] if on == 'test' else []
+        options = [*self.options, *groups, f'test_evaluator.out_dir={folder}']
+        how = ['--data-split', on, '--work-dir', folder / 'log', '--cfg-options', *options]
+        command = ranks_tool('dist_test.sh', self.config, checkpoint, self.num_ranks, *how)
+        inputs = [self.config, checkpoint, *([split] if groups else [])]
+        return self._step(name, inputs, [folder / 'metrics.json'], command, remove=folder)
+
+    def _extract(self, config: Path, checkpoint: Later, split: Path, split_option: str) -> Step:
+        out = self.work_dir / 'features'
+        ranks = ['--standalone', f'--nproc_per_node={self.num_ranks}']
+        extract = tool('features/extract_box_features.py', config, checkpoint, '--out', out)
+        how = ['--data-split', 'train', 'val', '--launcher', 'pytorch']
+        options = ['--cfg-options', split_option, *self.options]
+        command = tool('launch.py', *ranks, *extract[1:], *how, *options)
+        outputs = [out / name / 'index.json' for name in ('train', 'val')]
+        return self._step('features', [config, checkpoint, split], outputs, command)
+
+    def _train_classifier(self, config: Path, features: Path) -> Step:
+        folder = self.work_dir / 'stage_two'
+        how = ['--work-dir', folder, '--resume', '--no-validate', '--seed', self.seed]
+        source = f'train_dataloader.dataset.feature_dir={features}'
+        command = tool('train.py', config, *how, '--cfg-options', source)
+        inputs, outputs = [config, features / 'meta.json'], [folder / 'last_checkpoint']
+        return self._step('stage_two', inputs, outputs, command)
+
+    def _write_back(self, of_one: Later, features: Path) -> Step:
+        of_two, out = last_checkpoint(self.work_dir / 'stage_two'), self.work_dir / 'two_stage.pth'
+        where = ['--features', features, '--out', out, '--overwrite']
+        command = tool('convert/write_classifier_back.py', of_one, of_two, *where)
+        return self._step('write_back', [of_one, of_two], [out], command)
+
+    def _report(self) -> Step:
+        folders = [self.work_dir / f'{name}_test' for name in ('baseline', 'two_stage')]
+        out = self.work_dir / 'report.html'
+        how = ['--names', 'baseline', 'two-stage', '--title', 'Two-stage training']
+        command = tool('analysis/report.py', *folders, *how, '--out', out, '--overwrite')
+        metrics = [folder / 'metrics.json' for folder in folders]
+        return self._step('report', metrics, [out], command, is_shown=True)
