@@ -19,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mmlt.command_line import HelpFormatter, one_line
+from mmlt.command_line import TOOL_ERRORS, HelpFormatter, tool_main
 from mmlt.experiments.commands import ROOT, last_checkpoint, ranks_tool, tool, whole_number
 from mmlt.experiments.steps import Step, StepError, Steps
 
@@ -57,31 +57,20 @@ def demo_steps(run: Path, ranks: int, seed: int) -> list[Step]:
     ]
 
 
-def work(args: argparse.Namespace) -> int:
-    """Do what the command line says; returns the exit code, of a failed step its own."""
-    try:
-        ranks, seed = whole_number('RANKS', args.ranks, 1), whole_number('SEED', args.seed)
-        os.chdir(ROOT)
-        os.environ.setdefault('OMP_NUM_THREADS', '1')
-        # unset, mmengine warns that it sets it
-        os.environ.setdefault('MKL_NUM_THREADS', os.environ['OMP_NUM_THREADS'])
-        run = Path('work_dirs/demo') / f'{time.strftime("%Y%m%d_%H%M%S")}_seed{seed}'
-        print(f'a long-tailed action detector on the toy world, some minutes; all files: {run}')
-        Steps(demo_steps(run, ranks, seed)).run()
-    except StepError as error:
-        return error.code
+def work(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    ranks, seed = whole_number('RANKS', args.ranks, 1), whole_number('SEED', args.seed)
+    os.chdir(ROOT)
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
+    # unset, mmengine warns that it sets it
+    os.environ.setdefault('MKL_NUM_THREADS', os.environ['OMP_NUM_THREADS'])
+    run = Path('work_dirs/demo') / f'{time.strftime("%Y%m%d_%H%M%S")}_seed{seed}'
+    print(f'a long-tailed action detector on the toy world, some minutes; all files: {run}')
+    Steps(demo_steps(run, ranks, seed)).run()
     print(f'open it in a browser: {(ROOT / run / "test" / "report.html").as_uri()}')
-    return 0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
-    try:
-        return work(args)
-    except (OSError, ValueError) as error:
-        print(f'error: {one_line(error)}', file=sys.stderr)
-        return 2
+main = tool_main(parse_args, work, (*TOOL_ERRORS, StepError))
 
 
 if __name__ == '__main__':

@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.command_line import HelpFormatter, one_line
+from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.experiments.videolt_bench import write_counts
 from mmlt.experiments.videolt_steps import find_best_checkpoint
 from mmlt.experiments.videolt_table import bench_table
@@ -39,20 +39,17 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the tool; returns the exit code."""
-    args = parse_args(argv)
-    try:
-        if args.part == 'best':
-            print(find_best_checkpoint(args.run))
-        elif args.part == 'counts':
-            write_counts(args.data_root, args.out, overwrite=args.overwrite)
-        else:
-            print(bench_table(args.work_dir))
-    except (OSError, ValueError) as error:
-        print(f'error: {one_line(error)}', file=sys.stderr)
-        return 2
-    return 0
+def run(args: argparse.Namespace) -> None:
+    """Do what the command line asks for."""
+    if args.part == 'best':
+        print(find_best_checkpoint(args.run))
+    elif args.part == 'counts':
+        write_counts(args.data_root, args.out, overwrite=args.overwrite)
+    else:
+        print(bench_table(args.work_dir))
+
+
+main = tool_main(parse_args, run)
 
 
 if __name__ == '__main__':
