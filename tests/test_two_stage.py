@@ -336,7 +336,7 @@ def test_options_go_to_every_step_of_the_detector(empty, tmp_path):
     assert 'a.b=1' not in stage_two
     assert 'split_file=runs/split.json' in stage_one and 'split_file=runs/split.json' in features
     assert 'small_stage_one.py runs/stage_one/last.pth --out runs/features' in features
-    assert 'small.py runs/two_stage.pth --launcher pytorch --on test' in of_two_stage
+    assert 'small.py runs/two_stage.pth --launcher pytorch --data-split test' in of_two_stage
 
 
 def test_by_default_the_split_is_that_of_ap(empty, tmp_path):

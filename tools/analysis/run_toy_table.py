@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.command_line import TOOL_ERRORS, HelpFormatter, tool_main
+from mmlt.command_line import TOOL_ERRORS, HelpFormatter, add_data_split, tool_main
 from mmlt.experiments.commands import ROOT
 from mmlt.experiments.seed_table import replace_between
 from mmlt.experiments.steps import StepError, Steps
@@ -62,7 +62,7 @@ TABLES = {
     'in_the_wild': Table(
         TwoStageRuns,
         list(ROWS),
-        lambda folders, args: read_rows(folders, args.data, args.on, args.num_resamples),
+        lambda folders, args: read_rows(folders, args.data, args.data_split, args.num_resamples),
         make_table,
         'toy_table',
         'ava/annotations',
@@ -90,7 +90,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--data', type=Path, help='default: in data/toy')
     parser.add_argument('--seeds', type=int, nargs='+', help='default: 3 or, of videolt, 5')
     parser.add_argument('--rows', nargs='+', metavar='ROW', help='default: all')
-    parser.add_argument('--on', choices=('val', 'test'), default='test', help='val: for choices')
+    add_data_split(parser, '--on', choices=('val', 'test'), default='test', help='val: for choices')
     parser.add_argument('--num-resamples', type=int, default=200, help='of the bootstrap')
     parser.add_argument('--write', action='store_true', help='results and table into the repo')
     parser.add_argument(
@@ -113,7 +113,8 @@ def run_table(args: argparse.Namespace) -> None:
     """Run what is missing, then tell."""
     kind = TABLES[args.table]
     runs = [
-        kind.runs(args.work_dir, args.data, seed, args.on, args.cfg_options) for seed in args.seeds
+        kind.runs(args.work_dir, args.data, seed, args.data_split, args.cfg_options)
+        for seed in args.seeds
     ]
     folders = {name: [each.row(name) for each in runs] for name in args.rows}
     steps = Steps(step for each in runs for step in each.steps.values())
@@ -131,7 +132,7 @@ def run_table(args: argparse.Namespace) -> None:
 def write_table(args: argparse.Namespace, results: dict, table: str) -> None:
     """Put the results beside the configs, and the table into their README."""
     folder = ROOT / 'configs' / args.table
-    content = {'seeds': args.seeds, 'split': args.on, 'rows': results}
+    content = {'seeds': args.seeds, 'split': args.data_split, 'rows': results}
     with atomic_write(folder / 'toy_results.json', overwrite=True) as path:
         path.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
     readme = folder / 'README.md'

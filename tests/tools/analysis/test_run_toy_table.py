@@ -207,7 +207,7 @@ def test_rows_need_the_baseline(judged):
 
 
 def test_bad_arguments(tool, capsys):
-    for bad in (['--rows', 'best'], ['--on', 'train'], ['--seeds', 'one']):
+    for bad in (['--rows', 'best'], ['--data-split', 'train'], ['--seeds', 'one']):
         with pytest.raises(SystemExit):
             tool.parse_args(bad)
         assert bad[1] in capsys.readouterr().err

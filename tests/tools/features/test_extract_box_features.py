@@ -48,7 +48,7 @@ def extract(tool, toy_detector):
 def whole(extract, tmp_path_factory):
     """Features of train and test from one process that was never interrupted."""
     out = tmp_path_factory.mktemp('whole')
-    assert extract(out, '--split', 'train', 'test') == 0
+    assert extract(out, '--data-split', 'train', 'test') == 0
     return out
 
 
@@ -138,7 +138,7 @@ def _run(toy_detector, out, *options, kill=(), ranks=1):
     """The tool in processes of its own, as users start it."""
     script = [Path(__file__).with_name('killed_extraction.py'), *kill] if kill else [TOOL]
     launch = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={ranks}']
-    arguments = [toy_detector.config, toy_detector.checkpoint, '--out', out, '--split', 'train']
+    arguments = [toy_detector.config, toy_detector.checkpoint, '--out', out, '--data-split', 'train']
     command = [PYTHON, *(launch if ranks > 1 else []), *script, *arguments, *QUICK]
     command += ['--launcher', 'pytorch'] if ranks > 1 else []
     return subprocess.run(
@@ -177,23 +177,23 @@ def test_one_of_two_ranks_killed(toy_detector, whole, tmp_path):
 
 def test_finished_features_are_left_as_they_are(extract, whole, capsys):
     before = (whole / 'train' / 'index.json').stat().st_mtime_ns
-    assert extract(whole, '--split', 'train') == 0
+    assert extract(whole, '--data-split', 'train') == 0
     assert 'train: finished before, left as it is' in capsys.readouterr().out
     assert (whole / 'train' / 'index.json').stat().st_mtime_ns == before
 
 
 def test_a_removed_shard_is_made_again(extract, whole, tmp_path):
-    assert extract(tmp_path, '--split', 'train') == 0
+    assert extract(tmp_path, '--data-split', 'train') == 0
     shard = tmp_path / 'train' / 'shard_00001'
     for file in shard.iterdir():
         file.unlink()
     shard.rmdir()
-    assert extract(tmp_path, '--split', 'train') == 0
+    assert extract(tmp_path, '--data-split', 'train') == 0
     assert _files(tmp_path / 'train') == _files(whole / 'train')
 
 
 def test_half_precision(extract, whole, tmp_path):
-    assert extract(tmp_path, '--split', 'test', '--fp16') == 0
+    assert extract(tmp_path, '--data-split', 'test', '--fp16') == 0
     half, single = open_features(tmp_path / 'test'), open_features(whole / 'test')
     assert half.shards[0].dtype == torch.float16
     rows = np.arange(len(single.rows))
@@ -205,12 +205,12 @@ def test_features_of_another_detector_stay(extract, whole, tmp_path, toy_detecto
     checkpoint['state_dict']['backbone.conv1.conv.weight'] += 1
     torch.save(checkpoint, tmp_path / 'other.pth')
     before = _files(whole / 'test')
-    assert extract(whole, '--split', 'test', checkpoint=tmp_path / 'other.pth') == 2
+    assert extract(whole, '--data-split', 'test', checkpoint=tmp_path / 'other.pth') == 2
     assert 'another checkpoint_sha256' in capsys.readouterr().err
     assert _files(whole / 'test') == before
     out = tmp_path / 'out'
-    assert extract(out, '--split', 'test') == 0
-    again = ('--split', 'test', '--overwrite')
+    assert extract(out, '--data-split', 'test') == 0
+    again = ('--data-split', 'test', '--overwrite')
     assert extract(out, *again, checkpoint=tmp_path / 'other.pth') == 0
     assert _files(out / 'test')['meta.json'] != before['meta.json']
 
@@ -228,7 +228,7 @@ def test_a_checkpoint_of_another_layout(extract, tmp_path, toy_detector, capsys)
 
 
 def test_a_config_without_the_split(extract, tmp_path, capsys):
-    options = ['--split', 'val', '--cfg-options', 'val_dataloader=None']
+    options = ['--data-split', 'val', '--cfg-options', 'val_dataloader=None']
     assert extract(tmp_path / 'out', *options) == 2
     assert 'the config has no val_dataloader, whose boxes are' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
