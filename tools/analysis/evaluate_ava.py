@@ -48,20 +48,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--label-map', required=True, help='the classes to evaluate (pbtxt)')
     parser.add_argument('--exclude', help='keyframes to leave out (CSV of video_id,timestamp)')
     _add_groups(parser)
-    parser.add_argument(
-        '--protocol',
-        choices=('mmaction2', 'official'),
-        default='mmaction2',
-        help="frame-AP as mmaction2 logs it, or as ActivityNet's script, the one of AVA's "
-        'challenge and of most papers, computes it; only there a class that was never detected '
-        'counts as 0, mmaction2 leaves it out of the mean',
-    )
-    parser.add_argument(
-        '--capacity',
-        type=_capacity,
-        default=50,
-        help="best-scored rows kept of a keyframe, or 'all' (protocol official only)",
-    )
+    _add_protocol(parser)
     parser.add_argument('--num-trials', type=int, default=15, help='trials of the sampled form')
     parser.add_argument('--seed', type=int, default=0, help='seed of the sampled form')
     parser.add_argument(
@@ -91,6 +78,23 @@ def _add_groups(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--tail-max', type=int, help=f'tail: at most so many training boxes, default: {TAIL_MAX}'
+    )
+
+
+def _add_protocol(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--protocol',
+        choices=('mmaction2', 'official'),
+        default='mmaction2',
+        help="frame-AP as mmaction2 logs it, or as ActivityNet's script, the one of AVA's "
+        'challenge and of most papers, computes it; only there a class that was never detected '
+        'counts as 0, mmaction2 leaves it out of the mean',
+    )
+    parser.add_argument(
+        '--capacity',
+        type=_capacity,
+        default=50,
+        help="best-scored rows kept of a keyframe, or 'all' (protocol official only)",
     )
 
 

@@ -224,9 +224,7 @@ class AVALongTailMetric(BaseMetric):
         return ids
 
     def _write(self, metrics: dict, detections: AVABoxes) -> None:
-        folder = self.run_folder.write(
-            lambda free, overwrite: write_results(metrics, free, overwrite)
-        )
+        folder = self.run_folder.write(lambda free, over: write_results(metrics, free, over))
         if folder is not None and self.dump is not None:
             write_detections(folder / self.dump, detections, overwrite=True)
 
