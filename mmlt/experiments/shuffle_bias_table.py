@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mmlt.experiments.markdown import markdown_table
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.functional import representation_bias
 
@@ -42,18 +43,20 @@ def summarise(rows: Sequence[dict]) -> dict:
 
 def table(results: dict[str, dict]) -> str:
     """The results as a Markdown table, below the paper's Table 1."""
-    lines = ['| trained and tested on | original | shuffled | log ratio |', '|---|---|---|---|']
-    for name, (original, shuffled, ratio) in {**PAPER_GENERIC, **PAPER_FINE_GRAINED}.items():
-        lines.append(f'| {name} (paper) | {original:.1f} | {shuffled:.1f} | {ratio:.2f} |')
+    head = ('trained and tested on', 'original', 'shuffled', 'log ratio')
+    rows = [
+        (f'{name} (paper)', f'{original:.1f}', f'{shuffled:.1f}', f'{ratio:.2f}')
+        for name, (original, shuffled, ratio) in {**PAPER_GENERIC, **PAPER_FINE_GRAINED}.items()
+    ]
     for name, row in results.items():
-        accuracies = f'{100 * row["original"]:.1f} | {100 * row["shuffled"]:.1f}'
+        accuracies = (f'{100 * row[key]:.1f}' for key in ('original', 'shuffled'))
         ratio, seeds = f'{row["log_ratio"]:.3f}', f'{row["num_seeds"]} seeds'
         if row['num_seeds'] > 1:
             ratio += f' ± {row["log_ratio_std"]:.3f}'
         else:
             seeds = '1 seed'
-        lines.append(f'| toy {name}, {seeds} | {accuracies} | {ratio} |')
-    return '\n'.join(lines)
+        rows.append((f'toy {name}, {seeds}', *accuracies, ratio))
+    return markdown_table(head, rows)
 
 
 def plot(results: dict[str, dict], path: Path, *, overwrite: bool) -> None:

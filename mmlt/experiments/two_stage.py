@@ -70,7 +70,7 @@ class TwoStage(NamedTuple):
         """What stage one would say of it, hours later."""
         from mmengine.config import Config
 
-        from mmlt.fileio.class_counts import read_split  # here, for it brings torch
+        from mmlt.fileio.class_split import read_split  # here, for it brings torch
 
         head = Config.fromfile(self.configs()[1]).model.roi_head.bbox_head
         ids = head.get('class_ids') or range(1, head.num_classes)

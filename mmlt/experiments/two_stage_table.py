@@ -16,7 +16,7 @@ from mmlt.experiments.seed_table import (
     mean_and_error,
     with_error,
 )
-from mmlt.fileio.class_counts import read_split
+from mmlt.fileio.class_split import read_split
 from mmlt.fileio.detections import read_detections
 from mmlt.fileio.label_map import read_label_map
 from mmlt.functional import read_ava_csv, read_excluded_timestamps

@@ -138,7 +138,14 @@ def _run(toy_detector, out, *options, kill=(), ranks=1):
     """The tool in processes of its own, as users start it."""
     script = [Path(__file__).with_name('killed_extraction.py'), *kill] if kill else [TOOL]
     launch = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={ranks}']
-    arguments = [toy_detector.config, toy_detector.checkpoint, '--out', out, '--data-split', 'train']
+    arguments = [
+        toy_detector.config,
+        toy_detector.checkpoint,
+        '--out',
+        out,
+        '--data-split',
+        'train',
+    ]
     command = [PYTHON, *(launch if ranks > 1 else []), *script, *arguments, *QUICK]
     command += ['--launcher', 'pytorch'] if ranks > 1 else []
     return subprocess.run(
