@@ -86,5 +86,5 @@ def whole_number(what: str, text: str | None, at_least: int = 0) -> int | None:
 
 def without_place(word: str) -> str:
     """A word of a command without where this checkout and its interpreter lie: they may move."""
-    word = word.replace(f'{ROOT}/', '')
-    return {python(): 'python', f'PYTHON={python()}': 'PYTHON=python'}.get(word, word)
+    interpreter = {python(): 'python', f'PYTHON={python()}': 'PYTHON=python'}.get(word)
+    return interpreter or word.replace(f'{ROOT}/', '')  # the one may lie in the other
