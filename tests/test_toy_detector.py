@@ -105,9 +105,16 @@ def _kill_one_rank_after_a_checkpoint(process, work_dir):
         assert process.poll() is None and time.time() < deadline
         time.sleep(0.01)
     ranks = [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if 'train.py' in ' '.join(child.cmdline()) and child.environ().get('LOCAL_RANK') == '1'
+        each
+        for each in psutil.process_iter()
+        if _is_of(each, work_dir) and each.environ().get('LOCAL_RANK') == '1'
     ]
     assert ranks, 'the run ended before it could be killed'
     ranks[0].send_signal(signal.SIGKILL)
+
+
+def _is_of(process, work_dir):
+    try:
+        return str(work_dir) in process.cmdline()
+    except psutil.Error:  # it has ended, or is another's
+        return False

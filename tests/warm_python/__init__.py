@@ -5,10 +5,11 @@ or ``-c CODE``, and arguments. It has a server fork (server.py), which has impor
 packages of OpenMMLab, and of mmlt nothing but its repairs of these. The fork gets the standard
 streams, the folder and the environment of its caller (client.py), runs what it was given as
 ``__main__`` and ends as a process of its own, whose exit code or signal the caller's is. Signals go
-to it; it dies with the caller.
+to it; it dies with the caller, and so does all that it has started. (A process that looks for its
+grandchildren does not find them: they are the server's.)
 
 What it cannot show is that a program makes each import that it needs, and that the hashes of texts
-differ from process to process: tests of that, and one start of each tool, take ``sys.executable``.
+differ from process to process: tests of that take ``sys.executable``.
 """
 
 from __future__ import annotations

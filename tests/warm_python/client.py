@@ -21,7 +21,8 @@ def main(folder, *argv):
         signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)  # until there is whom to send them
         server.connect(f'{folder}/socket')
         job = {'argv': argv, 'cwd': os.getcwd(), 'env': dict(os.environ)}
-        job = json.dumps({**job, 'python': f'{folder}/python'}) + '\n'
+        job.update(python=f'{folder}/python', caller=os.getpid())
+        job = json.dumps(job) + '\n'
         socket.send_fds(server, [b'\n'], [0, 1, 2])
         server.sendall(job.encode())
         answers = server.makefile('r')

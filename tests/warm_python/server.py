@@ -20,8 +20,10 @@ import sys
 import threading
 import warnings
 
+import psutil
+
 PACKAGES = (
-    'mmlt', 'setuptools', 'cv2', 'matplotlib.pyplot', 'psutil', 'pyarrow.parquet',
+    'mmlt', 'setuptools', 'cv2', 'matplotlib.pyplot', 'pyarrow.parquet',
     'torch._dynamo', 'torch.distributed.run',
     'mmengine.runner', 'mmaction.apis', 'mmaction.datasets', 'mmaction.engine',
     'mmaction.evaluation', 'mmaction.models',
@@ -32,7 +34,8 @@ class Server:
     """Serves until standard input ends, or in a fork until it has its job."""
 
     def __init__(self, listener):
-        self._clients = {}  # of each fork's number
+        self._clients = {}  # of each fork: the connection to its caller
+        self._forks = {}  # of each caller
         self._selector = selectors.DefaultSelector()
         self._ends, wakeup = socket.socketpair()
         wakeup.setblocking(False)
@@ -54,8 +57,8 @@ class Server:
                     return done or None
 
     def _end(self, _):
-        for pid in self._clients:
-            os.kill(pid, signal.SIGKILL)
+        for pid in list(self._clients):
+            self._kill_with_all_it_has_started(pid)
         return False
 
     def _fork(self, listener):
@@ -70,6 +73,7 @@ class Server:
             os.close(fd)
         if job:
             self._clients[pid] = client
+            self._forks[job['caller']] = pid
             self._selector.register(client, selectors.EVENT_READ, self._kill)
             self._tell(client, pid)
         return None
@@ -99,7 +103,16 @@ class Server:
         self._selector.unregister(client)
         for pid, of_fork in self._clients.items():
             if of_fork is client:
-                os.kill(pid, signal.SIGKILL)
+                self._kill_with_all_it_has_started(pid)
+
+    def _kill_with_all_it_has_started(self, pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            fork = psutil.Process(pid)
+            for process in (fork, *fork.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+                if process.pid in self._forks:
+                    self._kill_with_all_it_has_started(self._forks.pop(process.pid))
 
     def _tell_ends(self, ends):
         ends.recv(4096)
@@ -108,6 +121,7 @@ class Server:
             if pid == 0:
                 return
             client = self._clients.pop(pid)
+            self._forks = {caller: fork for caller, fork in self._forks.items() if fork != pid}
             with contextlib.suppress(KeyError):
                 self._selector.unregister(client)
             self._tell(client, os.waitstatus_to_exitcode(status))

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import math
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,7 @@ def test_trains_and_tests_from_the_command_line(tool, tmp_path, monkeypatch, cap
     """A world of one clip a class, one epoch: configs, tools and files fit together."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tool, 'SETS', ('appearance',))
+    monkeypatch.setattr(sys, 'executable', PYTHON)
     monkeypatch.setenv('PYTHONPATH', str(ROOT))
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
     maker = ROOT / 'tools' / 'data' / 'make_toy_world.py'
