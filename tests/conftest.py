@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pickle
@@ -58,7 +59,12 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish(session):
-    """Start the server of :data:`PYTHON` while the first tests run, where a test may ask it."""
+    """Let no collection of garbage walk through what is imported: mmengine's datasets ask for one.
+
+    And start the server of :data:`PYTHON` while the first tests run, where a test may ask it.
+    """
+    gc.collect()
+    gc.freeze()
     modules = {getattr(item, 'module', None) for item in session.items}
     fixtures = {name for item in session.items for name in getattr(item, 'fixturenames', ())}
     if fixtures & {'toy_world', 'two_ranks'} or any(hasattr(m, 'PYTHON') for m in modules):

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 TOOLS = sorted((ROOT / 'tools').rglob('*.py'))
 # a process for each tool, forked where the packages of others are imported and mmlt is not
 HELP_OF_ALL = """
-import json, os, runpy, sys
+import json, os, runpy, sys, traceback
 import matplotlib.pyplot, mmengine.runner, pyarrow, torch.distributed.run
 assert 'mmlt' not in sys.modules
 found = {}
@@ -25,8 +25,17 @@ for tool in sys.argv[1:]:
         os.dup2(os.open('printed', os.O_CREAT | os.O_TRUNC | os.O_WRONLY), 1)
         os.dup2(1, 2)
         sys.argv, sys.path[0] = [tool, '--help'], os.path.dirname(tool)
-        runpy.run_path(tool, run_name='__main__')
-        sys.exit()
+        code = 1
+        try:
+            runpy.run_path(tool, run_name='__main__')
+            code = 0
+        except SystemExit as end:
+            code = end.code or 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(code)  # to take down what was imported takes longer than all of this
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     with open('printed') as file:
         found[tool] = code, file.read()
