@@ -67,7 +67,8 @@ def pytest_collection_finish(session):
     gc.freeze()
     modules = {getattr(item, 'module', None) for item in session.items}
     fixtures = {name for item in session.items for name in getattr(item, 'fixturenames', ())}
-    if fixtures & {'toy_world', 'two_ranks'} or any(hasattr(m, 'PYTHON') for m in modules):
+    is_used = fixtures & {'toy_world', 'two_ranks'} or any(hasattr(m, 'PYTHON') for m in modules)
+    if is_used and not session.config.option.collectonly:
         session.config.stash[SERVER] = warm_python.start()
 
 
@@ -95,7 +96,7 @@ def made_once(tmp_path_factory):
         folder, done = base / name, base / f'{name}.made'
         with FileLock(base / f'{name}.lock'):
             if not done.exists():
-                folder.mkdir()
+                folder.mkdir(exist_ok=True)
                 make(folder)
                 done.touch()
         return folder

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import inspect
 import json
 import re
@@ -35,6 +37,16 @@ MAX_LINES = 60
 
 def _id(path):
     return path.relative_to(CONFIGS).as_posix()
+
+
+@functools.cache
+def _parsed(path):
+    return Config.fromfile(path)
+
+
+def _config(path):
+    """As the file has it, to be changed by a test."""
+    return copy.deepcopy(_parsed(path))
 
 
 every_file = pytest.mark.parametrize('path', FILES, ids=_id)
@@ -84,7 +96,7 @@ def _keys_in_several_bases(path):
 
 @every_file
 def test_parses(path):
-    assert len(Config.fromfile(path)) > 0
+    assert len(_config(path)) > 0
 
 
 @every_file
@@ -160,7 +172,7 @@ def _with_counts(cfg, num_classes, folder):
 
 @every_experiment
 def test_model_optimizer_and_schedulers_are_built(path, tmp_path):
-    cfg = Config.fromfile(path)
+    cfg = _config(path)
     model_cfg = _with_split(cfg.model, tmp_path)
     if cfg.model.type == 'mmlt.FeatureRecognizer':
         _with_counts(model_cfg, cfg.num_classes, tmp_path)
@@ -177,7 +189,7 @@ def test_model_optimizer_and_schedulers_are_built(path, tmp_path):
 @every_experiment
 @pytest.mark.parametrize('loader', LOADERS)
 def test_dataset_and_its_pipeline(path, loader):
-    dataset = Config.fromfile(path)[loader].dataset
+    dataset = _config(path)[loader].dataset
     steps = dataset.get('pipeline', [])  # features have none
     assert len(Compose(steps).transforms) == len(steps)
     _check_arguments(DATASETS, dataset)
@@ -185,7 +197,7 @@ def test_dataset_and_its_pipeline(path, loader):
 
 @every_experiment
 def test_evaluators_take_their_arguments(path):
-    cfg = Config.fromfile(path)
+    cfg = _config(path)
     for evaluator in EVALUATORS:
         for metric in _as_list(cfg[evaluator]):
             _check_arguments(METRICS, metric)
@@ -198,10 +210,9 @@ def test_the_check_of_arguments_finds_a_wrong_one():
 
 @every_experiment
 def test_hooks_are_built_and_resume_is_among_them(path):
-    cfg = Config.fromfile(path)
-    hooks = [
-        HOOKS.build(hook) for hook in [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
-    ]
+    cfg = _config(path)
+    all_hooks = [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
+    hooks = [HOOKS.build(hook) for hook in all_hooks]
     assert [type(hook).__name__ for hook in hooks].count('ResumeStateHook') == 1
     assert cfg.default_hooks.resume_state.type == 'mmlt.ResumeStateHook'
     assert cfg.custom_imports['imports'] == ['mmlt']  # for mmaction2's own tools/train.py
@@ -210,7 +221,7 @@ def test_hooks_are_built_and_resume_is_among_them(path):
 
 @every_experiment
 def test_loops_exist(path):
-    cfg = Config.fromfile(path)
+    cfg = _config(path)
     for name, default in (('val_cfg', 'ValLoop'), ('test_cfg', 'TestLoop')):
         assert _class_of(LOOPS, {'type': default, **cfg[name]}) is not None
     assert cfg.train_cfg.get('by_epoch') is not None or _class_of(LOOPS, cfg.train_cfg) is not None
@@ -219,14 +230,14 @@ def test_loops_exist(path):
 # ------------------------------------------------------------- what AVA configs must agree about
 
 AVA_EXPERIMENTS = [
-    path for path in EXPERIMENTS if 'AVADataset' in str(Config.fromfile(path).train_dataloader)
+    path for path in EXPERIMENTS if 'AVADataset' in str(_config(path).train_dataloader)
 ]
 
 
 @pytest.mark.parametrize('path', AVA_EXPERIMENTS, ids=_id)
 def test_ava_parts_agree(path):
     """mmaction2's defaults (81 classes, seconds 900 to 1800) would pass over a mistake."""
-    cfg = Config.fromfile(path)
+    cfg = _config(path)
     num_classes = cfg.model.roi_head.bbox_head.num_classes
     for loader in LOADERS:
         dataset = cfg[loader].dataset
@@ -249,7 +260,7 @@ def test_in_the_wild_names_the_files_of_its_version(version):
     paths = sorted((CONFIGS / 'in_the_wild').glob(f'*_{version}*.py'))
     assert len(paths) >= 2
     for path in paths:
-        cfg = Config.fromfile(path)
+        cfg = _config(path)
         used = [cfg[name] for name in (*LOADERS, *EVALUATORS)]
         named = re.findall(r'data/ava/annotations/[\w.]+', str(used))
         num_videos = len([name for name in LOADERS if 'AVADataset' in cfg[name].dataset.type])
