@@ -255,11 +255,11 @@ def test_the_multi_loader_loop_of_mmaction2(toy, tmp_path, options):
         return MultiLoaderEpochBasedTrainLoop(runner, other_loaders=[other], **cfg)
 
     LOOPS.register_module('_TwoSetsLoop', module=whole_loop, force=True)
-    saves = {'loop': '_TwoSetsLoop', 'model': '_TwoSets', 'by_epoch': False, 'interval': 3}
-    options = {**options, **saves, 'epochs': 2}
-    expected = toy.train(tmp_path / 'whole', **options)
+    saves = {'by_epoch': False, 'interval': 3, 'epochs': 2}
+    run = {'loop': '_TwoSetsLoop', 'model': '_TwoSets', **options, **saves}
+    expected = toy.train(tmp_path / 'whole', **run)
     # at 9 of 16 iterations: one batch of the second epoch is done
-    resumed = toy.train_killed_and_resumed(tmp_path / 'killed', {'at': 11}, **options)
+    resumed = toy.train_killed_and_resumed(tmp_path / 'killed', {'at': 11}, **run)
     _assert_same(resumed, expected)
 
 
