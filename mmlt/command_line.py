@@ -139,7 +139,7 @@ def tool_main(
         parse_args: Reads the command line; None stands for that of the process.
         work: Does what it says; may return an exit code of its own.
         errors: What ends the tool with a line ``error: CAUSE`` and exit code 2, or its ``code``.
-            One without text has been told by another rank.
+            One without text, or that ``is_told``, has been told before.
 
     Returns:
         ``main(argv=None)``, which returns the exit code.
@@ -157,7 +157,7 @@ def tool_main(
         try:
             return work(args) or 0
         except errors as error:
-            if str(error):
+            if str(error) and not getattr(error, 'is_told', False):
                 tell_error(error)
             return getattr(error, 'code', 2)
 

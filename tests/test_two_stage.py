@@ -344,7 +344,7 @@ def test_by_default_the_split_is_that_of_ap(empty, tmp_path):
     calls = (tmp_path / 'calls').read_text().splitlines()
     folder = 'work_dirs/two_stage/small'
     assert '--cfg-options' not in calls[0]
-    assert '--on train' in calls[1] and '--on val' in calls[2]
+    assert '--data-split train' in calls[1] and '--data-split val' in calls[2]
     assert f'split_by_ap.py {folder}/baseline_train {folder}/baseline_val' in calls[3]
 
 

@@ -8,6 +8,7 @@ import resource
 import shlex
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -72,12 +73,14 @@ class Step(NamedTuple):
 
 
 class StepError(Exception):
-    """A step has failed: the end of its log has been shown.
+    """A step has failed: its error, or the end of its log, has been shown.
 
     Args:
         message: Names the step.
         code: Exit code of its command.
     """
+
+    is_told = True
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -206,6 +209,7 @@ def _run(step: Step) -> None:
         raise StepError(f'{step.name} failed', code)
     for path in step.outputs:
         if not path.exists():
+            print(f'error: {step.name} has left no {path}', file=sys.stderr)
             raise StepError(f'{step.name} has left no {path}', 1)
     record['seconds'] = round(time.monotonic() - started, 1)
     record['cpu_seconds'] = round(_cpu_seconds() - cpu_started, 1)

@@ -197,9 +197,10 @@ def test_a_signal_is_told_as_a_shell_tells_it(folder):
     assert error.value.code == 128 + signal.SIGKILL
 
 
-def test_a_step_that_leaves_no_output_is_not_done(folder):
+def test_a_step_that_leaves_no_output_is_not_done(folder, capfd):
     with pytest.raises(StepError, match='^copy has left no out put$'):
         Steps([_copy(inputs=[], command=['true'])]).run()
+    assert capfd.readouterr().err == 'error: copy has left no out put\n'
     assert not Path('done').exists()
 
 
