@@ -98,3 +98,24 @@ def count(text: str, console: Console | None = None) -> Iterator[Callable[[int, 
             console.print(told, markup=False, highlight=False, soft_wrap=True)
 
     yield tell
+
+
+@contextmanager
+def rank_progress(text: str, total: int, rank: int, world_size: int) -> Iterator:
+    """Show how far rank 0 has come with its share of the work; the other ranks show nothing.
+
+    Args:
+        text: What the share is of.
+        total: Number of its parts.
+        rank: Of this process.
+        world_size: Number of ranks.
+
+    Yields:
+        What to call with the number of parts that have been done since.
+    """
+    columns = TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn()
+    console = Console(stderr=True, quiet=rank != 0)
+    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        share = f' (rank 0 of {world_size})' if world_size > 1 else ''
+        task = progress.add_task(f'{text}{share}', total=total)
+        yield lambda number=1: progress.advance(task, number)

@@ -55,6 +55,37 @@ def make_keyframe_table(keyframes: Sequence[tuple[str, int]]) -> np.ndarray:
     return np.array([(video_id, timestamp) for video_id, timestamp in keyframes], dtype=dtype)
 
 
+def convert_features(features: np.ndarray, dtype: str, index: int) -> np.ndarray:
+    """Features of keyframe number ``index`` in the type that is stored.
+
+    Raises:
+        ValueError: One is not finite in it; names the keyframe.
+    """
+    with np.errstate(over='ignore'):
+        features = features.astype(dtype)
+    if not np.isfinite(features).all():
+        raise ValueError(f'keyframe {index}: a feature is not finite as {dtype}')
+    return features
+
+
+def keyframe_rows(
+    index: int, gt_labels: np.ndarray, scores: np.ndarray, boxes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and rows of one keyframe: annotated boxes, then proposals."""
+    counts = [len(gt_labels), len(scores)]
+    if sum(counts) != len(boxes):
+        raise ValueError(f'keyframe {index}: {len(boxes)} boxes came out of {sum(counts)}')
+    labels = np.zeros((len(boxes), gt_labels.shape[1]), dtype=np.uint8)
+    labels[: counts[0]] = gt_labels
+    rows = np.zeros(len(boxes), dtype=ROW_DTYPE)
+    rows['keyframe'] = index
+    rows['box'] = np.concatenate([np.arange(count) for count in counts])
+    rows['kind'] = np.repeat(np.arange(len(KINDS)), counts)
+    rows['score'] = np.concatenate([np.ones(counts[0]), scores])
+    rows['box_xyxy_norm'] = boxes
+    return labels, rows
+
+
 def shard_name(number: int) -> str:
     """Name of a shard's folder."""
     return f'shard_{number:05d}'

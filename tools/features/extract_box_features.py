@@ -35,17 +35,16 @@ from mmengine.dist import barrier, broadcast_object_list, get_dist_info, init_di
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.runner.checkpoint import load_state_dict
 from mmengine.utils.dl_utils import set_multi_processing
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.data import DataLoader
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
 from mmlt.command_line import HelpFormatter, add_data_split, add_run_options, tool_main
+from mmlt.evaluation.progress import rank_progress
 from mmlt.fileio.box_features import (
-    KINDS,
-    ROW_DTYPE,
+    convert_features,
     finish_folder,
     is_finished,
+    keyframe_rows,
     make_keyframe_table,
     missing_shards,
     start_folder,
@@ -151,49 +150,19 @@ def extract_shards(
     loader = DataLoader(
         _Keyframes(dataset), batch_sampler=batches, num_workers=args.num_workers, collate_fn=list
     )
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True, quiet=rank != 0)
-    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
-        share = f' (rank 0 of {world_size})' if world_size > 1 else ''
-        task = progress.add_task(f'{folder.name}{share}', total=sum(map(len, batches)))
+    with rank_progress(folder.name, sum(map(len, batches)), rank, world_size) as advance:
         parts: list[tuple] = []
         for batch in loader:
             for (index, _, labels, scores), (features, boxes) in zip(
                 batch, extract([sample for _, sample, _, _ in batch])
             ):
-                features = _convert(features, meta['dtype'], index)
-                parts.append((features, *_rows(index, labels, scores, boxes)))
-            progress.advance(task, len(batch))
+                features = convert_features(features, meta['dtype'], index)
+                parts.append((features, *keyframe_rows(index, labels, scores, boxes)))
+            advance(len(batch))
             last = batch[-1][0]
             if (last + 1) % size == 0 or last + 1 == num_keyframes:
                 write_shard(folder, last // size, *(np.concatenate(part) for part in zip(*parts)))
                 parts = []
-
-
-def _convert(features: np.ndarray, dtype: str, index: int) -> np.ndarray:
-    with np.errstate(over='ignore'):
-        features = features.astype(dtype)
-    if not np.isfinite(features).all():
-        raise ValueError(f'keyframe {index}: a feature is not finite as {dtype}')
-    return features
-
-
-def _rows(
-    index: int, gt_labels: np.ndarray, scores: np.ndarray, boxes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Labels and rows of one keyframe: annotated boxes, then proposals."""
-    counts = [len(gt_labels), len(scores)]
-    if sum(counts) != len(boxes):
-        raise ValueError(f'keyframe {index}: {len(boxes)} boxes came out of {sum(counts)}')
-    labels = np.zeros((len(boxes), gt_labels.shape[1]), dtype=np.uint8)
-    labels[: counts[0]] = gt_labels
-    rows = np.zeros(len(boxes), dtype=ROW_DTYPE)
-    rows['keyframe'] = index
-    rows['box'] = np.concatenate([np.arange(count) for count in counts])
-    rows['kind'] = np.repeat(np.arange(len(KINDS)), counts)
-    rows['score'] = np.concatenate([np.ones(counts[0]), scores])
-    rows['box_xyxy_norm'] = boxes
-    return labels, rows
 
 
 def describe(config: Config, dataset_cfg: dict, dataset: Any, model: Any, args: Any) -> dict:

@@ -52,12 +52,11 @@ from mmengine.dist import (
     init_dist,
 )
 from mmengine.registry import init_default_scope
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.data import DataLoader
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
 from mmlt.command_line import HelpFormatter, add_run_options, tool_main
+from mmlt.evaluation.progress import rank_progress
 from mmlt.fileio.checkpoints import hash_file
 from mmlt.fileio.feature_folder import (
     Failure,
@@ -179,11 +178,7 @@ def extract_videos(
         frames_of, batch_size=None, num_workers=args.num_workers, collate_fn=_as_it_is
     )
     failures = []
-    columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn())
-    console = Console(stderr=True, quiet=rank != 0)
-    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
-        share = f' (rank 0 of {world_size})' if world_size > 1 else ''
-        task = progress.add_task(f'videos{share}', total=len(videos))
+    with rank_progress('videos', len(videos), rank, world_size) as advance:
         for video, frames, reason in loader:
             if reason is None:
                 try:
@@ -194,7 +189,7 @@ def extract_videos(
                 failures.append(Failure(video.video_id, video.path, reason))
                 name = video.path or video.video_id
                 print(f'warning: {name} is left out: {reason}', file=sys.stderr, flush=True)
-            progress.advance(task)
+            advance()
     return failures
 
 

@@ -16,6 +16,7 @@ from mmengine.structures import InstanceData
 from warm_python import PYTHON
 
 from mmlt.fileio.box_feature_reader import open_features
+from mmlt.fileio.box_features import convert_features
 from mmlt.weights_only import load_weights_only
 
 ROOT = Path(__file__).parents[3]
@@ -251,6 +252,6 @@ def test_a_classifier_of_two_layers(extract, tmp_path, toy_detector, capsys):
     assert 'fc_cls is Sequential, not a linear layer' in capsys.readouterr().err
 
 
-def test_a_feature_beyond_half_precision(tool):
+def test_a_feature_beyond_half_precision():
     with pytest.raises(ValueError, match='keyframe 7: a feature is not finite as float16'):
-        tool._convert(np.array([[1e6]], dtype=np.float32), 'float16', 7)
+        convert_features(np.array([[1e6]], dtype=np.float32), 'float16', 7)
