@@ -22,7 +22,7 @@ CONFIGS = Path(__file__).parents[1] / 'configs'
 FOLDER = CONFIGS / 'videolt'
 NAMES = sorted(path.name for path in FOLDER.glob('*.py'))
 BALANCED = {f'train_dataloader.sampler.{key}' for key in ('type', 'mode', 'shuffle')}
-SUMMED = {'model.mask_undrawn', 'model.head.loss_cls.loss_weight'}
+SUMMED = {'model.mask_undrawn', 'model.head.loss_cls.reduction'}
 LOSS = 'model.head.loss_cls'
 BLENDING = 'model.data_preprocessor.blending'
 FRAMESTACK = {f'{BLENDING}.{key}' for key in ('type', 'num_classes', 'clip_len', 'ratio')}
@@ -140,7 +140,7 @@ def test_values_of_the_methods():
     assert _config('eql').model.head.loss_cls.drop_prob == 0.9
     assert _config('cbs').train_dataloader.sampler.mode == 'uniform'
     assert _config('srs').train_dataloader.sampler.mode == 'sqrt'
-    assert _config('cbs').model.head.loss_cls.loss_weight == 1004  # a sum over the classes
+    assert _config('cbs').model.head.loss_cls.reduction == 'batchmean'  # a sum over the classes
     assert _config('ldam_drw').custom_hooks[0].begin == 50
     blending = _config('framestack_fl').model.data_preprocessor.blending
     assert (blending.clip_len, blending.ratio) == (60, 0.5)
@@ -191,7 +191,7 @@ def test_turned_to_other_data_nothing_of_videolt_is_left(method, monkeypatch):
 def test_what_is_named_by_its_classes_goes_with_them(monkeypatch):
     data = Data(Path('some/where'), Path('else/where'), num_classes=7, feature_dim=5)
     env = data_environment(data, 'c.json', tail_max=2, head_min=4, max_epochs=10)
-    assert _turned('cbs', env, monkeypatch).model.head.loss_cls.loss_weight == 7
+    assert _turned('cbs', env, monkeypatch).model.head.num_classes == 7
     assert _turned('eql', env, monkeypatch).model.head.loss_cls.tail_max == 2
     assert _turned('lmr', env, monkeypatch).model.feature_mixing.few_shot_max == 2
     hooks = _turned('ldam_drw', env, monkeypatch).custom_hooks

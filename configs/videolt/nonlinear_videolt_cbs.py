@@ -13,4 +13,4 @@ _base_ = './nonlinear_videolt.py'
 train_dataloader = dict(
     sampler=dict(_delete_=True, type='mmlt.ClassBalancedSampler', mode='uniform')
 )
-model = dict(mask_undrawn=True, head=dict(loss_cls=dict(loss_weight={{_base_.num_classes}})))
+model = dict(mask_undrawn=True, head=dict(loss_cls=dict(reduction='batchmean')))

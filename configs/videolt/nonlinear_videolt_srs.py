@@ -10,4 +10,4 @@ Command: tools/train.py configs/videolt/nonlinear_videolt_srs.py
 _base_ = './nonlinear_videolt.py'
 
 train_dataloader = dict(sampler=dict(_delete_=True, type='mmlt.ClassBalancedSampler', mode='sqrt'))
-model = dict(mask_undrawn=True, head=dict(loss_cls=dict(loss_weight={{_base_.num_classes}})))
+model = dict(mask_undrawn=True, head=dict(loss_cls=dict(reduction='batchmean')))

@@ -12,6 +12,9 @@ from mmlt.fileio.class_counts import read_class_counts
 from mmlt.functional.checks import check_class_counts, check_class_ids
 from mmlt.functional.losses._loss_checks import check_logits
 
+#: How the losses of the elements become one, see :class:`MultiLabelLoss`.
+REDUCTIONS = ('mean', 'batchmean', 'sum')
+
 
 def column_counts(
     class_counts: str | Sequence[int], class_ids: Sequence[int] | None = None
@@ -62,18 +65,23 @@ class MultiLabelLoss(nn.Module):
 
     Args:
         loss_weight: Factor on the whole loss.
+        reduction: 'mean' over all N * C elements, 'batchmean' (the sum over the classes, a mean
+            over the rows) or 'sum'. Masked elements count as 0.
     """
 
-    def __init__(self, *, loss_weight: float = 1.0) -> None:
+    def __init__(self, *, loss_weight: float = 1.0, reduction: str = 'mean') -> None:
         super().__init__()
+        if reduction not in REDUCTIONS:
+            raise ValueError(f'reduction must be one of {", ".join(REDUCTIONS)}, got {reduction!r}')
         self.loss_weight = loss_weight
+        self.reduction = reduction
 
     def elementwise(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Loss of each element, (N, C); `targets` has the dtype of `logits`."""
         raise NotImplementedError
 
     def forward(self, logits: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Mean over all N * C elements, masked ones included; 0 with a graph where N is 0.
+        """The reduced loss; 0 with a graph where N is 0.
 
         Args:
             logits: (N, C).
@@ -88,7 +96,9 @@ class MultiLabelLoss(nn.Module):
         losses = self.elementwise(logits, targets.to(logits.dtype))
         if weight is not None:
             losses = losses * weight
-        return self.loss_weight * losses.mean()
+        num_rows, num_classes = losses.shape
+        factor = {'mean': 1, 'batchmean': num_classes, 'sum': num_rows * num_classes}
+        return self.loss_weight * (factor[self.reduction] * losses.mean())
 
     def check(self, logits: Tensor, targets: Tensor, weight: Tensor | None) -> None:
         """Raise ValueError where the shapes do not fit each other."""
@@ -111,6 +121,7 @@ class ClassCountsLoss(MultiLabelLoss):
         class_counts: See :func:`column_counts`.
         class_ids: See :func:`column_counts`.
         loss_weight: Factor on the whole loss.
+        reduction: See :class:`MultiLabelLoss`.
     """
 
     def __init__(
@@ -119,8 +130,9 @@ class ClassCountsLoss(MultiLabelLoss):
         class_ids: Sequence[int] | None = None,
         *,
         loss_weight: float = 1.0,
+        reduction: str = 'mean',
     ) -> None:
-        super().__init__(loss_weight=loss_weight)
+        super().__init__(loss_weight=loss_weight, reduction=reduction)
         counts = column_counts(class_counts, class_ids)
         self.register_buffer('class_counts', torch.from_numpy(counts), persistent=False)
 

@@ -20,6 +20,7 @@ class AsymmetricLoss(MultiLabelLoss):
         gamma_neg: Focus of negatives.
         prob_margin: Probability up to which a negative costs nothing.
         loss_weight: Factor on the whole loss.
+        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
     """
 
     def __init__(
@@ -29,8 +30,9 @@ class AsymmetricLoss(MultiLabelLoss):
         prob_margin: float = 0.05,
         *,
         loss_weight: float = 1.0,
+        reduction: str = 'mean',
     ) -> None:
-        super().__init__(loss_weight=loss_weight)
+        super().__init__(loss_weight=loss_weight, reduction=reduction)
         self.options = {
             'gamma_pos': gamma_pos,
             'gamma_neg': gamma_neg,

@@ -25,6 +25,7 @@ class ClassBalancedLoss(ClassCountsLoss):
         beta: In [0, 1): 0 weighs all classes alike, towards 1 by inverse frequency.
         gamma: Of :func:`mmlt.functional.focal_loss`; 0 is the cross entropy.
         loss_weight: Factor on the whole loss.
+        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
     """
 
     def __init__(
@@ -35,8 +36,9 @@ class ClassBalancedLoss(ClassCountsLoss):
         beta: float = 0.9999,
         gamma: float = 0.0,
         loss_weight: float = 1.0,
+        reduction: str = 'mean',
     ) -> None:
-        super().__init__(class_counts, class_ids, loss_weight=loss_weight)
+        super().__init__(class_counts, class_ids, loss_weight=loss_weight, reduction=reduction)
         self.gamma = gamma
         self.reweighting = True
         weights = class_balanced_weights(self.class_counts.numpy(), beta=beta)

@@ -27,6 +27,7 @@ class DistributionBalancedLoss(ClassCountsLoss):
         neg_scale: Factor on the logits of negatives.
         kappa: Strength of the classes' shifts.
         loss_weight: Factor on the whole loss.
+        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
     """
 
     def __init__(
@@ -41,8 +42,9 @@ class DistributionBalancedLoss(ClassCountsLoss):
         neg_scale: float = 2.0,
         kappa: float = 0.05,
         loss_weight: float = 1.0,
+        reduction: str = 'mean',
     ) -> None:
-        super().__init__(class_counts, class_ids, loss_weight=loss_weight)
+        super().__init__(class_counts, class_ids, loss_weight=loss_weight, reduction=reduction)
         self.options = {
             'num_samples': num_samples,
             'alpha': alpha,

@@ -27,6 +27,7 @@ class EQLv2Loss(MultiLabelLoss):
         mu: Ratio at which negatives count half.
         alpha: Strength of the positives.
         loss_weight: Factor on the whole loss.
+        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
     """
 
     def __init__(
@@ -37,8 +38,9 @@ class EQLv2Loss(MultiLabelLoss):
         mu: float = 0.8,
         alpha: float = 4.0,
         loss_weight: float = 1.0,
+        reduction: str = 'mean',
     ) -> None:
-        super().__init__(loss_weight=loss_weight)
+        super().__init__(loss_weight=loss_weight, reduction=reduction)
         self.mapping = {'gamma': gamma, 'mu': mu, 'alpha': alpha}
         num_classes = check_integer('num_classes', num_classes, 1)
         # float32 would stop counting: a sum of 1e7 no longer feels gradients below 0.5.

@@ -29,6 +29,7 @@ class EqualizationLoss(MultiLabelLoss):
         split_file: A split.json whose 'tail' is the tail.
         drop_prob: Probability with which a tail negative is dropped.
         loss_weight: Factor on the whole loss.
+        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
     """
 
     def __init__(
@@ -40,8 +41,9 @@ class EqualizationLoss(MultiLabelLoss):
         split_file: str | None = None,
         drop_prob: float = 0.9,
         loss_weight: float = 1.0,
+        reduction: str = 'mean',
     ) -> None:
-        super().__init__(loss_weight=loss_weight)
+        super().__init__(loss_weight=loss_weight, reduction=reduction)
         self.drop_prob = drop_prob
         by_counts = class_counts is not None and tail_max is not None and split_file is None
         by_split = split_file is not None and class_ids is not None

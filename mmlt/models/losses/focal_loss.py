@@ -19,10 +19,18 @@ class FocalLoss(MultiLabelLoss):
         gamma: Focusing parameter.
         alpha: Factor on every element.
         loss_weight: Factor on the whole loss.
+        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
     """
 
-    def __init__(self, gamma: float = 2.0, alpha: float = 1.0, *, loss_weight: float = 1.0) -> None:
-        super().__init__(loss_weight=loss_weight)
+    def __init__(
+        self,
+        gamma: float = 2.0,
+        alpha: float = 1.0,
+        *,
+        loss_weight: float = 1.0,
+        reduction: str = 'mean',
+    ) -> None:
+        super().__init__(loss_weight=loss_weight, reduction=reduction)
         self.gamma = gamma
         self.alpha = alpha
 

@@ -28,6 +28,7 @@ class LDAMLoss(ClassCountsLoss):
         margin: 'own' or 'sum'.
         beta: Of :func:`mmlt.functional.class_balanced_weights`, for the deferred weights.
         loss_weight: Factor on the whole loss.
+        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
     """
 
     def __init__(
@@ -40,8 +41,9 @@ class LDAMLoss(ClassCountsLoss):
         margin: str = 'own',
         beta: float = 0.9999,
         loss_weight: float = 1.0,
+        reduction: str = 'mean',
     ) -> None:
-        super().__init__(class_counts, class_ids, loss_weight=loss_weight)
+        super().__init__(class_counts, class_ids, loss_weight=loss_weight, reduction=reduction)
         self.scale = scale
         self.margin = margin
         self.reweighting = False

@@ -23,6 +23,7 @@ class LogitAdjustedLoss(ClassCountsLoss):
         num_samples: Training samples in all; None: the sum of the counts.
         tau: Strength of the adjustment.
         loss_weight: Factor on the whole loss.
+        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
     """
 
     def __init__(
@@ -33,8 +34,9 @@ class LogitAdjustedLoss(ClassCountsLoss):
         num_samples: int | None = None,
         tau: float = 1.0,
         loss_weight: float = 1.0,
+        reduction: str = 'mean',
     ) -> None:
-        super().__init__(class_counts, class_ids, loss_weight=loss_weight)
+        super().__init__(class_counts, class_ids, loss_weight=loss_weight, reduction=reduction)
         self.tau = tau
         log_odds = log_odds_of_priors(self.class_counts.numpy(), num_samples=num_samples)
         self.register_buffer('log_odds', log_odds, persistent=False)

@@ -28,8 +28,8 @@ class FeatureRecognizer(BaseModel):
         mask_undrawn: Whether the loss of a row leaves out the positives other than the class
             under which ``mmlt.ClassBalancedSampler`` drew it, as VideoLT's code does; see
             :func:`mmlt.functional.drawn_class_mask`. That code *sums* over the classes, which
-            ``loss_cls=dict(type='mmlt.BCELoss', loss_weight=C)`` does. The pipeline must end with
-            ``PackActionInputs(meta_keys=('sample_idx', ...))``.
+            ``loss_cls=dict(type='mmlt.BCELoss', reduction='batchmean')`` does. The pipeline must
+            end with ``PackActionInputs(meta_keys=('sample_idx', ...))``.
         feature_mixing: Config of a module that mixes, in training, the video features and their
             targets before the classifier: ``mmlt.LongTailMixedReconstruction``.
         init_cfg: See mmengine's ``BaseModule``.

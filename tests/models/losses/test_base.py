@@ -72,6 +72,26 @@ def test_loss_weight(name):
 
 
 @pytest.mark.parametrize('name', LOSSES)
+@pytest.mark.parametrize(('reduction', 'factor'), [('mean', 1), ('batchmean', 3), ('sum', 18)])
+def test_reduction(name, reduction, factor):
+    of_all = _call(_build(name), *_batch())
+    torch.testing.assert_close(_call(_build(name, reduction=reduction), *_batch()), factor * of_all)
+
+
+def test_reduction_as_torch_has_it():
+    logits, targets = _batch()
+    for reduction, expected in [
+        ('mean', binary_cross_entropy_with_logits(logits, targets.float())),
+        ('batchmean', binary_cross_entropy_with_logits(logits, targets.float()) * 3),
+        ('sum', binary_cross_entropy_with_logits(logits, targets.float(), reduction='sum')),
+    ]:
+        found = _build('BCELoss', reduction=reduction)(logits, targets)
+        torch.testing.assert_close(found, expected)
+    with pytest.raises(ValueError, match="reduction must be one of mean, batchmean, sum, got 'no'"):
+        _build('BCELoss', reduction='no')
+
+
+@pytest.mark.parametrize('name', LOSSES)
 def test_an_empty_batch_has_no_loss_but_a_graph(name):
     logits = torch.zeros(0, 3, requires_grad=True)
     loss = _build(name)(logits, torch.zeros(0, 3), torch.zeros(0, 1))
