@@ -55,7 +55,7 @@ def _train_online(toy_detector, work_dir, loss):
         type='mmlt.LongTailBBoxHead', dropout_ratio=0.0, loss_cls=loss
     )
     config.train_dataloader.dataset.pipeline.insert(0, dict(type='mmlt.KeepDrawnBox'))
-    config.custom_hooks += [
+    config.custom_hooks = [
         dict(type='mmlt.FreezeHook', frozen='*', trained=CLASSIFIER),
         dict(
             type='mmlt.LoadTrunkHook',

@@ -208,7 +208,9 @@ def test_killed_in_every_stage_ends_with_the_same_weights(world, whole):
     for step, sign in signs.items():
         _kill_when(sign, command, world, step)
     for name in ('stage_one', 'stage_two'):
-        assert len(list((folder / name).glob('2*'))) == 2, f'{name} was not begun and resumed'
+        log = (folder / 'logs' / f'{name}.log').read_text()
+        assert log.count('Auto resumed from') == 2, f'{name} was not begun twice'
+        assert re.search(r'- resumed epoch: \d', log), f'{name} was not resumed'
     expected, found = (_weights(f / 'two_stage.pth') for f in (whole[0], folder))
     assert expected.keys() == found.keys()
     assert not [name for name in expected if not torch.equal(expected[name], found[name])]

@@ -12,7 +12,7 @@ from mmlt.fileio.class_counts import read_class_counts
 from mmlt.functional.checks import check_class_counts, check_class_ids
 from mmlt.functional.losses._loss_checks import check_logits
 
-#: How the losses of the elements become one, see :class:`MultiLabelLoss`.
+#: How the losses of the elements become one.
 REDUCTIONS = ('mean', 'batchmean', 'sum')
 
 
@@ -121,7 +121,7 @@ class ClassCountsLoss(MultiLabelLoss):
         class_counts: See :func:`column_counts`.
         class_ids: See :func:`column_counts`.
         loss_weight: Factor on the whole loss.
-        reduction: See :class:`MultiLabelLoss`.
+        reduction: 'mean', 'batchmean' (a sum over the classes) or 'sum'.
     """
 
     def __init__(

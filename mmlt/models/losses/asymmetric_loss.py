@@ -20,7 +20,7 @@ class AsymmetricLoss(MultiLabelLoss):
         gamma_neg: Focus of negatives.
         prob_margin: Probability up to which a negative costs nothing.
         loss_weight: Factor on the whole loss.
-        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
+        reduction: 'mean', 'batchmean' (a sum over the classes) or 'sum'.
     """
 
     def __init__(

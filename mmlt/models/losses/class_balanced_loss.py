@@ -25,7 +25,7 @@ class ClassBalancedLoss(ClassCountsLoss):
         beta: In [0, 1): 0 weighs all classes alike, towards 1 by inverse frequency.
         gamma: Of :func:`mmlt.functional.focal_loss`; 0 is the cross entropy.
         loss_weight: Factor on the whole loss.
-        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
+        reduction: 'mean', 'batchmean' (a sum over the classes) or 'sum'.
     """
 
     def __init__(

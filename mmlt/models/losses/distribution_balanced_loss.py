@@ -27,7 +27,7 @@ class DistributionBalancedLoss(ClassCountsLoss):
         neg_scale: Factor on the logits of negatives.
         kappa: Strength of the classes' shifts.
         loss_weight: Factor on the whole loss.
-        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
+        reduction: 'mean', 'batchmean' (a sum over the classes) or 'sum'.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ class EQLv2Loss(MultiLabelLoss):
         mu: Ratio at which negatives count half.
         alpha: Strength of the positives.
         loss_weight: Factor on the whole loss.
-        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
+        reduction: 'mean', 'batchmean' (a sum over the classes) or 'sum'.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ class EqualizationLoss(MultiLabelLoss):
         split_file: A split.json whose 'tail' is the tail.
         drop_prob: Probability with which a tail negative is dropped.
         loss_weight: Factor on the whole loss.
-        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
+        reduction: 'mean', 'batchmean' (a sum over the classes) or 'sum'.
     """
 
     def __init__(

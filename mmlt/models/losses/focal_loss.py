@@ -19,7 +19,7 @@ class FocalLoss(MultiLabelLoss):
         gamma: Focusing parameter.
         alpha: Factor on every element.
         loss_weight: Factor on the whole loss.
-        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
+        reduction: 'mean', 'batchmean' (a sum over the classes) or 'sum'.
     """
 
     def __init__(

@@ -28,7 +28,7 @@ class LDAMLoss(ClassCountsLoss):
         margin: 'own' or 'sum'.
         beta: Of :func:`mmlt.functional.class_balanced_weights`, for the deferred weights.
         loss_weight: Factor on the whole loss.
-        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
+        reduction: 'mean', 'batchmean' (a sum over the classes) or 'sum'.
     """
 
     def __init__(

@@ -23,7 +23,7 @@ class LogitAdjustedLoss(ClassCountsLoss):
         num_samples: Training samples in all; None: the sum of the counts.
         tau: Strength of the adjustment.
         loss_weight: Factor on the whole loss.
-        reduction: 'mean', 'batchmean' or 'sum', see :class:`MultiLabelLoss`.
+        reduction: 'mean', 'batchmean' (a sum over the classes) or 'sum'.
     """
 
     def __init__(
