@@ -18,16 +18,22 @@ PAGE = ROOT / 'docs' / 'tutorial.md'
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     """A working directory in which the tutorial has been followed, with what a checkout has."""
-    folder = tmp_path_factory.mktemp('tutorial')
+    checkout = tmp_path_factory.mktemp('checkout')
     for name in ('tools', 'configs'):
-        (folder / name).symlink_to(ROOT / name)
+        (checkout / name).symlink_to(ROOT / name)
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ['PATH']))
     env = {**os.environ, 'PATH': path, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
     page = PAGE.read_text(encoding='utf-8')
+    begin = re.search(r'^```sh\n(.*?)^```', page, re.MULTILINE | re.DOTALL)[1]
+    subprocess.run(['bash', '-euc', begin], cwd=checkout, check=True)
+    folder = checkout / 'tutorial'
     blocks = re.findall(r'^```(bash|python)\n(.*?)^```', page, re.MULTILINE | re.DOTALL)
     run = {'bash': ['bash', '-euo', 'pipefail', '-c'], 'python': [sys.executable, '-c']}
     for language, code in blocks:
-        subprocess.run([*run[language], code], cwd=folder, env=env, check=True, timeout=600)
+        command = [*run[language], code]
+        done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert 'is now' not in done.stderr, done.stderr  # an option's old name
     return folder
 
 

@@ -2,7 +2,7 @@
 r"""Test a checkpoint: mmaction2's own ``tools/test.py``, with mmlt imported first.
 
 Examples:
-    python tools/test.py configs/toy/slowonly_toy_ava.py work_dirs/baseline/epoch_20.pth \
+    python tools/test.py configs/toy/slowonly_toy_ava.py work_dirs/baseline/epoch_4.pth \
         --cfg-options test_evaluator.out_dir=work_dirs/baseline/test
     python tools/test.py CONFIG CHECKPOINT --data-split val
 
