@@ -124,22 +124,35 @@ def one_line(error: BaseException) -> str:
     if text.startswith('Caught ') and 'Traceback' in text:  # torch's, of a loader's process
         text = text.splitlines()[-1]
     text = ' '.join(text.split())
-    is_told = isinstance(error, TOOL_ERRORS) and text
+    is_told = isinstance(error, USER_ERRORS) and text
     return text if is_told else f'{type(error).__name__}: {text}'.rstrip(': ')
+
+
+class ToldError(Exception):
+    """What ends a tool has been told already: by another rank, or by a step of an experiment.
+
+    Args:
+        exit_code: Of the tool.
+    """
+
+    def __init__(self, message: str = '', exit_code: int = 2) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 def tool_main(
     parse_args: Callable[[Sequence[str] | None], argparse.Namespace],
     work: Callable[[argparse.Namespace], int | None],
     errors: tuple[type[Exception], ...] = TOOL_ERRORS,
+    tell: Callable[[Exception], None] | None = None,
 ) -> Callable[..., int]:
     """Make the ``main`` of a tool that is no training or test run.
 
     Args:
         parse_args: Reads the command line; None stands for that of the process.
         work: Does what it says; may return an exit code of its own.
-        errors: What ends the tool with a line ``error: CAUSE`` and exit code 2, or its ``code``.
-            One without text, or that ``is_told``, has been told before.
+        errors: What ends the tool with a line ``error: CAUSE`` and exit code 2.
+        tell: How such an error is told; of a tool with several ranks :func:`tell_error`.
 
     Returns:
         ``main(argv=None)``, which returns the exit code.
@@ -156,12 +169,18 @@ def tool_main(
         args = parse_args(argv)
         try:
             return work(args) or 0
+        except ToldError as error:
+            return error.exit_code
         except errors as error:
-            if str(error) and not getattr(error, 'is_told', False):
-                tell_error(error)
-            return getattr(error, 'code', 2)
+            (tell or _tell_plainly)(error)
+            return 2
 
     return main
+
+
+def _tell_plainly(error: Exception) -> None:
+    text = str(error) if isinstance(error, ImportError) else one_line(error)
+    print(f'error: {text}', file=sys.stderr, flush=True)
 
 
 def run_main(main: Callable[[], Any]) -> None:

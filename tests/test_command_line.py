@@ -16,6 +16,7 @@ from mmengine.logging import MMLogger
 
 from mmlt.command_line import (
     HelpFormatter,
+    ToldError,
     add_run_options,
     one_line,
     run_main,
@@ -56,22 +57,41 @@ def test_an_unknown_launcher_is_refused(capsys):
     assert "invalid choice: 'ray'" in capsys.readouterr().err
 
 
+class _WithCode(OSError):
+    code = 404  # as urllib's HTTPError has it
+
+
 @pytest.mark.parametrize(
     ('error', 'code', 'told'),
     [
         (None, 0, ''),
         (FileNotFoundError('a.csv: no such file'), 2, 'error: a.csv: no such file\n'),
         (ImportError('No module named matplotlib'), 2, 'error: No module named matplotlib\n'),
-        (ValueError(), 2, ''),  # another rank tells it
+        (_WithCode('not found'), 2, 'error: not found\n'),
+        (ValueError(), 2, 'error: ValueError\n'),
+        (ToldError(), 2, ''),
+        (ToldError('baseline failed', 137), 137, ''),
     ],
 )
-def test_the_main_of_a_tool(alone, capsys, error, code, told):
+def test_the_main_of_a_tool(monkeypatch, capsys, error, code, told):
+    monkeypatch.setenv('RANK', '0')  # of a shell in a job: the tool is no rank of its own
+
     def work(args):
         if error is not None:
             raise error
 
     assert tool_main(argparse.ArgumentParser().parse_args, work)([]) == code
     assert capsys.readouterr().err == told
+
+
+def test_a_tool_of_several_ranks_tells_which(alone, monkeypatch, capsys):
+    monkeypatch.setenv('RANK', '1')
+
+    def work(args):
+        raise ValueError('no box')
+
+    main = tool_main(argparse.ArgumentParser().parse_args, work, tell=tell_error)
+    assert (main([]), capsys.readouterr().err) == (2, 'error: no box (rank 1)\n')
 
 
 def test_the_main_of_a_tool_passes_on_what_is_no_fault_of_the_user():

@@ -11,7 +11,7 @@ from mmengine.registry import METRICS as ROOT_METRICS
 from mmengine.registry import DefaultScope
 
 from mmlt import registry
-from mmlt.engine import AtomicCheckpointHook
+from mmlt.engine import AtomicCheckpointHook, SafeCheckpointHook
 
 
 @pytest.mark.parametrize('metrics', [ROOT_METRICS, MMACTION_METRICS, MMDET_METRICS])
@@ -25,6 +25,7 @@ def test_hook_is_found_from_mmdet():
 
 def test_a_config_with_the_old_name_of_a_hook_keeps_working():
     assert MMDET_HOOKS.get('mmlt.SafeCheckpointHook') is AtomicCheckpointHook
+    assert SafeCheckpointHook is AtomicCheckpointHook
 
 
 @pytest.mark.parametrize('scope', ['mmaction', 'mmdet'])

@@ -19,9 +19,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mmlt.command_line import TOOL_ERRORS, HelpFormatter, tool_main
+from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.experiments.commands import ROOT, last_checkpoint, ranks_tool, tool, whole_number
-from mmlt.experiments.steps import Step, StepError, Steps
+from mmlt.experiments.steps import Step, Steps
 
 CONFIG = Path('configs/toy/slowonly_toy_ava.py')
 
@@ -70,7 +70,7 @@ def work(args: argparse.Namespace) -> None:
     print(f'open it in a browser: {(ROOT / run / "test" / "report.html").as_uri()}')
 
 
-main = tool_main(parse_args, work, (*TOOL_ERRORS, StepError))
+main = tool_main(parse_args, work)
 
 
 if __name__ == '__main__':

@@ -23,9 +23,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mmlt.command_line import TOOL_ERRORS, HelpFormatter, tool_main
+from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.experiments.commands import check_plain_path, tool, whole_number
-from mmlt.experiments.steps import StepError, Steps, bind_folder, check_folder
+from mmlt.experiments.steps import Steps, bind_folder, check_folder
 from mmlt.experiments.videolt_bench import HEAD_MIN, HEADS, METHODS, TAIL_MAX
 from mmlt.experiments.videolt_steps import Bench
 from mmlt.experiments.videolt_table import bench_table
@@ -130,7 +130,7 @@ def work(args: argparse.Namespace) -> None:
         run(bench, steps)
 
 
-main = tool_main(parse_args, work, (*TOOL_ERRORS, StepError))
+main = tool_main(parse_args, work)
 
 
 if __name__ == '__main__':

@@ -32,7 +32,7 @@ from mmlt.fileio.data_checks import (
 from mmlt.fileio.label_map import read_label_map
 from mmlt.fileio.proposals import read_proposals
 from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
-from mmlt.functional.detection._ava_csv import check_labels, person_ids
+from mmlt.functional.detection.ava_csv import check_labels, person_ids
 from mmlt.registry import DATASETS
 
 

@@ -7,6 +7,7 @@ from mmlt.engine.hooks import (
     LoadTrunkHook,
     ResumeStateHook,
     RunningAPHook,
+    SafeCheckpointHook,
 )
 from mmlt.engine.loops import ShuffleBiasTestLoop
 
@@ -17,5 +18,6 @@ __all__ = [
     'LoadTrunkHook',
     'ResumeStateHook',
     'RunningAPHook',
+    'SafeCheckpointHook',
     'ShuffleBiasTestLoop',
 ]

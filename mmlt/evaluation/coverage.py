@@ -9,13 +9,13 @@ import numpy as np
 
 from mmlt.fileio.repeated_rows import repeated_rows
 from mmlt.functional import AVABoxes
-from mmlt.functional.detection._keyframes import (
+from mmlt.functional.detection.ava_boxes import take_rows
+from mmlt.functional.detection.keyframes import (
     blocks,
     class_indices,
     keyframe_keys,
     video_codes,
 )
-from mmlt.functional.detection.ava_boxes import take_rows
 
 _MIN_COVERED = 0.5
 

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from mmlt.command_line import ToldError
 from mmlt.experiments.commands import Later, Word, without_place
 from mmlt.experiments.logged_command import run_into_log
 from mmlt.fileio.atomic_write import atomic_write
@@ -72,7 +73,7 @@ class Step(NamedTuple):
         return {'command': command, 'inputs': {without_place(path): _hash(path) for path in files}}
 
 
-class StepError(Exception):
+class StepError(ToldError):
     """A step has failed: its error, or the end of its log, has been shown.
 
     Args:
@@ -80,11 +81,8 @@ class StepError(Exception):
         code: Exit code of its command.
     """
 
-    is_told = True
-
     def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code if code > 0 else 128 - code  # as a shell tells a signal
+        super().__init__(message, code if code > 0 else 128 - code)  # as a shell tells a signal
 
 
 class Steps:

@@ -12,7 +12,7 @@ import numpy as np
 
 from mmlt.fileio.repeated_rows import repeated_rows
 from mmlt.functional import AVABoxes
-from mmlt.functional.detection._ava_csv import line_of_row
+from mmlt.functional.detection.ava_csv import line_of_row
 
 # A detector's box may reach over the edge of the frame, but not a whole frame outside of it.
 _LOWEST, _HIGHEST = -1.0, 2.0

@@ -1,4 +1,4 @@
-"""Reading RoI features of boxes, memory-mapped; the layout is in :mod:`box_feature_files`."""
+"""Reading RoI features of boxes, memory-mapped; for the layout see `mmlt.fileio.box_features`."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import numpy as np
 from mmlt.fileio.json_files import read_json_object, write_json
 from mmlt.functional import read_ava_csv
 from mmlt.functional.checks import MAX_CLASS_ID, MAX_COUNT
-from mmlt.functional.detection._ava_csv import check_labels
+from mmlt.functional.detection.ava_csv import check_labels
 
 #: Class counts that ship with the package, by the name that stands for them.
 BUILTIN_COUNTS = {

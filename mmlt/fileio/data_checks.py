@@ -17,7 +17,7 @@ import numpy as np
 from mmlt.fileio.box_checks import low_class_ids, outside_ratio, pixel_boxes, repeats_warning
 from mmlt.fileio.keyframe_match import boxes_meet, listed, match_videos
 from mmlt.functional import AVABoxes
-from mmlt.functional.detection._box_overlap import pair_iou
+from mmlt.functional.detection.box_overlap import pair_iou
 
 _MANY = 0.1  # of the keyframes
 _MAX_OUTSIDE = 0.01  # of detections: a few among millions, where a detector does not clip its boxes
@@ -104,10 +104,10 @@ def check_detections(
     warnings = [None if is_in_pixels else outside, repeats_warning(detections, path)]
     if detected and silent:
         total = len(detected) + len(silent)
-        has = 'has' if len(detected) == 1 else 'have'
+        has = 'has' if len(silent) == 1 else 'have'
         warnings.append(
-            f'{path}: {len(detected)} of {total} videos {has} detections on annotated keyframes: '
-            f'{listed(silent)} {"has" if len(silent) == 1 else "have"} none{hint}'
+            f'{path}: {len(silent)} of {total} videos {has} no detection on an annotated keyframe: '
+            f'{listed(silent)}{hint}'
         )
     return _findings(errors, warnings)
 

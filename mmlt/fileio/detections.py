@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.functional import AVABoxes, read_ava_csv
-from mmlt.functional.detection._ava_csv import num_columns
-from mmlt.functional.detection._ava_roads import as_numpy
-from mmlt.functional.detection._keyframes import blocks
+from mmlt.functional.detection.ava_csv import num_columns
+from mmlt.functional.detection.ava_roads import as_numpy
 from mmlt.functional.detection.fields import INT32_MAX, name_fault
+from mmlt.functional.detection.keyframes import blocks
 
 _BOX = ('x1', 'y1', 'x2', 'y2')
 _COLUMNS = ('video_id', 'timestamp', *_BOX, 'label', 'score')
@@ -163,8 +163,13 @@ def _fill(
             raise _FieldError(f'{path}, row {row}: no value for {name}')
     columns.video_index[rows] = _video_codes(column_of['video_id'], code_of_name, path)
     for name, whole in (('timestamp', columns.timestamps), ('label', columns.labels)):
-        values = as_numpy(column_of[name].cast(pa.int64()), np.int64)
-        wrong = np.flatnonzero((values > INT32_MAX) | (values < -INT32_MAX))
+        column = column_of[name]
+        if column.type == pa.uint64():  # which no signed type holds whole
+            values = as_numpy(column, np.uint64)
+            wrong = np.flatnonzero(values > INT32_MAX)
+        else:
+            values = as_numpy(column.cast(pa.int64()), np.int64)
+            wrong = np.flatnonzero((values > INT32_MAX) | (values < -INT32_MAX))
         if len(wrong):
             row, value = start + int(wrong[0]), values[wrong[0]]
             raise _FieldError(f'{path}, row {row}: {name} {value} does not fit 32 bits')

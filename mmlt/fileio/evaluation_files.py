@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from mmlt.fileio.data_checks import check_annotations, check_detections
 from mmlt.fileio.detections import read_detections
 from mmlt.fileio.label_map import (
@@ -87,5 +89,7 @@ def read_evaluation(
     findings = check_detections(detections, split.ground_truth, split.excluded, **paths)
     findings.raise_errors()
     unknown = unknown_label_warning(detections, split.label_map, detections_file)
+    if not np.isin(detections.labels, list(split.label_map)).any():
+        raise ValueError(f'{unknown}: nothing is left; see {label_file}')
     warnings = [*filter(None, [unknown]), *split.warnings, *findings.warnings]
     return detections, split._replace(warnings=warnings)

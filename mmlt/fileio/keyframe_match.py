@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from mmlt.functional import AVABoxes
-from mmlt.functional.detection._box_overlap import pair_iou, pairs_of_same_key
-from mmlt.functional.detection._keyframes import keyframe_keys
+from mmlt.functional.detection.box_overlap import pair_iou, pairs_of_same_key
+from mmlt.functional.detection.keyframes import keyframe_keys
 
 _MAX_NAMES = 5
 _BLOCK = 1 << 16  # rows

@@ -1,7 +1,7 @@
 """AVA's label map, and what is odd about files that are evaluated together.
 
 The list of excluded keyframes is read by :func:`mmlt.functional.read_excluded_timestamps`; class
-counts and splits, files of ours, are in :mod:`mmlt.fileio.class_counts`.
+counts and splits, files of ours, by :mod:`mmlt.fileio.class_counts` and ``class_split``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from mmlt.functional import AVABoxes
-from mmlt.functional.detection._keyframes import class_indices
 from mmlt.functional.detection.fields import name_fault
+from mmlt.functional.detection.keyframes import class_indices
 from mmlt.functional.detection.text_files import line_number, read_text
 
 _TOKEN = re.compile(

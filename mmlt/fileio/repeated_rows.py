@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from mmlt.functional import AVABoxes
-from mmlt.functional.detection._box_overlap import box_hashes
+from mmlt.functional.detection.box_overlap import box_hashes
 
 _MULTIPLIER = 0x2545F4914F6CDD1D  # odd
 _CHUNK = 1 << 15  # rows: they, and a table of so many slots, stay in a core's cache

@@ -7,7 +7,7 @@ detections needs none.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmlt.functional.detection.ava_boxes import (
     AVABoxes,
@@ -49,6 +49,9 @@ from mmlt.functional.video.representation_bias import (
     representation_bias_std_error,
 )
 from mmlt.functional.video.sliding_windows import sliding_windows
+
+if TYPE_CHECKING:
+    from mmlt.functional._of_tensors import *  # noqa: F403
 
 __all__ = [
     'AVABoxes',
@@ -114,7 +117,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(importlib.import_module('mmlt.functional._of_tensors'), name)
+    value = getattr(importlib.import_module('mmlt.functional._of_tensors'), name)
+    globals()[name] = value  # the next time it is there
+    return value
 
 
 def __dir__() -> list[str]:

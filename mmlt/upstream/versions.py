@@ -40,6 +40,3 @@ def check_versions():
                 f'mmlt needs {requirement}, but {package}=={version} is installed. '
                 f"Install it with: pip install '{requirement}'"
             )
-
-
-# ---------------------------------------------------------------------------------- numpy 2

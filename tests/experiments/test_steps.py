@@ -179,7 +179,7 @@ def test_a_failed_step_shows_the_end_of_its_log_and_is_tried_again(folder, capfd
     later = _copy(target='later', name='later', inputs=[])
     with pytest.raises(StepError, match='^copy failed$') as error:
         Steps([step, later]).run()
-    assert error.value.code == 7
+    assert error.value.exit_code == 7
     printed = capfd.readouterr()
     assert re.fullmatch(r'== copy: not finished after \d+ s\n', printed.out)
     shown = ['the end of logs/out put.log:', *map(str, range(82, 101)), 'error: no memory']
@@ -194,7 +194,7 @@ def test_a_failed_step_shows_the_end_of_its_log_and_is_tried_again(folder, capfd
 def test_a_signal_is_told_as_a_shell_tells_it(folder):
     with pytest.raises(StepError) as error:
         Steps([_copy(inputs=[], command=['bash', '-c', 'kill -9 $$'])]).run()
-    assert error.value.code == 128 + signal.SIGKILL
+    assert error.value.exit_code == 128 + signal.SIGKILL
 
 
 def test_a_step_that_leaves_no_output_is_not_done(folder, capfd):

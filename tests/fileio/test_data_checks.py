@@ -120,7 +120,7 @@ def test_no_box_overlaps():
 )
 def test_a_video_without_detections(name, hint):
     (warning,) = _check(_boxes(('a', 902, BOX, 1), (name, 903, FAR, 1)), CLEAN).warnings
-    start = "found.csv: 1 of 2 videos has detections on annotated keyframes: 'b' has none"
+    start = "found.csv: 1 of 2 videos has no detection on an annotated keyframe: 'b'"
     assert warning.startswith(f'{start}; the detections {hint}')
     missing = _boxes(('a', 902, BOX, 1), ('b', 77, FAR, 1))
     assert _check(missing, CLEAN).warnings == [start]

@@ -185,6 +185,8 @@ def test_parquet_errors(tmp_path, change, message):
     [
         ({'label': pa.array([1, 2**40])}, r'd\.parquet, row 1: label 1099511627776 does not fit'),
         ({'timestamp': pa.array([-(2**40), 2])}, r'row 0: timestamp -1099511627776 does not fit'),
+        ({'label': pa.array([1, 2**63], pa.uint64())}, 'row 1: label 9223372036854775808 does not'),
+        ({'label': pa.array([2**32, 1], pa.uint64())}, 'row 0: label 4294967296 does not fit'),
         ({'video_id': pa.array(['a', 'a\0'])}, r"video_id 'a\\x00': .*control character"),
         ({'video_id': pa.array(['', 'a'])}, r"video_id '': it must not be empty"),
     ],

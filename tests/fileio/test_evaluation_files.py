@@ -53,6 +53,11 @@ def test_custom_classes_are_a_part_of_the_label_map_and_leave_out_the_rest_unsai
     [
         (0, 'a,1,0,0,50,100,1,.5\n', 'd.csv, line 1: a,1,0,0,50,100,1: a box far outside'),
         (0, 'a,7,0,0,.5,1,1,.5\n', 'd.csv: none of its keyframes'),
+        (
+            0,
+            'a,1,0,0,.5,1,81,.5\n',
+            'outside the label map and are skipped (ids 81): nothing is left',
+        ),
         (1, 'a,1,0,0,50,100,1,0\n', 't.csv, line 1: a,1,0,0,50,100,1: a box far outside'),
         (1, 'a,1,0,0,.5,1,0,0\n', 'class id 0 in 1 of 1 rows'),
         (2, LABELS.format(1), 'map.pbtxt, line 1: id 1 repeated'),

@@ -23,16 +23,22 @@ from mmlt.evaluation.coverage import low_coverage_warning
 from mmlt.evaluation.groups import empty_groups_warning
 from mmlt.evaluation.progress import status
 from mmlt.evaluation.report.page import build_report
-from mmlt.evaluation.runs.folder import METRICS_FILE, PER_CLASS_FILE, write_results
+from mmlt.evaluation.runs.folder import (
+    DETECTIONS_FILE,
+    METRICS_FILE,
+    PER_CLASS_FILE,
+    write_results,
+)
 from mmlt.evaluation.runs.terminal import print_table
 from mmlt.evaluation.score_ratios import changed_scores_warning
 from mmlt.fileio.class_counts import count_training_boxes, read_class_counts
 from mmlt.fileio.class_split import read_split
+from mmlt.fileio.detections import write_detections
 from mmlt.fileio.evaluation_files import AnnotatedSplit, read_evaluation
 from mmlt.functional import AVABoxes
 
 REPORT_FILE = 'report.html'
-HEAD_MIN, TAIL_MAX = 10_000, 999
+HEAD_MIN, TAIL_MAX, CAPACITY = 10_000, 999, 50
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -59,12 +65,24 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         'that matched none',
     )
     parser.add_argument('--out', required=True, help='folder to write to')
+    parser.add_argument(
+        '--dump',
+        action='store_true',
+        help='keep the detections too, OUT/detections.parquet: tools/analysis/report.py draws '
+        'intervals from it',
+    )
     parser.add_argument('--overwrite', action='store_true', help='replace existing files')
     args = parser.parse_args(argv)
     for name in ('head_min', 'tail_max'):
-        if args.split and getattr(args, name) is not None:
-            option = name.replace('_', '-')
-            parser.error(f'--{option} has no effect with --split, which names the groups itself')
+        if getattr(args, name) is None:
+            continue
+        option = f'--{name.replace("_", "-")}'
+        if args.split:
+            parser.error(f'{option} has no effect with --split, which names the groups itself')
+        if not (args.train_annotations or args.train_counts):
+            parser.error(f'{option} has no effect without --train-annotations or --train-counts')
+    if args.protocol != 'official' and 'capacity' in args:
+        parser.error('--capacity has no effect without --protocol official')
     return args
 
 
@@ -93,8 +111,9 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--capacity',
         type=_capacity,
-        default=50,
-        help="best-scored rows kept of a keyframe, or 'all' (protocol official only)",
+        default=argparse.SUPPRESS,
+        help=f"best-scored rows kept of a keyframe, or 'all' (protocol official only; default: "
+        f'{CAPACITY})',
     )
 
 
@@ -117,8 +136,8 @@ def read_groups(args: argparse.Namespace, label_map: dict[int, str]) -> dict:
     )
 
 
-def evaluate(args: argparse.Namespace) -> dict:
-    """Read the inputs, say what is odd about them, evaluate."""
+def evaluate(args: argparse.Namespace) -> tuple[dict, AVABoxes]:
+    """Read the inputs, say what is odd about them, evaluate; with the detections."""
     files = (args.detections, args.ground_truth, args.label_map, args.exclude)
     detections, split = read_evaluation(*files)
     groups = read_groups(args, split.label_map)
@@ -131,15 +150,15 @@ def evaluate(args: argparse.Namespace) -> dict:
     ]
     _warn(said)
     metrics['warnings'] = list(filter(None, [*warnings, *said]))
-    return metrics
+    return metrics, detections
 
 
 def _judge(
     args: argparse.Namespace, detections: AVABoxes, split: AnnotatedSplit, groups: dict
 ) -> dict:
     """Evaluate; an error about the ground truth names the files that it comes from."""
-    names = ('protocol', 'capacity', 'num_trials', 'seed', 'pool')
-    options = {name: getattr(args, name) for name in names}
+    options = {name: getattr(args, name) for name in ('protocol', 'num_trials', 'seed', 'pool')}
+    options['capacity'] = getattr(args, 'capacity', CAPACITY)
     boxes = (detections, split.ground_truth, split.label_map)
     try:
         return evaluate_ava(*boxes, excluded=split.excluded, **options, **groups)
@@ -167,11 +186,14 @@ def run(args: argparse.Namespace) -> None:
     out_dir = Path(args.out)
     if out_dir.exists() and not out_dir.is_dir():
         raise NotADirectoryError(f'{out_dir}: is a file; --out takes a folder')
-    for name in (METRICS_FILE, PER_CLASS_FILE, REPORT_FILE):
+    dumped = [DETECTIONS_FILE] if args.dump else []
+    for name in (METRICS_FILE, PER_CLASS_FILE, REPORT_FILE, *dumped):
         if (out_dir / name).exists() and not args.overwrite:
             raise FileExistsError(f'{out_dir / name}: exists already; pass --overwrite')
     with status('evaluating'):
-        metrics = evaluate(args)
+        metrics, detections = evaluate(args)
+        for name in dumped:
+            write_detections(out_dir / name, detections, overwrite=args.overwrite)
         write_results(metrics, out_dir, overwrite=args.overwrite)
         report = _write_report(out_dir, args.overwrite)
     print_table(metrics)

@@ -25,10 +25,10 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.command_line import TOOL_ERRORS, HelpFormatter, add_data_split, tool_main
+from mmlt.command_line import HelpFormatter, add_data_split, tool_main
 from mmlt.experiments.commands import ROOT
 from mmlt.experiments.seed_table import replace_between
-from mmlt.experiments.steps import StepError, Steps
+from mmlt.experiments.steps import Steps
 from mmlt.experiments.toy_runs import ToyRuns, TwoStageRuns, VideoLTRuns
 from mmlt.experiments.two_stage_table import ROWS, make_table, read_rows
 from mmlt.experiments.videolt_bench import METHODS
@@ -142,7 +142,7 @@ def write_table(args: argparse.Namespace, results: dict, table: str) -> None:
         path.write_text(text, encoding='utf-8')
 
 
-main = tool_main(parse_args, run_table, (*TOOL_ERRORS, StepError))
+main = tool_main(parse_args, run_table)
 
 
 if __name__ == '__main__':

@@ -18,10 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.command_line import TOOL_ERRORS, HelpFormatter, tool_main
+from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.experiments.commands import ROOT, check_plain_path, last_checkpoint, tool
 from mmlt.experiments.shuffle_bias_table import plot, summarise, table
-from mmlt.experiments.steps import Step, StepError, Steps
+from mmlt.experiments.steps import Step, Steps
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.json_files import read_json_object
 
@@ -106,7 +106,7 @@ def run(args: argparse.Namespace) -> None:
     print(table(results))
 
 
-main = tool_main(parse_args, run, (*TOOL_ERRORS, StepError))
+main = tool_main(parse_args, run)
 
 
 if __name__ == '__main__':

@@ -6,7 +6,7 @@ Example:
 
 The result is a full checkpoint for ``tools/test.py``: the weights and meta of the given one with
 another classifier. What belongs to a training (optimizer, schedules, logs) is left out. With one
-sigmoid a class, no class's AP or SAP changes; see mmlt.functional.losses.tau_normalize.
+sigmoid a class, no class's AP or SAP changes; see mmlt.functional.tau_normalize.
 """
 
 from __future__ import annotations

@@ -38,7 +38,14 @@ from mmengine.utils.dl_utils import set_multi_processing
 from torch.utils.data import DataLoader
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
-from mmlt.command_line import HelpFormatter, add_data_split, add_run_options, tool_main
+from mmlt.command_line import (
+    HelpFormatter,
+    ToldError,
+    add_data_split,
+    add_run_options,
+    tell_error,
+    tool_main,
+)
 from mmlt.evaluation.progress import rank_progress
 from mmlt.fileio.box_features import (
     convert_features,
@@ -209,7 +216,7 @@ def extract_split(
             answer[0] = str(error)
     broadcast_object_list(answer)  # or the other ranks would wait for a rank that has stopped
     if answer[0] is not None:
-        raise ValueError(answer[0] if rank == 0 else '')
+        raise ValueError(answer[0]) if rank == 0 else ToldError
     if answer[1]:
         tell(f'{folder}: finished before, left as it is')
         return
@@ -242,7 +249,7 @@ def run(args: argparse.Namespace) -> None:
         extract_split(config, split, extract, args)
 
 
-main = tool_main(parse_args, run, ERRORS)
+main = tool_main(parse_args, run, ERRORS, tell_error)
 
 
 if __name__ == '__main__':

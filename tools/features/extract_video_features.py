@@ -55,7 +55,7 @@ from mmengine.registry import init_default_scope
 from torch.utils.data import DataLoader
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
-from mmlt.command_line import HelpFormatter, add_run_options, tool_main
+from mmlt.command_line import HelpFormatter, ToldError, add_run_options, tell_error, tool_main
 from mmlt.evaluation.progress import rank_progress
 from mmlt.fileio.checkpoints import hash_file
 from mmlt.fileio.feature_folder import (
@@ -214,7 +214,7 @@ def extract_folder(extract: FrameFeatureExtractor, meta: dict, args: argparse.Na
             answer[0] = str(error)
     broadcast_object_list(answer)  # or the other ranks would wait for a rank that has stopped
     if answer[0] is not None:
-        raise ValueError(answer[0] if rank == 0 else '')
+        raise ValueError(answer[0]) if rank == 0 else ToldError
     missing = answer[1]
     failures = extract_videos(extract, missing[rank::world_size], args)
     gathered = all_gather_object(failures)
@@ -240,7 +240,7 @@ def run(args: argparse.Namespace) -> int:
     return extract_folder(FrameFeatureExtractor(model, args.batch_size), meta, args)
 
 
-main = tool_main(parse_args, run, ERRORS)
+main = tool_main(parse_args, run, ERRORS, tell_error)
 
 
 if __name__ == '__main__':

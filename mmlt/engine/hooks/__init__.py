@@ -7,6 +7,9 @@ from mmlt.engine.hooks.load_trunk_hook import LoadTrunkHook
 from mmlt.engine.hooks.resume_state_hook import ResumeStateHook
 from mmlt.engine.hooks.running_ap_hook import RunningAPHook
 
+#: The name of before.
+SafeCheckpointHook = AtomicCheckpointHook
+
 __all__ = [
     'AtomicCheckpointHook',
     'DeferredReweightingHook',
@@ -14,4 +17,5 @@ __all__ = [
     'LoadTrunkHook',
     'ResumeStateHook',
     'RunningAPHook',
+    'SafeCheckpointHook',
 ]

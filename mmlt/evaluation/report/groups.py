@@ -40,7 +40,7 @@ _COMMAND = (
 )
 _NO_DUMP = (
     ' A run keeps its detections if it is evaluated with '
-    '<code>test_evaluator.dump=detections.parquet</code>.'
+    '<code>test_evaluator.dump=detections.parquet</code> or <code>evaluate_ava.py --dump</code>.'
 )
 _OFFSET = 0.16
 _Tell = Callable[[float], str]

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mmlt.evaluation.bootstrap import Excluded, videos_of
-from mmlt.evaluation.runs.folder import METRICS_FILE
+from mmlt.evaluation.runs.folder import DETECTIONS_FILE, METRICS_FILE
 from mmlt.evaluation.runs.intervals import (
-    DETECTIONS_FILE,
     INTERVALS_FILE,
     difference,
     make_intervals,
@@ -120,7 +119,8 @@ def add_intervals(
     file = folder / DETECTIONS_FILE
     if not file.is_file():
         raise FileNotFoundError(
-            f'{file}: no such file; evaluate with test_evaluator.dump={DETECTIONS_FILE}'
+            f'{file}: no such file; evaluate with test_evaluator.dump={DETECTIONS_FILE} or '
+            'evaluate_ava.py --dump'
         )
     draws = dict(num_resamples=num_resamples, seed=seed, on_resample=on_resample)
     detections = read_detections(file)

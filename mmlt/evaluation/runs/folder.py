@@ -12,6 +12,7 @@ from mmlt.fileio.json_files import to_json
 from mmlt.fileio.json_schema import read_versioned
 
 METRICS_FILE = 'metrics.json'
+DETECTIONS_FILE = 'detections.parquet'
 PER_CLASS_FILE = 'per_class.csv'
 #: Of metrics.json; it rises where a key that readers rely on goes or changes its meaning.
 FORMAT_VERSION = 1

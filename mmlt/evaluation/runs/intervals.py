@@ -26,7 +26,6 @@ from mmlt.functional import (
 )
 
 INTERVALS_FILE = 'intervals.json'
-DETECTIONS_FILE = 'detections.parquet'
 #: Fewer videos than this make an interval that is too narrow.
 FEW_VIDEOS = 20
 _SAME = 1e-9  # means of the same evaluation, summed in another order

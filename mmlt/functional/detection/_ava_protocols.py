@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmlt.functional.detection._keyframes import (
+from mmlt.functional.detection.ava_boxes import AVABoxes
+from mmlt.functional.detection.keyframes import (
     KeyframeKeys,
     best_first_by_keyframe,
     blocks,
@@ -16,7 +17,6 @@ from mmlt.functional.detection._keyframes import (
     look_up,
     order_of_appearance,
 )
-from mmlt.functional.detection.ava_boxes import AVABoxes
 
 # Rows whose keyframes are cut to capacity at a time.
 _CHUNK = 1 << 19

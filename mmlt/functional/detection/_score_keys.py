@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmlt.functional.detection._keyframes import blocks
+from mmlt.functional.detection.keyframes import blocks
 
 _PART_BITS = 8
 

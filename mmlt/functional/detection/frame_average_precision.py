@@ -14,13 +14,6 @@ from mmlt.functional.detection._ava_protocols import (
     mmaction2_rows,
     official_rows,
 )
-from mmlt.functional.detection._box_overlap import first_best_pairs, pair_iou, pairs_of_same_key
-from mmlt.functional.detection._keyframes import (
-    best_first_by_keyframe,
-    blocks,
-    check_ava_boxes,
-    keyframe_keys,
-)
 from mmlt.functional.detection._score_keys import (
     cells_of_keys,
     first_of_cells,
@@ -28,6 +21,13 @@ from mmlt.functional.detection._score_keys import (
     sorted_keys,
 )
 from mmlt.functional.detection.ava_boxes import AVABoxes
+from mmlt.functional.detection.box_overlap import first_best_pairs, pair_iou, pairs_of_same_key
+from mmlt.functional.detection.keyframes import (
+    best_first_by_keyframe,
+    blocks,
+    check_ava_boxes,
+    keyframe_keys,
+)
 
 # Cells up to which a table of them (one byte each) is quicker than a search and fits in memory.
 _MAX_TABLE = 1 << 27

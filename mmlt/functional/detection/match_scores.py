@@ -8,20 +8,20 @@ from typing import NamedTuple
 import numpy as np
 
 from mmlt.functional.checks import check_choice, check_class_ids, check_iou_threshold
-from mmlt.functional.detection._box_overlap import (
+from mmlt.functional.detection.ava_boxes import AVABoxes
+from mmlt.functional.detection.box_overlap import (
     box_hashes,
     first_best_pairs,
     pair_iou,
     pairs_of_same_key,
 )
-from mmlt.functional.detection._keyframes import (
+from mmlt.functional.detection.keyframes import (
     KeyframeKeys,
     blocks,
     check_ava_boxes,
     class_indices,
     keyframe_keys,
 )
-from mmlt.functional.detection.ava_boxes import AVABoxes
 
 _SLOT_BITS = 16  # of a table in which the rows of one box meet
 

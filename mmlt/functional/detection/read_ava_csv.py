@@ -6,9 +6,9 @@ import os
 
 import numpy as np
 
-from mmlt.functional.detection._ava_csv import count_rows, num_columns
-from mmlt.functional.detection._ava_roads import read_exactly, read_quickly
 from mmlt.functional.detection.ava_boxes import AVABoxes
+from mmlt.functional.detection.ava_csv import count_rows, num_columns
+from mmlt.functional.detection.ava_roads import read_exactly, read_quickly
 
 
 def read_ava_csv(path: str | os.PathLike) -> AVABoxes:

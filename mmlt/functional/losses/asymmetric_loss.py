@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from mmlt.functional.checks import check_real
-from mmlt.functional.losses._loss_checks import check_logits, reduce_loss
+from mmlt.functional.losses.loss_checks import check_logits, reduce_loss
 
 
 def asymmetric_loss(

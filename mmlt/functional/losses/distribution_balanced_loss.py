@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from mmlt.functional.checks import check_positive_counts, check_real
-from mmlt.functional.losses._loss_checks import check_logits, check_per_class, reduce_loss
 from mmlt.functional.losses.logit_adjustment import log_odds_of_priors
+from mmlt.functional.losses.loss_checks import check_logits, check_per_class, reduce_loss
 
 
 def rebalancing_weights(

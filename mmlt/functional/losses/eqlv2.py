@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from mmlt.functional.checks import check_real
-from mmlt.functional.losses._loss_checks import check_logits, check_per_class, reduce_loss
+from mmlt.functional.losses.loss_checks import check_logits, check_per_class, reduce_loss
 
 # The ratio of a class that has had no gradient yet: both weights are 1 to float precision.
 _BALANCED = 100.0

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mmlt.functional.checks import check_real
-from mmlt.functional.losses._loss_checks import check_logits, check_per_class, reduce_loss
+from mmlt.functional.losses.loss_checks import check_logits, check_per_class, reduce_loss
 
 
 def equalization_loss(

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mmlt.functional.checks import check_positive_counts, check_real
-from mmlt.functional.losses._loss_checks import check_logits, check_per_class, reduce_loss
+from mmlt.functional.losses.loss_checks import check_logits, check_per_class, reduce_loss
 
 
 def log_odds_of_priors(class_counts: np.ndarray, *, num_samples: int | None = None) -> Tensor:

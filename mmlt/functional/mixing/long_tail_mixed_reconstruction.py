@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import layer_norm
 
 from mmlt.functional.checks import check_class_counts, check_real
-from mmlt.functional.losses._loss_checks import check_per_class
+from mmlt.functional.losses.loss_checks import check_per_class
 
 _EXCLUDED = 1e5  # taken from a similarity, all of which lie in [-1, 1]
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from mmlt.fileio.class_counts import read_class_counts
 from mmlt.functional.checks import check_class_counts, check_class_ids
-from mmlt.functional.losses._loss_checks import check_logits
+from mmlt.functional.losses.loss_checks import check_logits
 
 #: How the losses of the elements become one.
 REDUCTIONS = ('mean', 'batchmean', 'sum')

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmlt.functional import ava_boxes_from_arrays, match_scores
-from mmlt.functional.detection import _keyframes
+from mmlt.functional.detection import keyframes
 
 LEFT, RIGHT = (0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)
 INF = float('inf')
@@ -171,7 +171,7 @@ def test_blocks_of_rows_and_boxes_that_share_a_slot(monkeypatch, pool, slot_bits
     # importlib, for the package exports the function under the module's name.
     module = importlib.import_module('mmlt.functional.detection.match_scores')
     monkeypatch.setattr(module, '_SLOT_BITS', slot_bits)
-    monkeypatch.setattr(_keyframes, '_BLOCK', 7)
+    monkeypatch.setattr(keyframes, '_BLOCK', 7)
     matched = match_scores(_boxes(found), _boxes(truth), class_ids=class_ids, pool=pool)
     for field, expected_field in zip(matched, expected):
         assert np.array_equal(field, expected_field)

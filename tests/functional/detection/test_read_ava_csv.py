@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from mmlt.functional import AVABoxes, read_ava_csv
-from mmlt.functional.detection import _ava_roads
+from mmlt.functional.detection import ava_roads
 from mmlt.functional.detection import read_ava_csv as reader
-from mmlt.functional.detection._ava_csv import check_labels, line_of_row, num_columns, person_ids
-from mmlt.functional.detection._ava_roads import read_exactly
+from mmlt.functional.detection.ava_csv import check_labels, line_of_row, num_columns, person_ids
+from mmlt.functional.detection.ava_roads import read_exactly
 
 ROW = 'clip,0902,0.1,0.2,0.3,0.4,5,0.5'
 
@@ -339,7 +339,7 @@ def test_a_disk_that_fails_is_not_taken_for_an_odd_file(tmp_path, monkeypatch):
     def fail(*args):
         raise OSError(5, 'Input/output error', args[0])
 
-    monkeypatch.setattr(_ava_roads, '_open_batches', fail)
+    monkeypatch.setattr(ava_roads, '_open_batches', fail)
     with pytest.raises(OSError, match='Input/output error'):
         read_ava_csv(path)
 

@@ -71,13 +71,13 @@ MISTAKES: dict[str, tuple[Callable, Callable, int, str]] = {
         same,
         lambda rows: [r for r in rows if r[0] == VIDEOS[0]],
         0,
-        "1 of 2 videos has detections on annotated keyframes: 'clip_02' has none",
+        "1 of 2 videos has no detection on an annotated keyframe: 'clip_02'",
     ),
     'a mistyped video': (
         same,
         lambda rows: renamed(rows, 'Clip_2.mp4'),
         0,
-        "'clip_02' has none; the detections have 'Clip_2.mp4' for 'clip_02', a name that differs",
+        "'clip_02'; the detections have 'Clip_2.mp4' for 'clip_02', a name that differs",
     ),
     'repeated annotations': (
         lambda rows: rows + rows[:20],

@@ -126,6 +126,33 @@ def test_odd_inputs_are_told(run, tmp_path, capsys):
     )
 
 
+def test_dump_keeps_the_detections(run, tmp_path):
+    assert run('--dump') == 0
+    kept, given = (
+        read_detections(tmp_path / 'run' / 'detections.parquet'),
+        read_detections(DETECTIONS),
+    )
+    for field, expected in zip(kept, given):
+        assert field.tolist() == expected.tolist()
+    assert run('--dump') == 2
+    assert run('--dump', '--overwrite') == 0
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['--head-min', '5'], '--head-min has no effect without --train-annotations or --train-c'),
+        (['--tail-max', '5'], '--tail-max has no effect without --train-annotations or --train-c'),
+        (['--capacity', '5'], '--capacity has no effect without --protocol official'),
+    ],
+)
+def test_options_without_effect_are_refused(run, tmp_path, capsys, options, message):
+    with pytest.raises(SystemExit) as stop:
+        run(*options)
+    assert (stop.value.code, os.listdir(tmp_path)) == (2, [])
+    assert message in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('option', ['--head-min', '--tail-max'])
 def test_thresholds_beside_a_split_are_refused(run, capsys, option):
     with pytest.raises(SystemExit):

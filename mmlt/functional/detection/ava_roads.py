@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
-from mmlt.functional.detection._ava_csv import FIELDS, exact_rows
 from mmlt.functional.detection.ava_boxes import AVABoxes
+from mmlt.functional.detection.ava_csv import FIELDS, exact_rows
 from mmlt.functional.detection.fields import INT32_MAX, name_fault, parse_class_id
 
 
