@@ -98,7 +98,7 @@ DETECTION = ResultSchema(
         'as many others, drawn at random, so that rare and frequent classes can be compared. '
         'Random scores give about 50 only where every box has a score; where boxes are missed it '
         'is less, about 40 where a fifth of them is{missed}; in a class of few boxes it is more, '
-        '57 of ten boxes and 75 of one. <b>ROC-AUC</b> (mean mAUC) is the '
+        '57 with ten and 75 with one. <b>ROC-AUC</b> (mean mAUC) is the '
         'area under the ROC curve of the same boxes.'
     ),
     logged_lengths={'num_undetected_classes': 'undetected_classes'},
