@@ -28,6 +28,16 @@ class FakeTimer:
         pass
 
 
+class LateTimer(FakeTimer):
+    """Has gone off just before it is cancelled: its function runs until it is joined."""
+
+    def cancel(self):
+        pass
+
+    def join(self):
+        self.function()
+
+
 @pytest.fixture
 def timers(monkeypatch):
     FakeTimer.made = []
@@ -72,6 +82,16 @@ def test_what_is_done_sooner_shows_nothing(timers):
     assert _text(console) == '' and not timers[0].is_running
 
 
+def test_a_timer_that_goes_off_while_the_work_ends_leaves_nothing(monkeypatch):
+    LateTimer.made = []
+    monkeypatch.setattr(progress.threading, 'Timer', LateTimer)
+    console = _terminal()
+    with status('reading', console=console):
+        assert _text(console) == ''
+    assert 'reading' in _text(console) and '\x1b[?25h' in _text(console)
+    assert _text(console).endswith('\x1b[2K')
+
+
 def test_an_error_takes_it_away(timers):
     console = _terminal()
     with pytest.raises(ValueError, match='bad row'), status('reading', console=console):
@@ -85,7 +105,9 @@ def test_the_clock_shows_it(monkeypatch):
     monkeypatch.setattr(progress, 'SHOW_AFTER_SEC', 0.01)
     console, before = _terminal(), set(threading.enumerate())
     with status('reading', console=console):
+        deadline = time.monotonic() + 60
         while 'reading' not in _text(console):
+            assert time.monotonic() < deadline
             time.sleep(0.01)
     for each in set(threading.enumerate()) - before:
         each.join(timeout=60)
