@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from mmlt.evaluation import progress
-from mmlt.evaluation.progress import LINE_EVERY_SEC, SHOW_AFTER_SEC, count, status
+from mmlt.evaluation.progress import LINE_EVERY_SEC, SHOW_AFTER_SEC, count, rank_progress, status
 
 
 class FakeTimer:
@@ -151,3 +151,11 @@ def test_a_count_on_a_terminal_is_a_bar_that_goes():
         tell(7, 300)
     assert '7/300' in _text(console) and '7 of 300' not in _text(console)
     assert _text(console).endswith('\x1b[2K')
+
+
+@pytest.mark.parametrize(('rank', 'told'), [(0, True), (1, False)])
+def test_the_share_of_rank_0_is_told_by_the_name_that_it_has(capsys, rank, told):
+    with rank_progress('my [val]', 3, rank, 2) as advance:
+        advance(2)
+    shown = capsys.readouterr().err
+    assert ('my [val] (rank 0 of 2)' in shown, '2/3' in shown) == (told, told)
