@@ -24,6 +24,7 @@ from mmengine.registry import (
     PARAM_SCHEDULERS,
     DefaultScope,
 )
+from yapf.yapflib.yapf_api import FormatCode
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / 'configs'
@@ -97,6 +98,14 @@ def _keys_in_several_bases(path):
 @every_file
 def test_parses(path):
     assert len(_config(path)) > 0
+
+
+@every_file
+def test_what_a_training_writes_down_is_formatted_and_reads_back(path, tmp_path, monkeypatch):
+    """By yapf, which no other test calls: a config that it refuses stops a training at once."""
+    monkeypatch.setattr('mmengine.config.config.FormatCode', FormatCode)
+    _parsed(path).dump(tmp_path / 'config.py')
+    assert Config.fromfile(tmp_path / 'config.py').to_dict() == _parsed(path).to_dict()
 
 
 @every_file

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -25,9 +26,9 @@ STOCK = 'detection/slowonly/slowonly_kinetics400-pretrained-r50_8xb16-4x16x1-20e
 pytestmark = pytest.mark.train
 
 
-def _run(tool, *arguments, cwd):
+def _run(python, tool, *arguments, cwd):
     return subprocess.run(
-        [PYTHON, str(tool), *map(str, arguments)],
+        [python, str(tool), *map(str, arguments)],
         cwd=cwd,
         env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)},
         capture_output=True,
@@ -37,7 +38,10 @@ def _run(tool, *arguments, cwd):
 
 
 def test_stock_config_with_one_line_and_our_metric(ava_root, ava_options, tmp_path):
-    """mmaction2's own train.py knows of mmlt what the config says; the metric is an option."""
+    """mmaction2's own train.py knows of mmlt what the config says; the metric is an option.
+
+    In a new interpreter: it imports mmlt no sooner than the one line makes it.
+    """
     config, work_dir = tmp_path / 'stock.py', tmp_path / 'work_dir'
     config.write_text(
         f"_base_ = 'mmaction::{STOCK}'\ncustom_imports = dict(imports=['mmlt'])\n",
@@ -45,8 +49,8 @@ def test_stock_config_with_one_line_and_our_metric(ava_root, ava_options, tmp_pa
     )
     narrow = ['model.backbone.base_channels=8', 'model.roi_head.bbox_head.in_channels=256']
     options = ['val_evaluator.type=mmlt.AVALongTailMetric', *narrow, *ava_options]
-    train = TOOLS / 'train.py'
-    done = _run(train, config, '--work-dir', work_dir, '--cfg-options', *options, cwd=ava_root)
+    arguments = [TOOLS / 'train.py', config, '--work-dir', work_dir, '--cfg-options', *options]
+    done = _run(sys.executable, *arguments, cwd=ava_root)
     log = done.stdout + done.stderr
     assert done.returncode == 0, log[-4000:]
     (path,) = work_dir.rglob('metrics.json')
@@ -115,7 +119,7 @@ def test_shuffle_bias_of_a_stock_recognizer_by_one_option(config, num_clips, tmp
         '--cfg-options',
         *options,
     ]
-    done = _run(test, *arguments, cwd=tmp_path)
+    done = _run(PYTHON, test, *arguments, cwd=tmp_path)
     assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
     (path,) = work_dir.rglob('shuffle_bias.json')
     found = json.loads(path.read_text(encoding='utf-8'))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import mmengine.runner  # noqa: F401  (what is imported is what mmlt lets torch.
 import psutil
 import pytest
 import torch
+import warm_python
 from warm_python import PYTHON
 
 import mmlt  # noqa: F401
@@ -110,7 +110,7 @@ def _kill_one_rank_after_a_checkpoint(process, work_dir):
         if _is_of(each, work_dir) and each.environ().get('LOCAL_RANK') == '1'
     ]
     assert ranks, 'the run ended before it could be killed'
-    ranks[0].send_signal(signal.SIGKILL)
+    warm_python.kill(ranks[0].pid)
 
 
 def _is_of(process, work_dir):

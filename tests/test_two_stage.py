@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import mmengine.runner  # noqa: F401  (what is imported is what mmlt lets torch.load read)
-import psutil
 import pytest
 import torch
+import warm_python
 from warm_python import PYTHON
 
 import mmlt  # noqa: F401
@@ -172,20 +172,14 @@ def _update_of(folder):
 
 
 def _kill_when(is_time, command, world, step):
-    """Start, and SIGKILL every process of it as soon as it is time."""
+    """Start, and SIGKILL every process of it as soon as it is time; none is left."""
     process = subprocess.Popen(command, cwd=world, env=ENV)
     deadline = time.time() + 1200  # shared cores may be slow
     while not is_time():
         assert process.poll() is None and time.time() < deadline
         time.sleep(0.005)
-    # torchrun puts its ranks into sessions of their own: a process group has not all of them
-    root = psutil.Process(process.pid)
-    for each in [root, *root.children(recursive=True)]:
-        try:
-            each.kill()
-        except psutil.NoSuchProcess:
-            pass
-    process.wait(timeout=60)
+    warm_python.kill(process.pid)
+    process.wait()
     work_dir = world / command[command.index('--work-dir') + 1]
     assert not (work_dir / 'done' / step).exists(), f'{step} was over before it could be killed'
 

@@ -113,7 +113,7 @@ def rank_progress(text: str, total: int, rank: int, world_size: int) -> Iterator
     Yields:
         What to call with the number of parts that have been done since.
     """
-    columns = TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn()
+    columns = TextColumn('{task.description}', markup=False), BarColumn(), MofNCompleteColumn()
     console = Console(stderr=True, quiet=rank != 0)
     with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
         share = f' (rank 0 of {world_size})' if world_size > 1 else ''

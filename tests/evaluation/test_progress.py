@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from mmlt.evaluation import progress
-from mmlt.evaluation.progress import LINE_EVERY_SEC, SHOW_AFTER_SEC, count, status
+from mmlt.evaluation.progress import LINE_EVERY_SEC, SHOW_AFTER_SEC, count, rank_progress, status
 
 
 class FakeTimer:
@@ -26,6 +26,16 @@ class FakeTimer:
 
     def join(self):
         pass
+
+
+class LateTimer(FakeTimer):
+    """Has gone off just before it is cancelled: its function runs until it is joined."""
+
+    def cancel(self):
+        pass
+
+    def join(self):
+        self.function()
 
 
 @pytest.fixture
@@ -72,6 +82,16 @@ def test_what_is_done_sooner_shows_nothing(timers):
     assert _text(console) == '' and not timers[0].is_running
 
 
+def test_a_timer_that_goes_off_while_the_work_ends_leaves_nothing(monkeypatch):
+    LateTimer.made = []
+    monkeypatch.setattr(progress.threading, 'Timer', LateTimer)
+    console = _terminal()
+    with status('reading', console=console):
+        assert _text(console) == ''
+    assert 'reading' in _text(console) and '\x1b[?25h' in _text(console)
+    assert _text(console).endswith('\x1b[2K')
+
+
 def test_an_error_takes_it_away(timers):
     console = _terminal()
     with pytest.raises(ValueError, match='bad row'), status('reading', console=console):
@@ -85,7 +105,9 @@ def test_the_clock_shows_it(monkeypatch):
     monkeypatch.setattr(progress, 'SHOW_AFTER_SEC', 0.01)
     console, before = _terminal(), set(threading.enumerate())
     with status('reading', console=console):
+        deadline = time.monotonic() + 60
         while 'reading' not in _text(console):
+            assert time.monotonic() < deadline
             time.sleep(0.01)
     for each in set(threading.enumerate()) - before:
         each.join(timeout=60)
@@ -129,3 +151,11 @@ def test_a_count_on_a_terminal_is_a_bar_that_goes():
         tell(7, 300)
     assert '7/300' in _text(console) and '7 of 300' not in _text(console)
     assert _text(console).endswith('\x1b[2K')
+
+
+@pytest.mark.parametrize(('rank', 'told'), [(0, True), (1, False)])
+def test_the_share_of_rank_0_is_told_by_the_name_that_it_has(capsys, rank, told):
+    with rank_progress('my [val]', 3, rank, 2) as advance:
+        advance(2)
+    shown = capsys.readouterr().err
+    assert ('my [val] (rank 0 of 2)' in shown, '2/3' in shown) == (told, told)

@@ -211,8 +211,9 @@ def test_killed_in_the_middle_it_runs_again(folder):
     code = 'from pathlib import Path, PosixPath; from mmlt.experiments.steps import *; '
     process = subprocess.Popen([sys.executable, '-c', f'{code}Steps([{half!r}]).run()'],
                                start_new_session=True)  # fmt: skip
+    deadline = time.monotonic() + 120
     while not Path('out put').exists():
-        assert process.poll() is None
+        assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,15 +1,20 @@
 """A Python whose imports are already made: for ``sys.executable``, without its four CPU seconds.
 
-:data:`PYTHON` is a file that takes what ``python`` takes: ``[-u] SCRIPT``, ``-m MODULE``
-or ``-c CODE``, and arguments. It has a server fork (server.py), which has imported torch and the
-packages of OpenMMLab, and of mmlt nothing but its repairs of these. The fork gets the standard
+:data:`PYTHON` is a file that takes three calls of ``python``: ``[-u] SCRIPT``, ``-m MODULE`` and
+``-c CODE``, with arguments; no other option. It has a server fork (server.py), which has imported
+torch, the packages of OpenMMLab, and mmlt with its repairs of these. The fork gets the standard
 streams, the folder and the environment of its caller (client.py), runs what it was given as
-``__main__`` and ends as a process of its own, whose exit code or signal the caller's is. Signals go
-to it; it dies with the caller, and so does all that it has started. (A process that looks for its
-grandchildren does not find them: they are the server's.)
+``__main__`` and ends as a process of its own, whose exit code or signal the caller's is. SIGTERM,
+SIGINT and SIGHUP go to it.
 
-What it cannot show is that a program makes each import that it needs, and that the hashes of texts
-differ from process to process: tests of that take ``sys.executable``.
+The fork is the server's child, not its caller's. When a caller has ended before it, the server
+kills it and all that it has started, but some hundredths of a second later: who kills a call does
+so by :func:`kill`, which leaves none.
+
+What it cannot show is that a program makes each import that it needs, and makes it in time (mmlt
+repairs others where it is imported), that the hashes of texts differ from process to process, and
+what a caller's OMP_NUM_THREADS does: torch has been imported with one thread. Tests of that take
+``sys.executable``.
 """
 
 from __future__ import annotations
@@ -20,7 +25,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
+
+from warm_python.server import FORK
 
 FOLDER = Path(tempfile.gettempdir(), f'warm-python-{os.getuid()}-{os.getpid()}')
 PYTHON = str(FOLDER / 'python')
@@ -49,6 +60,45 @@ def start() -> subprocess.Popen:
 
 def stop(server: subprocess.Popen) -> None:
     """End the server, and what it still runs."""
-    server.stdin.close()
-    server.wait()
+    try:  # a byte, not the end alone: a process forked by a test may hold the pipe open
+        server.communicate(b'\n', timeout=30)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
     shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+def kill(pid: int) -> None:
+    """SIGKILL a process, forks of its calls and all that they have started; none is left."""
+    found = {}
+    while new := {each.pid: each for each in _family(pid) if each.pid not in found}:
+        for each in new.values():  # stopped, they start no others
+            with suppress(psutil.NoSuchProcess):
+                each.suspend()
+        found.update(new)
+    for each in found.values():
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    deadline = time.monotonic() + 60
+    while not all(map(_has_ended, found.values())):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def _family(pid):
+    """A process and what it has started; a call's fork, which is named for it, is its child."""
+    children = {}
+    for each in psutil.process_iter(['name', 'ppid']):
+        first, _, caller = str(each.info['name']).partition(' ')
+        parent = int(caller) if first == FORK else each.info['ppid']
+        children.setdefault(parent, []).append(each)
+    family = [psutil.Process(pid)]
+    for each in family:
+        family += children.get(each.pid, [])
+    return family
+
+
+def _has_ended(process):
+    with suppress(psutil.NoSuchProcess):
+        return process.status() == psutil.STATUS_ZOMBIE
+    return True

@@ -1,6 +1,6 @@
 """Forks a process for every job that a client.py sends: server.py LISTENING_SOCKET.
 
-It ends, with all its forks, when its standard input does.
+It ends, with all its forks and its folder, when its standard input ends or holds anything.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 import random
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import sys
@@ -22,6 +23,7 @@ import warnings
 
 import psutil
 
+FORK = 'warm'  # a fork's name: this and the number of its caller
 PACKAGES = (
     'mmlt', 'setuptools', 'cv2', 'matplotlib.pyplot', 'pyarrow.parquet',
     'torch._dynamo', 'torch.distributed.run',
@@ -31,7 +33,7 @@ PACKAGES = (
 
 
 class Server:
-    """Serves until standard input ends, or in a fork until it has its job."""
+    """Serves until standard input tells it to end, or in a fork until it has its job."""
 
     def __init__(self, listener):
         self._clients = {}  # of each fork: the connection to its caller
@@ -49,7 +51,7 @@ class Server:
         self._selector.register(listener, selectors.EVENT_READ, self._fork)
 
     def serve(self):
-        """The job of this process, which is a fork; None at the end of standard input."""
+        """The job of this process, which is a fork; None at the end."""
         while True:
             for key, _ in self._selector.select():
                 done = key.data(key.fileobj)
@@ -67,7 +69,7 @@ class Server:
         job = json.loads(client.makefile('rb').readline() or 'null')
         pid = os.fork() if job else None  # or the client has died while it asked
         if pid == 0:
-            self._become_a_fork(client, fds)
+            self._become_a_fork(client, fds, job['caller'])
             return job
         for fd in fds:
             os.close(fd)
@@ -83,7 +85,9 @@ class Server:
         with contextlib.suppress(OSError):  # it may have died
             client.sendall(f'{number}\n'.encode())
 
-    def _become_a_fork(self, client, fds):
+    def _become_a_fork(self, client, fds, caller):
+        with open('/proc/self/comm', 'w') as name:
+            name.write(f'{FORK} {caller}')
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -182,8 +186,11 @@ def main(listener):
     sys.modules['mmengine.config.config'].FormatCode = leave_as_it_is
     gc.collect()
     gc.freeze()  # a fork that collects garbage does not copy all of this
-    job = Server(socket.socket(fileno=int(listener))).serve()
+    listener = socket.socket(fileno=int(listener))
+    folder = os.path.dirname(listener.getsockname())
+    job = Server(listener).serve()
     if job is None:
+        shutil.rmtree(folder, ignore_errors=True)
         return
     code = run(job, search_path)
     threading._shutdown()

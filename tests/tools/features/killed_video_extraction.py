@@ -13,7 +13,7 @@ from pathlib import Path
 
 from mmengine.dist import get_rank
 
-from mmlt.fileio import atomic_write as safe_write
+from mmlt.fileio import atomic_write
 
 TOOL = Path(__file__).parents[3] / 'tools' / 'features' / 'extract_video_features.py'
 
@@ -26,6 +26,6 @@ if __name__ == '__main__':
             os.kill(os.getpid(), signal.SIGKILL)
         replace(source, target)
 
-    safe_write.os.replace = replace_or_die
+    atomic_write.os.replace = replace_or_die
     sys.argv = [str(TOOL), *sys.argv[3:]]
     runpy.run_path(str(TOOL), run_name='__main__')
