@@ -471,7 +471,10 @@ def test_a_failed_step_is_tried_again(empty, tmp_path):
     failed = empty('small.py', 1, '--work-dir', 'runs')
     assert failed.returncode == 3
     assert re.fullmatch(r'== baseline: not finished after \d+ s\n', failed.stdout)
-    assert failed.stderr == 'the end of runs/logs/baseline.log:\nno memory\n'
+    assert failed.stderr == (
+        'the end of runs/logs/baseline.log:\nno memory\n'
+        'error: baseline failed, log: runs/logs/baseline.log\n'
+    )
     assert not (tmp_path / 'runs' / 'done').exists()
     (tmp_path / 'python').write_text(good)
     again = empty('small.py', 1, '--work-dir', 'runs')

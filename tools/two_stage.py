@@ -25,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mmlt.command_line import TOOL_ERRORS, HelpFormatter, tool_main
 from mmlt.experiments.commands import check_plain_path, whole_number
-from mmlt.experiments.steps import StepError, Steps, bind_folder, check_folder
+from mmlt.experiments.step_records import bind_folder, check_folder
+from mmlt.experiments.steps import StepError, Steps
 from mmlt.experiments.two_stage import TAIL_MAX, TwoStage
 
 
@@ -85,15 +86,15 @@ def read_options(args: argparse.Namespace) -> TwoStage:
 def run(experiment: TwoStage) -> None:
     """All that is not done; a split that is refused does not bind the folder."""
     steps, work_dir = experiment.steps(), experiment.work_dir
-    Steps(steps).check()
+    Steps(steps, work_dir).check()
     if steps[0].name == 'split':
         if experiment.split == 'counts' and experiment.tail_max is None:
             print(
                 f'--tail-max is {TAIL_MAX}, as for AVA; give one that fits the counts of other data'
             )
-        Steps([steps.pop(0)]).run()
+        Steps([steps.pop(0)], work_dir).run()
     bind_folder(work_dir / 'two_stage.txt', experiment.asked())
-    Steps(steps).run()
+    Steps(steps, work_dir).run()
     print(f'\ncheckpoint: {work_dir / "two_stage.pth"}\nreport: {work_dir / "report.html"}')
 
 
@@ -101,7 +102,7 @@ def work(args: argparse.Namespace) -> None:
     """Do what the command line asks for."""
     experiment = read_options(args)
     if args.dry_run:
-        Steps(experiment.steps()).print_plan()
+        Steps(experiment.steps(), experiment.work_dir).print_plan()
     else:
         run(experiment)
 

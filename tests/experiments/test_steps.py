@@ -17,7 +17,8 @@ import pytest
 from mmlt.experiments import commands
 from mmlt.experiments.commands import Later, check_plain_path, last_checkpoint, tool, whole_number
 from mmlt.experiments.logged_command import run_into_log
-from mmlt.experiments.steps import Step, StepError, Steps, bind_folder, check_folder
+from mmlt.experiments.step_records import bind_folder, check_folder
+from mmlt.experiments.steps import Step, StepError, Steps
 
 TRAINING = """
 LINE='2026/01/02 03:04:05 - mmengine - INFO - Epoch(train)  [2][ 20/120]  base_lr: 2e-3 lr: 2e-3'
@@ -116,7 +117,13 @@ def test_another_command_is_refused_before_anything_runs(folder, is_plan):
     [
         ([], ['a=1'], "without 'a=1': choose"),
         (['a=1'], [], "with 'a=1', now without it: choose"),
-        (['a', 'b'], ['b', 'a'], "with 'bash -c .* a b', not in that order"),
+        (['a', 'b'], ['b', 'a'], "with 'a b', not 'b a': choose"),
+        (['--x', '0', '--y', '0'], ['--x', '1', '--y', '0'], "with '--x 0', not '--x 1': choose"),
+        (
+            ['--x', '0', '--y', '1'],
+            ['--x', '1', '--y', '0'],
+            "with '--x 0 --y 1', not '--x 1 --y 0': choose",
+        ),
     ],
 )
 def test_what_differs_of_two_commands_is_named(folder, before, after, told):
@@ -179,10 +186,11 @@ def test_a_failed_step_shows_the_end_of_its_log_and_is_tried_again(folder, capfd
     later = _copy(target='later', name='later', inputs=[])
     with pytest.raises(StepError, match='^copy failed$') as error:
         Steps([step, later]).run()
-    assert error.value.code == 7
+    assert error.value.exit_code == 7
     printed = capfd.readouterr()
     assert re.fullmatch(r'== copy: not finished after \d+ s\n', printed.out)
     shown = ['the end of logs/out put.log:', *map(str, range(82, 101)), 'error: no memory']
+    shown.append('error: copy failed, log: logs/out put.log')
     assert printed.err.splitlines() == shown
     assert (_calls('later'), Path('done').exists()) == (0, False)
     Path('in put').write_text('content')
@@ -194,13 +202,13 @@ def test_a_failed_step_shows_the_end_of_its_log_and_is_tried_again(folder, capfd
 def test_a_signal_is_told_as_a_shell_tells_it(folder):
     with pytest.raises(StepError) as error:
         Steps([_copy(inputs=[], command=['bash', '-c', 'kill -9 $$'])]).run()
-    assert error.value.code == 128 + signal.SIGKILL
+    assert error.value.exit_code == 128 + signal.SIGKILL
 
 
 def test_a_step_that_leaves_no_output_is_not_done(folder, capfd):
     with pytest.raises(StepError, match='^copy has left no out put$'):
         Steps([_copy(inputs=[], command=['true'])]).run()
-    assert capfd.readouterr().err == 'error: copy has left no out put\n'
+    assert capfd.readouterr().err == 'error: copy has left no out put, log: logs/out put.log\n'
     assert not Path('done').exists()
 
 
