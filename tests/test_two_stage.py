@@ -389,6 +389,25 @@ def test_a_changed_config_is_not_taken_as_done(empty, tmp_path):
     )
 
 
+def test_features_may_be_deleted_when_all_is_done(empty, tmp_path):
+    call = ('small.py', 1, '--work-dir', 'runs')
+    assert empty(*call).returncode == 0
+    calls = (tmp_path / 'calls').read_text()
+    shutil.rmtree(tmp_path / 'runs' / 'features')
+    assert empty(*call).stdout.count(': done before\n') == len(STEPS)
+    assert (tmp_path / 'calls').read_text() == calls
+    (tmp_path / 'runs' / 'two_stage.pth').unlink()  # it is made of them
+    told = empty(*call, '--dry-run').stdout
+    assert '# features: to do again, for runs/features/train/index.json is missing\n' in told
+
+
+def test_the_folder_may_be_named_in_another_way(empty, tmp_path):
+    assert empty('small.py', 1, '--work-dir', 'runs').returncode == 0
+    done = empty('./small.py', 1, '--work-dir', tmp_path / 'runs')
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(': done before\n') == len(STEPS)
+
+
 @pytest.mark.parametrize(
     'others',
     [

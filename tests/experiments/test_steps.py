@@ -142,18 +142,6 @@ def test_another_input_is_refused(folder):
     assert Path('out put').read_text() == 'content'
 
 
-def test_an_input_that_a_step_before_has_changed_is_refused(folder):
-    """Not seen at the start, when it was not there yet."""
-    Path('in put').write_text('content')
-    steps = Steps([_copy(target='middle', name='first'), _copy('middle')])
-    steps.run()
-    Path('in put').write_text('other')
-    for path in ('middle', 'done/middle'):
-        Path(path).unlink()
-    with pytest.raises(ValueError, match='^copy was done with another middle than is there now'):
-        steps.run()
-
-
 def test_options_that_decide_nothing_may_change(folder):
     Path('in put').write_text('content')
     for workers in (1, 2):
@@ -294,6 +282,51 @@ def test_a_folder_is_one_experiments(tmp_path):
     with pytest.raises(ValueError, match="work holds 'mine', not 'yours': choose another --work"):
         bind_folder(path, 'yours')
     assert path.read_text() == 'mine\n'
+
+
+@pytest.mark.parametrize(
+    ('held', 'asked'),
+    [
+        ('data/videolt/ seed 0 ', 'data/videolt seed 0'),
+        ('./configs/x.py 2 --split ap', 'configs/x.py 2 --split ap'),
+        ('data seed 0 --epochs 5 --head-min 3', 'data seed 0 --head-min 3 --epochs 5'),
+    ],
+)
+def test_a_folder_of_an_older_version_goes_on(tmp_path, held, asked):
+    path = tmp_path / 'whose.txt'
+    path.write_text(f'{held}\n')
+    bind_folder(path, asked)
+    assert path.read_text() == f'{asked}\n'
+    with pytest.raises(ValueError, match='choose another --work-dir'):
+        check_folder(path, f'{asked} --tail-max 1')
+
+
+@pytest.mark.parametrize('log', [Path('log'), None])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_step_and_leaves_no_traceback(folder, log, number):
+    """Sent to the one process, as ``kill`` does."""
+    step = Step(
+        'wait', [], [], ['bash', '-c', 'echo $$ >child; exec sleep 600'], Path('stamp'), log
+    )
+    code = 'from pathlib import Path, PosixPath; from mmlt.experiments.steps import *; '
+    process = subprocess.Popen([sys.executable, '-c', f'{code}Steps([{step!r}]).run()'],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    while not Path('child').exists() or not Path('child').read_text().endswith('\n'):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate()
+    assert (process.returncode, err) == (128 + number, b'')
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(Path('child').read_text()), 0)
+    assert not Path('stamp').exists()
+    assert log is None or re.fullmatch(rb'== wait: not finished after \d+ s\n', out)
+
+
+def test_signals_are_as_they_were_when_the_steps_are_over(folder):
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    Steps([_copy(inputs=[], outputs=[], command=['true'])]).run()
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 
 def _on_a_terminal(script):

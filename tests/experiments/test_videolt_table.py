@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from mmlt.experiments import videolt_table
 from mmlt.experiments.videolt_bench import METHODS
 from mmlt.experiments.videolt_table import (
     MEASURES,
@@ -69,6 +70,17 @@ def test_one_seed_has_no_error_and_no_tail_no_gain():
 def test_without_the_baseline_there_is_no_gain():
     lines = seed_table({'cbs': {name: [0.1, 0.2] for name in MEASURES}}).splitlines()
     assert {len(_cells(line)) for line in lines} == {1 + len(MEASURES)}
+
+
+def test_numbers_of_the_paper_are_found_by_their_names(monkeypatch):
+    numbers = {'Acc@5': 6.0, 'mAP tail': 4.0, 'mAP head': 2.0, 'mAP': 1.0}
+    results = {('nonlinear_videolt_cbs', 'mine'): numbers, ('nonlinear_videolt', 'other'): {}}
+    monkeypatch.setattr(videolt_table, 'read_paper_results', {'videolt': results}.get)
+    row = {'mAP': 0.01, 'head': 0.02, 'tail': 0.04, 'Acc@5': 0.06}
+    assert videolt_table.paper_rows('mine') == {'cbs': row}
+    lines = table([('mine', [[0.5] * 6], 'cbs')], {'cbs': row}).splitlines()
+    cells = ['50.0 (1.0)', '50.0 (2.0)', '50.0', '50.0 (4.0)', '50.0', '50.0 (6.0)']
+    assert _cells(lines[2])[1:] == cells
 
 
 def test_all_rows_of_the_paper_are_methods_with_plausible_numbers():
