@@ -222,7 +222,7 @@ def _run(step: Step, place: Callable[[str], str]) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         code = run_into_log(step.name, command, step.log)
     if code:
-        _fail(step, 'failed', code)
+        _fail(step, 'failed', code, is_told=step.log is None and code > 0)
     for path in step.outputs:
         if not path.exists():
             _fail(step, f'has left no {path}', 1)
@@ -231,9 +231,11 @@ def _run(step: Step, place: Callable[[str], str]) -> None:
     write_json(step.stamp, record, overwrite=True)
 
 
-def _fail(step: Step, what: str, code: int) -> NoReturn:
+def _fail(step: Step, what: str, code: int, is_told: bool = False) -> NoReturn:
+    """A tool whose output is shown has told why it has failed."""
     where = f', log: {step.log}' if step.log else ''
-    print(f'error: {step.name} {what}{where}', file=sys.stderr, flush=True)
+    if not is_told:
+        print(f'error: {step.name} {what}{where}', file=sys.stderr, flush=True)
     raise StepError(f'{step.name} {what}', code)
 
 

@@ -187,6 +187,15 @@ def test_a_failed_step_shows_the_end_of_its_log_and_is_tried_again(folder, capfd
     assert log[-2:] == ['error: no memory', 'copied'] and len(log) == 102  # both tries
 
 
+def test_a_failed_step_that_is_shown_has_told_its_error(folder, capfd):
+    for end, code, told in (('exit 3', 3, ''), ('kill -9 $$', 137, 'error: copy failed\n')):
+        step = _copy(inputs=[], log=None, command=['bash', '-c', f'echo error: why >&2; {end}'])
+        with pytest.raises(StepError) as error:
+            Steps([step]).run()
+        assert error.value.exit_code == code
+        assert capfd.readouterr().err == f'error: why\n{told}'
+
+
 def test_a_signal_is_told_as_a_shell_tells_it(folder):
     with pytest.raises(StepError) as error:
         Steps([_copy(inputs=[], command=['bash', '-c', 'kill -9 $$'])]).run()
