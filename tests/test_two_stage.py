@@ -401,6 +401,22 @@ def test_features_may_be_deleted_when_all_is_done(empty, tmp_path):
     assert '# features: to do again, for runs/features/train/index.json is missing\n' in told
 
 
+def test_after_another_split_stage_one_is_trained_again(empty, tmp_path):
+    """The first step is done before the folder is bound."""
+    call = ('small.py', 1, '--work-dir', 'runs', '--split', 'split file.json')
+    assert empty(*call).returncode == 0
+    split = tmp_path / 'split file.json'
+    split.write_text(f'{split.read_text()}\n')
+    refused = empty(*call)
+    assert refused.returncode == 2 and 'was done with another split file.json' in refused.stderr
+    for name in ('split.json', 'done/split'):
+        (tmp_path / 'runs' / name).unlink()
+    done = empty(*call)
+    assert done.returncode == 0, done.stderr
+    assert '== stage_one: once more, for runs/split.json is another\n' in done.stdout
+    assert '== baseline: done before\n' in done.stdout
+
+
 def test_the_folder_may_be_named_in_another_way(empty, tmp_path):
     assert empty('small.py', 1, '--work-dir', 'runs').returncode == 0
     done = empty('./small.py', 1, '--work-dir', tmp_path / 'runs')

@@ -85,16 +85,18 @@ def read_options(args: argparse.Namespace) -> TwoStage:
 
 def run(experiment: TwoStage) -> None:
     """All that is not done; a split that is refused does not bind the folder."""
-    steps, work_dir = experiment.steps(), experiment.work_dir
-    Steps(steps, work_dir).check()
-    if steps[0].name == 'split':
+    work_dir, first = experiment.work_dir, 0
+    steps = Steps(experiment.steps(), work_dir)
+    steps.check()
+    if steps.steps[0].name == 'split':
+        first = 1
         if experiment.split == 'counts' and experiment.tail_max is None:
             print(
                 f'--tail-max is {TAIL_MAX}, as for AVA; give one that fits the counts of other data'
             )
-        Steps([steps.pop(0)], work_dir).run()
+        steps.run(slice(first))
     bind_folder(work_dir / 'two_stage.txt', experiment.asked())
-    Steps(steps, work_dir).run()
+    steps.run(slice(first, None))
     print(f'\ncheckpoint: {work_dir / "two_stage.pth"}\nreport: {work_dir / "report.html"}')
 
 

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from mmlt.experiments.commands import Later, Word, read_word, without_place
+from mmlt.experiments.commands import WORK_DIR, Later, Word, read_word, without_place
 from mmlt.experiments.logged_command import run_into_log
 from mmlt.experiments.step_records import compare, has_record, hash_once, read_record
 from mmlt.fileio.json_files import write_json
@@ -104,6 +104,7 @@ class Steps:
     def __init__(self, steps: Iterable[Step], folder: Path | None = None) -> None:
         self.steps = list(steps)
         self._place = partial(without_place, folder=folder)
+        self._folder = str(folder)
 
     def check(self) -> None:
         """Refuse before anything runs.
@@ -125,8 +126,11 @@ class Steps:
                 again = f' again, for {why}\n{shlex.join(_removal(step))}' if why else ''
                 print(f'# {step.name}: to do{again}\n{step.shell()}')
 
-    def run(self) -> None:
+    def run(self, part: slice = slice(None)) -> None:
         """Run what is not done; Ctrl-C and SIGTERM end the step that runs, and the process.
+
+        Args:
+            part: Of the steps.
 
         Raises:
             ValueError: A step has been done with another command or input.
@@ -134,7 +138,7 @@ class Steps:
         """
         with _stopped_by_signals():
             self.check()
-            for step in self.steps:
+            for step in self.steps[part]:
                 why = self._why(step)
                 if why is None:
                     print(f'== {step.name}: done before', flush=True)
@@ -149,7 +153,8 @@ class Steps:
         of_steps = ''
         if step.stamp.exists() and has_record(step.stamp):
             held = read_record(step.stamp)
-            told, of_steps = compare(held, step.deciding_words(), step.inputs, self._place)
+            found = compare(held, step.deciding_words(), step.inputs, self._place)
+            told, of_steps = (text.replace(WORK_DIR, self._folder) for text in found)
             if of_steps and not self._is_redone_before(step):
                 told = told or f'with another {of_steps} than is there now'
             if told:

@@ -56,8 +56,8 @@ def test_what_depends_on_a_step_done_again_is_done_again(given, capfd):
     capfd.readouterr()
     _chain().run()
     told = capfd.readouterr().out.splitlines()
-    assert told[1] == '== second: once more, for WORK_DIR/first is another'
-    assert told[3] == '== third: once more, for WORK_DIR/second is another'
+    assert told[1] == '== second: once more, for work/first is another'
+    assert told[3] == '== third: once more, for work/second is another'
     assert (WORK / 'third').read_text() == 'b'  # nothing of before is taken up
     assert _calls() == [2, 2, 2]
     _chain().run()
@@ -79,7 +79,7 @@ def test_killed_after_the_step_that_was_done_again_it_goes_on(given, capfd):
     capfd.readouterr()
     _chain().print_plan()
     plan = capfd.readouterr().out
-    assert '# second: to do again, for WORK_DIR/first is another\nrm -rf -- work/second ' in plan
+    assert '# second: to do again, for work/first is another\nrm -rf -- work/second ' in plan
     _chain().run()
     assert (WORK / 'third').read_text() == 'b'
 
@@ -96,7 +96,7 @@ def test_killed_within_the_step_that_is_done_again_it_goes_on(given):
 def test_what_a_user_has_changed_in_the_folder_is_refused():
     _chain().run()
     (WORK / 'second').write_text('mine')
-    with pytest.raises(ValueError, match='^third was done with another WORK_DIR/second than is'):
+    with pytest.raises(ValueError, match='^third was done with another work/second than is'):
         _chain().run()
     assert _calls() == [1, 1, 1]
 
@@ -130,7 +130,7 @@ def test_the_folder_may_be_named_in_another_way_or_moved(tmp_path, how):
     again = _chain(other, command=[*_chain(other).steps[1].command, word])
     again.run()
     assert (other / 'second calls').read_text() == 'once\n'
-    with pytest.raises(ValueError, match="^second was done with 'out_dir=WORK_DIR/second', now"):
+    with pytest.raises(ValueError, match=f"^second was done with 'out_dir={other}/second', now"):
         _chain(other).check()
 
 
