@@ -383,6 +383,41 @@ def test_a_changed_config_is_not_taken_as_done(empty, tmp_path):
     )
 
 
+def test_features_may_be_deleted_when_all_is_done(empty, tmp_path):
+    call = ('small.py', 1, '--work-dir', 'runs')
+    assert empty(*call).returncode == 0
+    calls = (tmp_path / 'calls').read_text()
+    shutil.rmtree(tmp_path / 'runs' / 'features')
+    assert empty(*call).stdout.count(': done before\n') == len(STEPS)
+    assert (tmp_path / 'calls').read_text() == calls
+    (tmp_path / 'runs' / 'two_stage.pth').unlink()  # it is made of them
+    told = empty(*call, '--dry-run').stdout
+    assert '# features: to do again, for runs/features/train/index.json is missing\n' in told
+
+
+def test_after_another_split_stage_one_is_trained_again(empty, tmp_path):
+    """The first step is done before the folder is bound."""
+    call = ('small.py', 1, '--work-dir', 'runs', '--split', 'split file.json')
+    assert empty(*call).returncode == 0
+    split = tmp_path / 'split file.json'
+    split.write_text(f'{split.read_text()}\n')
+    refused = empty(*call)
+    assert refused.returncode == 2 and 'was done with another split file.json' in refused.stderr
+    for name in ('split.json', 'done/split'):
+        (tmp_path / 'runs' / name).unlink()
+    done = empty(*call)
+    assert done.returncode == 0, done.stderr
+    assert '== stage_one: once more, for runs/split.json is another\n' in done.stdout
+    assert '== baseline: done before\n' in done.stdout
+
+
+def test_the_folder_may_be_named_in_another_way(empty, tmp_path):
+    assert empty('small.py', 1, '--work-dir', 'runs').returncode == 0
+    done = empty('./small.py', 1, '--work-dir', tmp_path / 'runs')
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(': done before\n') == len(STEPS)
+
+
 @pytest.mark.parametrize(
     'others',
     [
@@ -465,7 +500,10 @@ def test_a_failed_step_is_tried_again(empty, tmp_path):
     failed = empty('small.py', 1, '--work-dir', 'runs')
     assert failed.returncode == 3
     assert re.fullmatch(r'== baseline: not finished after \d+ s\n', failed.stdout)
-    assert failed.stderr == 'the end of runs/logs/baseline.log:\nno memory\n'
+    assert failed.stderr == (
+        'the end of runs/logs/baseline.log:\nno memory\n'
+        'error: baseline failed, log: runs/logs/baseline.log\n'
+    )
     assert not (tmp_path / 'runs' / 'done').exists()
     (tmp_path / 'python').write_text(good)
     again = empty('small.py', 1, '--work-dir', 'runs')

@@ -66,7 +66,7 @@ def work(args: argparse.Namespace) -> None:
     os.environ.setdefault('MKL_NUM_THREADS', os.environ['OMP_NUM_THREADS'])
     run = Path('work_dirs/demo') / f'{time.strftime("%Y%m%d_%H%M%S")}_seed{seed}'
     print(f'a long-tailed action detector on the toy world, some minutes; all files: {run}')
-    Steps(demo_steps(run, ranks, seed)).run()
+    Steps(demo_steps(run, ranks, seed), run).run()
     print(f'open it in a browser: {(ROOT / run / "test" / "report.html").as_uri()}')
 
 

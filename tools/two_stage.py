@@ -25,7 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.experiments.commands import check_plain_path, whole_number
-from mmlt.experiments.steps import Steps, bind_folder, check_folder
+from mmlt.experiments.step_records import bind_folder, check_folder
+from mmlt.experiments.steps import Steps
 from mmlt.experiments.two_stage import TAIL_MAX, TwoStage
 
 
@@ -84,16 +85,18 @@ def read_options(args: argparse.Namespace) -> TwoStage:
 
 def run(experiment: TwoStage) -> None:
     """All that is not done; a split that is refused does not bind the folder."""
-    steps, work_dir = experiment.steps(), experiment.work_dir
-    Steps(steps).check()
-    if steps[0].name == 'split':
+    work_dir, first = experiment.work_dir, 0
+    steps = Steps(experiment.steps(), work_dir)
+    steps.check()
+    if steps.steps[0].name == 'split':
+        first = 1
         if experiment.split == 'counts' and experiment.tail_max is None:
             print(
                 f'--tail-max is {TAIL_MAX}, as for AVA; give one that fits the counts of other data'
             )
-        Steps([steps.pop(0)]).run()
+        steps.run(slice(first))
     bind_folder(work_dir / 'two_stage.txt', experiment.asked())
-    Steps(steps).run()
+    steps.run(slice(first, None))
     print(f'\ncheckpoint: {work_dir / "two_stage.pth"}\nreport: {work_dir / "report.html"}')
 
 
@@ -101,7 +104,7 @@ def work(args: argparse.Namespace) -> None:
     """Do what the command line asks for."""
     experiment = read_options(args)
     if args.dry_run:
-        Steps(experiment.steps()).print_plan()
+        Steps(experiment.steps(), experiment.work_dir).print_plan()
     else:
         run(experiment)
 

@@ -16,6 +16,7 @@ finished runs are skipped, trainings resume. $PYTHON names the interpreter of th
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -25,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.experiments.commands import check_plain_path, tool, whole_number
-from mmlt.experiments.steps import Steps, bind_folder, check_folder
+from mmlt.experiments.step_records import bind_folder, check_folder
+from mmlt.experiments.steps import Steps
 from mmlt.experiments.videolt_bench import HEAD_MIN, HEADS, METHODS, TAIL_MAX
 from mmlt.experiments.videolt_steps import Bench
 from mmlt.experiments.videolt_table import bench_table
@@ -33,16 +35,22 @@ from mmlt.fileio.atomic_write import atomic_write
 
 
 def names_of(choices: Sequence[str]) -> Callable[[str], list[str]]:
-    """Reads a list of names with commas between them."""
+    """Reads a list of names."""
 
     def read(text: str) -> list[str]:
-        for name in text.split(','):
+        names = words_of(text)
+        for name in names:
             if name not in choices:
                 told = ', '.join(choices)
                 raise argparse.ArgumentTypeError(f'invalid choice: {name!r} (choose from {told})')
-        return text.split(',')
+        return names
 
     return read
+
+
+def words_of(text: str) -> list[str]:
+    """Words with commas or spaces between them."""
+    return re.findall(r'[^,\s]+', text)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -63,9 +71,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar='METHOD,...',
         help='rows of the table',
     )
-    parser.add_argument(
-        '--features', type=lambda text: text.split(','), metavar='NAME,...', help='default: all'
-    )
+    parser.add_argument('--features', type=words_of, metavar='NAME,...', help='default: all')
     parser.add_argument(
         '--work-dir', type=Path, metavar='DIR', default=Path('work_dirs/videolt_bench'),
         help='folder of all runs',
@@ -121,7 +127,7 @@ def run(bench: Bench, steps: Steps) -> None:
 def work(args: argparse.Namespace) -> None:
     """Do what the command line asks for."""
     bench = read_options(args)
-    steps, warning = Steps(bench.steps()), bench.warning()
+    steps, warning = Steps(bench.steps(), bench.work_dir), bench.warning()
     if warning:
         print(f'warning: {warning}', file=sys.stderr)
     if args.dry_run:

@@ -16,6 +16,8 @@ ROOT = next(
     (path for path in (_PACKAGE.parent, _PACKAGE / '.mim') if (path / 'tools/train.py').is_file()),
     _PACKAGE.parent,
 )
+#: Stands for the experiment's folder in what is recorded of its steps.
+WORK_DIR = 'WORK_DIR'
 #: mmengine's --cfg-options drop spaces and take the others for lists.
 _NOT_PLAIN = re.compile(r'[\s,\'"()\[\]]')
 
@@ -37,6 +39,11 @@ class Later(NamedTuple):
 
 
 Word = Union[str, Path, int, Later]
+
+
+def read_word(word: Word) -> str:
+    """A word as text; raises FileNotFoundError where it is not known yet."""
+    return word.read() if isinstance(word, Later) else str(word)
 
 
 def python() -> str:
@@ -84,7 +91,18 @@ def whole_number(what: str, text: str | None, at_least: int = 0) -> int | None:
     return int(text)
 
 
-def without_place(word: str) -> str:
-    """A word of a command without where this checkout and its interpreter lie: they may move."""
+def without_place(word: str, folder: Path | None = None) -> str:
+    """A word without where things lie: they may move.
+
+    Args:
+        word: Of a command.
+        folder: That of the experiment, which may be moved as checkout and interpreter may.
+    """
     interpreter = {python(): 'python', f'PYTHON={python()}': 'PYTHON=python'}.get(word)
-    return interpreter or word.replace(f'{ROOT}/', '')  # the one may lie in the other
+    if interpreter:
+        return interpreter
+    if folder is not None:
+        forms = {str(folder), os.path.abspath(folder), os.path.realpath(folder)}
+        found = '|'.join(map(re.escape, {*forms, os.path.relpath(folder)} - {'.'}))
+        word = re.sub(rf'(^|=)({found})(?=/|$)', rf'\1{WORK_DIR}', word)
+    return word.replace(f'{ROOT}/', '')  # the interpreter may lie in it

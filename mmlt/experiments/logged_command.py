@@ -13,6 +13,8 @@ from pathlib import Path
 LINES_OF_FAILURE = 20
 #: A terminal is told so often how far a step is, in seconds.
 TELL_EVERY_SEC = 2
+#: A command that has been told to end is killed after so long; a launcher's ranks have 30.
+SECONDS_TO_END = 45
 _PROGRESS = re.compile(r'((?:Epoch|Iter)\([a-z]+\)) +(\[[^a-z]*\])(?: .*?( loss: [0-9.]+))?')
 
 
@@ -20,7 +22,8 @@ def run_into_log(name: str, command: Sequence[str], log: Path) -> int:
     """Run a command whose output goes into a log.
 
     One line tells its time and its log; where it fails, the end of the log follows on standard
-    error. A terminal is told its time, and how far a training or test is, while it runs.
+    error. A terminal is told its time, and how far a training or test is, while it runs. Whatever
+    interrupts the wait ends the command too.
 
     Args:
         name: What the line calls it.
@@ -43,6 +46,9 @@ def run_into_log(name: str, command: Sequence[str], log: Path) -> int:
                 if sys.stdout.isatty():
                     is_shown = True
                     _tell(f'{name}: {_passed(started)}  {_how_far(log)}')
+    except BaseException:
+        _end(process)
+        raise
     finally:
         if is_shown:
             _tell(f'{name}: ')
@@ -50,10 +56,20 @@ def run_into_log(name: str, command: Sequence[str], log: Path) -> int:
             print(f'{_passed(started)}, log: {log}', flush=True)
         else:
             print(f'not finished after {_passed(started)}', flush=True)
-            print(
-                '\n'.join([f'the end of {log}:', *_tail(log)[-LINES_OF_FAILURE:]]), file=sys.stderr
-            )
+        if code:
+            lines = [f'the end of {log}:', *_tail(log)[-LINES_OF_FAILURE:]]
+            print('\n'.join(lines), file=sys.stderr)
     return code
+
+
+def _end(process: subprocess.Popen) -> None:
+    """End a command; torch's launcher, told by SIGTERM, ends its ranks."""
+    process.terminate()
+    try:
+        process.wait(timeout=SECONDS_TO_END)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _tell(text: str) -> None:

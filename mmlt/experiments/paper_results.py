@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
 import yaml
 
-import mmlt
-
-_PACKAGE = Path(mmlt.__file__).parent
+from mmlt.experiments.commands import ROOT
 
 
 @functools.lru_cache
@@ -26,9 +23,7 @@ def read_paper_results(paper: str) -> dict[tuple[str, str], dict[str, float]]:
         FileNotFoundError: There is no such folder.
         ValueError: A measure of a model on a data set stands there twice.
     """
-    installed = _PACKAGE / '.mim'
-    root = installed if installed.is_dir() else _PACKAGE.parent
-    path = root / 'configs' / paper / 'metafile.yml'
+    path = ROOT / 'configs' / paper / 'metafile.yml'
     found: dict[tuple[str, str], dict[str, float]] = {}
     for model in yaml.safe_load(path.read_text(encoding='utf-8'))['Models']:
         for result in model.get('Results', []):

@@ -31,8 +31,10 @@ FINE_GRAINED = {
 def paper_rows(data_sets: Mapping[str, str]) -> dict[str, tuple[float, float, float]]:
     """Label -> accuracy in percent on original and on shuffled inputs, log ratio (Table 1)."""
     found = {model: numbers for (model, _), numbers in read_paper_results('shuffle_bias').items()}
+    measures = ('accuracy', 'accuracy, frames shuffled', 'log ratio')
     return {
-        label: tuple(found[f'resnet3d_r50_{name}'].values()) for name, label in data_sets.items()
+        label: tuple(found[f'resnet3d_r50_{name}'][measure] for measure in measures)
+        for name, label in data_sets.items()
     }
 
 

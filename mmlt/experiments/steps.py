@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import os
 import resource
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from mmlt.command_line import ToldError
-from mmlt.experiments.commands import Later, Word, without_place
+from mmlt.experiments.commands import WORK_DIR, Later, Word, read_word, without_place
 from mmlt.experiments.logged_command import run_into_log
-from mmlt.fileio.atomic_write import atomic_write
-from mmlt.fileio.checkpoints import hash_file
+from mmlt.experiments.step_records import compare, has_record, hash_once, read_record
+from mmlt.fileio.json_files import write_json
 
 
 class Step(NamedTuple):
@@ -39,6 +39,10 @@ class Step(NamedTuple):
         log: File to which its output is appended; None: it is short, and shown.
         remove: Folder to empty first, of what a stopped command has left there.
         free_options: Keys, or ends of keys, of options KEY=VALUE that decide no result.
+        older: Stamp of the step before. Where that has no record, an older version has done it,
+            which left no stamp of this step: its outputs alone say that it is done.
+        is_cache: Its outputs, each in a folder of its own, may be deleted when the steps that
+            read them are done.
     """
 
     name: str
@@ -49,14 +53,18 @@ class Step(NamedTuple):
     log: Path | None = None
     remove: Path | None = None
     free_options: tuple[str, ...] = ()
+    older: Path | None = None
+    is_cache: bool = False
 
     def missing(self) -> Path | None:
         """The first of stamp and outputs that is not there; None: the step is done."""
-        return next((path for path in (self.stamp, *self.outputs) if not path.exists()), None)
+        needed = self.outputs if self._is_of_older() else (self.stamp, *self.outputs)
+        return next((path for path in needed if not path.exists()), None)
 
-    def words(self) -> list[str]:
-        """The command; raises FileNotFoundError where a step before it has not been done."""
-        return [word.read() if isinstance(word, Later) else str(word) for word in self.command]
+    def _is_of_older(self) -> bool:
+        if self.older is None or self.stamp.exists() or not self.older.exists():
+            return False
+        return not has_record(self.older)
 
     def shell(self) -> str:
         """The command as it is typed."""
@@ -64,25 +72,22 @@ class Step(NamedTuple):
         line = ' '.join(words)
         return f'rm -rf {shlex.quote(str(self.remove))}\n{line}' if self.remove else line
 
-    def record(self) -> dict:
-        """What its result depends on; raises FileNotFoundError where that is not there yet."""
-        command = [without_place(word) for word in self.words()]
+    def deciding_words(self) -> list[Word]:
+        """The command without the options that decide no result."""
         keys = tuple(f'{key}=' for key in self.free_options)
-        command = [word for word in command if not any(key in word for key in keys)]
-        files = [path.read() if isinstance(path, Later) else str(path) for path in self.inputs]
-        return {'command': command, 'inputs': {without_place(path): _hash(path) for path in files}}
+        return [word for word in self.command if not any(key in str(word) for key in keys)]
 
 
 class StepError(ToldError):
-    """A step has failed: its error, or the end of its log, has been shown.
+    """A step has failed; it has been told.
 
     Args:
         message: Names the step.
-        code: Exit code of its command.
+        exit_code: Of its command.
     """
 
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message, code if code > 0 else 128 - code)  # as a shell tells a signal
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message, exit_code if exit_code > 0 else 128 - exit_code)  # as a shell
 
 
 class Steps:
@@ -90,10 +95,14 @@ class Steps:
 
     Args:
         steps: In the order in which they run.
+        folder: That of the experiment: it may be moved, and what changes in it is the steps' work,
+            after which those that read it are done again. None: there is none.
     """
 
-    def __init__(self, steps: Iterable[Step]) -> None:
+    def __init__(self, steps: Iterable[Step], folder: Path | None = None) -> None:
         self.steps = list(steps)
+        self._place = partial(without_place, folder=folder)
+        self._folder = str(folder)
 
     def check(self) -> None:
         """Refuse before anything runs.
@@ -102,100 +111,112 @@ class Steps:
             ValueError: A step has been done with another command or input.
         """
         for step in self.steps:
-            if step.missing() is None:
-                _check_record(step)
+            self._why(step)
 
     def print_plan(self) -> None:
         """Print which steps are done, and the commands of the others as they can be typed."""
         self.check()
         for step in self.steps:
-            missing = step.missing()
-            if missing is None:
+            why = self._why(step)
+            if why is None:
                 print(f'# {step.name}: done before')
             else:
-                again = f' again, for {missing} is missing' if step.stamp.exists() else ''
+                again = f' again, for {why}\n{shlex.join(_removal(step))}' if why else ''
                 print(f'# {step.name}: to do{again}\n{step.shell()}')
 
-    def run(self) -> None:
-        """Run what is not done.
+    def run(self, part: slice = slice(None)) -> None:
+        """Run what is not done; Ctrl-C and SIGTERM end the step that runs, and the process.
+
+        Args:
+            part: Of the steps.
 
         Raises:
             ValueError: A step has been done with another command or input.
             StepError: One has failed.
         """
-        self.check()
-        for step in self.steps:
-            missing = step.missing()
-            if missing is None:
-                _check_record(step)  # once more: what is before it may have been done since
-                print(f'== {step.name}: done before', flush=True)
-                continue
-            if step.stamp.exists():
-                print(f'== {step.name}: once more, for {missing} is missing', flush=True)
-                step.stamp.unlink()
-            _run(step)
+        with _stopped_by_signals():
+            self.check()
+            for step in self.steps[part]:
+                why = self._why(step)
+                if why is None:
+                    print(f'== {step.name}: done before', flush=True)
+                    continue
+                if why:
+                    print(f'== {step.name}: once more, for {why}', flush=True)
+                    subprocess.run(_removal(step), check=True)
+                _run(step, self._place)
+
+    def _why(self, step: Step) -> str | None:
+        """Why a step is to do once more, '' where it has not been done; None: it is done."""
+        of_steps = ''
+        if step.stamp.exists() and has_record(step.stamp):
+            held = read_record(step.stamp)
+            found = compare(held, step.deciding_words(), step.inputs, self._place)
+            told, of_steps = (text.replace(WORK_DIR, self._folder) for text in found)
+            if of_steps and not self._is_redone_before(step):
+                told = told or f'with another {of_steps} than is there now'
+            if told:
+                raise ValueError(
+                    f'{step.name} was done {told}: choose another folder, or delete {step.stamp} '
+                    'and what the step has left, to do it again'
+                )
+        if of_steps:
+            return f'{of_steps} is another'
+        missing = step.missing()
+        if missing is None or self._is_spent(step):
+            return None
+        return f'{missing} is missing' if step.stamp.exists() else ''
+
+    def _is_redone_before(self, step: Step) -> bool:
+        """Whether a step before is being done again, or has been since."""
+        stamps = [each.stamp for each in self.steps[: self.steps.index(step)]]
+        since = step.stamp.stat().st_mtime_ns
+        return any(not each.exists() or each.stat().st_mtime_ns > since for each in stamps)
+
+    def _is_spent(self, step: Step) -> bool:
+        """Whether what a cache lacks was for steps that are done."""
+        if not step.is_cache or not step.stamp.exists():
+            return False
+        lost = [str(path.parent) for path in step.outputs if not path.exists()]
+        readers = (s for s in self.steps if s is not step and any(x in s.shell() for x in lost))
+        return all(each.missing() is None for each in readers)
 
 
-def check_folder(path: Path, asked: str) -> None:
-    """Refuse a folder that is another experiment's.
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """SIGINT and SIGTERM end with a shell's exit code, no traceback, unless they are ignored."""
 
-    Args:
-        path: File in it that says whose it is.
-        asked: What this experiment is.
+    def stop(number: int, _: object) -> None:
+        sys.exit(128 + number)
 
-    Raises:
-        ValueError: It says something else.
-    """
-    held = path.read_text(encoding='utf-8').rstrip('\n') if path.is_file() else asked
-    if held != asked:
-        raise ValueError(f'{path.parent} holds {held!r}, not {asked!r}: choose another --work-dir')
-
-
-def bind_folder(path: Path, asked: str) -> None:
-    """Make a folder an experiment's; see :func:`check_folder`."""
-    check_folder(path, asked)
-    with atomic_write(path, overwrite=True) as file:
-        file.write_text(f'{asked}\n', encoding='utf-8')
-
-
-def _check_record(step: Step) -> None:
-    text = step.stamp.read_text(encoding='utf-8')
-    if not text.startswith('{'):
-        return
-    held = json.loads(text)
+    signals = (signal.SIGINT, signal.SIGTERM)
+    heard = {each: signal.getsignal(each) for each in signals}
+    heard = {each: before for each, before in heard.items() if before != signal.SIG_IGN}
+    for each in heard:
+        signal.signal(each, stop)
     try:
-        asked = step.record()
-    except FileNotFoundError:  # what is before it will be done again first
-        return
-    differs = _difference(held, asked)
-    if differs:
-        raise ValueError(
-            f'{step.name} was done {differs}: choose another folder, or delete {step.stamp} '
-            'and what the step has left, to do it again'
-        )
+        yield
+    finally:
+        for each, before in heard.items():
+            signal.signal(each, before)
 
 
-def _difference(held: dict, asked: dict) -> str:
-    """What of a record is another than what is asked; '' where nothing is."""
-    before, now = held['command'], asked['command']
-    if before != now:
-        old = shlex.join(word for word in before if word not in now)
-        new = shlex.join(word for word in now if word not in before)
-        if old and new:
-            return f'with {old!r}, not {new!r}'
-        if old:
-            return f'with {old!r}, now without it'
-        return f'without {new!r}' if new else f'with {shlex.join(before)!r}, not in that order'
-    names = sorted(held['inputs'].keys() | asked['inputs'].keys())
-    changed = [name for name in names if held['inputs'].get(name) != asked['inputs'].get(name)]
-    return f'with another {changed[0]} than is there now' if changed else ''
+def _removal(step: Step) -> list[str]:
+    """Removes what a step has left, so that nothing is resumed; the stamp is the last to go."""
+    made = (path.parent if step.is_cache else path for path in step.outputs)
+    return ['rm', '-rf', '--', *map(str, (*made, step.stamp))]
 
 
-def _run(step: Step) -> None:
-    record, command = step.record(), step.words()
+def _run(step: Step, place: Callable[[str], str]) -> None:
+    words = [read_word(word) for word in step.deciding_words()]
+    record = {
+        'command': [place(word) for word in words],
+        'inputs': {place(path): hash_once(path) for path in map(read_word, step.inputs)},
+    }
     if step.remove is not None and step.remove.exists():
         shutil.rmtree(step.remove)
     started, cpu_started = time.monotonic(), _cpu_seconds()
+    command = [read_word(word) for word in step.command]
     if step.log is None:
         print(f'== {step.name}:', flush=True)
         code = subprocess.run(command).returncode
@@ -204,26 +225,21 @@ def _run(step: Step) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         code = run_into_log(step.name, command, step.log)
     if code:
-        raise StepError(f'{step.name} failed', code)
+        _fail(step, 'failed', code, is_told=step.log is None and code > 0)
     for path in step.outputs:
         if not path.exists():
-            print(f'error: {step.name} has left no {path}', file=sys.stderr)
-            raise StepError(f'{step.name} has left no {path}', 1)
+            _fail(step, f'has left no {path}', 1)
     record['seconds'] = round(time.monotonic() - started, 1)
     record['cpu_seconds'] = round(_cpu_seconds() - cpu_started, 1)
-    with atomic_write(step.stamp, overwrite=True) as file:
-        file.write_text(json.dumps(record, indent=1) + '\n', encoding='utf-8')
+    write_json(step.stamp, record, overwrite=True)
 
 
-def _hash(path: str) -> str:
-    found = os.stat(path)
-    return _hash_once(path, found.st_size, found.st_mtime_ns)
-
-
-@cache
-def _hash_once(path: str, size: int, mtime: int) -> str:
-    """Several steps may read one checkpoint, and are compared more than once."""
-    return hash_file(path)
+def _fail(step: Step, what: str, code: int, is_told: bool = False) -> NoReturn:
+    """A tool whose output is shown has told why it has failed."""
+    where = f', log: {step.log}' if step.log else ''
+    if not is_told:
+        print(f'error: {step.name} {what}{where}', file=sys.stderr, flush=True)
+    raise StepError(f'{step.name} {what}', code)
 
 
 def _cpu_seconds() -> float:

@@ -18,6 +18,7 @@ from mmlt.experiments.two_stage_table import ROWS
 from mmlt.experiments.videolt_bench import (
     TOY_START,
     config_of,
+    environment_words,
     read_data,
     toy_environment,
     toy_options,
@@ -136,6 +137,7 @@ class TwoStageRuns(ToyRuns):
         command = tool('features/extract_box_features.py', config, checkpoint, *how)
         outputs = [out / split / 'index.json' for split in ('train', self.on)]
         self._add(out.name, [config, checkpoint], outputs, command)
+        self.steps[out.name] = self.steps[out.name]._replace(is_cache=True)
         return out
 
 
@@ -146,7 +148,7 @@ class VideoLTRuns(ToyRuns):
         """Add the steps of a method; the folder with its results."""
         data = read_data(self.data, self.data / 'features')
         config, counts = ROOT / 'configs' / 'videolt' / config_of(name), self._count()
-        env = [f'{key}={value}' for key, value in toy_environment(data, counts).items()]
+        env = environment_words(toy_environment(data, counts))
         options = [f'{key}={value}' for key, value in toy_options(data, self.on).items()]
         options += self.options
         start = []
@@ -157,14 +159,14 @@ class VideoLTRuns(ToyRuns):
             options.append(start[0].after('model.init_cfg.checkpoint='))
         given = ['--cfg-options', *options]
         lists = [self.data / f'{split}.lst' for split in ('train', self.on)]
-        command = ['env', *env, *tool('train.py', config, *self._train_how(name), *given)]
+        command = [*env, *tool('train.py', config, *self._train_how(name), *given)]
         outputs = [self.folder / name / 'last_checkpoint']
         self._add(name, [config, counts, lists[0], *start], outputs, command)
         checkpoint, out = last_checkpoint(self.folder / name), self.folder / f'{name}_{self.on}'
         given.append(f'test_evaluator.out_dir={out}')
         command = tool('test.py', config, checkpoint, '--work-dir', out / 'log', *given)
         inputs = [config, counts, checkpoint, lists[1]]
-        self._add(out.name, inputs, [out / 'metrics.json'], ['env', *env, *command], remove=out)
+        self._add(out.name, inputs, [out / 'metrics.json'], [*env, *command], remove=out)
         return out
 
     def _count(self) -> Path:

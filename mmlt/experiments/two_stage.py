@@ -70,7 +70,7 @@ class TwoStage(NamedTuple):
         """What stage one would say of it, hours later."""
         from mmengine.config import Config
 
-        from mmlt.fileio.class_split import read_split  # here, for it brings torch
+        from mmlt.fileio.class_split import read_split
 
         head = Config.fromfile(self.configs()[1]).model.roi_head.bbox_head
         ids = head.get('class_ids') or range(1, head.num_classes)
@@ -173,7 +173,8 @@ class TwoStage(NamedTuple):
         options = ['--cfg-options', split_option, *self.options]
         command = tool('launch.py', *ranks, *extract[1:], *how, *options)
         outputs = [out / name / 'index.json' for name in ('train', 'val')]
-        return self._step('features', [config, checkpoint, split], outputs, command)
+        step = self._step('features', [config, checkpoint, split], outputs, command)
+        return step._replace(is_cache=True)
 
     def _train_classifier(self, config: Path, features: Path) -> Step:
         folder = self.work_dir / 'stage_two'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +43,18 @@ TOY_SCHEDULE = {'head_min': 50, 'tail_max': 10, 'max_epochs': 15}
 TOY_BATCH_SIZE, TOY_LR, TOY_EMA_MOMENTUM = 32, 0.1, 0.01
 #: Method -> the one whose checkpoint it starts from on the toy world.
 TOY_START = {'lmr': 'baseline'}
+#: What the configs read of the environment.
+VARIABLES = (
+    'VIDEOLT_ROOT',
+    'VIDEOLT_FEATURES',
+    'VIDEOLT_COUNTS',
+    'VIDEOLT_CLASSES',
+    'VIDEOLT_CHANNELS',
+    'VIDEOLT_HEAD_MIN',
+    'VIDEOLT_TAIL_MAX',
+    'VIDEOLT_EPOCHS',
+    'VIDEOLT_EMA_MOMENTUM',
+)
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 
 
@@ -175,6 +187,12 @@ def data_environment(
         'EPOCHS': max_epochs,
     }
     return {f'VIDEOLT_{name}': str(value) for name, value in variables.items() if value is not None}
+
+
+def environment_words(variables: Mapping[str, str]) -> list[str]:
+    """The head of a command that runs with these variables, and with none of a user's shell."""
+    others = (word for name in VARIABLES if name not in variables for word in ('-u', name))
+    return ['env', *others, *(f'{name}={value}' for name, value in variables.items())]
 
 
 def toy_environment(data: Data, class_counts: str | Path) -> dict[str, str]:

@@ -16,6 +16,7 @@ from mmlt.experiments.videolt_bench import (
     config_of,
     data_environment,
     empty_groups_warning,
+    environment_words,
     find_features,
     loader_options,
     read_data,
@@ -86,9 +87,8 @@ class Bench(NamedTuple):
         steps = [self._count()]
         for name, data in all_data.items():
             for head in self.heads:
-                for i, method in enumerate(self.methods):
-                    has_baseline = 'baseline' in self.methods[:i]
-                    steps += self._train_and_test(name, data, head, method, has_baseline)
+                for method in sorted(self.methods, key=lambda method: method != 'baseline'):
+                    steps += self._train_and_test(name, data, head, method)
         return steps
 
     @property
@@ -102,18 +102,15 @@ class Bench(NamedTuple):
         command = tool('analysis/videolt_bench.py', 'counts', *where)
         return Step('counts', inputs, [self._counts], command, stamp, log)
 
-    def _train_and_test(
-        self, name: str, data: Data, head: str, method: str, has_baseline: bool
-    ) -> Iterator[Step]:
+    def _train_and_test(self, name: str, data: Data, head: str, method: str) -> Iterator[Step]:
         run = self.work_dir / name / f'{head}_{method}'
         config = ROOT / 'configs' / 'videolt' / config_of(method)
         groups = {'head_min': self.head_min, 'tail_max': self.tail_max}
         variables = data_environment(data, self._counts, **groups, max_epochs=self.max_epochs)
-        env = ['env', *(f'{key}={value}' for key, value in variables.items())]
+        env = environment_words(variables)
         options, inputs = self._options(head), [config, self._counts]
-        baseline = run.with_name(f'{head}_baseline')
-        if method == 'lmr' and (has_baseline or (baseline / 'trained').exists()):
-            start = best_checkpoint(baseline)  # it is a second training
+        if method == 'lmr' and self._starts_from_baseline(run, head):
+            start = best_checkpoint(run.with_name(f'{head}_baseline'))
             inputs.append(start)
             options.append('model.init_cfg.type=Pretrained')
             options.append(start.after('model.init_cfg.checkpoint='))
@@ -125,7 +122,16 @@ class Bench(NamedTuple):
         how = ['--work-dir', out / 'log', '--cfg-options', *options]
         command = tool('test.py', config, checkpoint, *how, f'test_evaluator.out_dir={out}')
         inputs, left = [*inputs, checkpoint, lists[2]], [out / 'metrics.json']
-        yield _step(run, 'test', inputs, left, [*env, *command])._replace(remove=out)
+        test = _step(run, 'test', inputs, left, [*env, *command])
+        yield test._replace(remove=out, older=run / 'trained')
+
+    def _starts_from_baseline(self, run: Path, head: str) -> bool:
+        """LMR is a second training where there is a first; begun, it goes on as it began."""
+        for file in (run / 'trained', run / config_of('lmr')):  # its record, or mmengine's config
+            if file.exists():
+                return 'Pretrained' in file.read_text(encoding='utf-8')
+        baseline = run.with_name(f'{head}_baseline')
+        return 'baseline' in self.methods or (baseline / 'trained').exists()
 
     def _options(self, head: str) -> list[Word]:
         options = [f'model.head.type={HEADS[head]}']

@@ -13,20 +13,24 @@ from mmlt.experiments.seed_table import mean_and_error, with_error
 from mmlt.experiments.videolt_bench import HEADS, METHODS
 
 MEASURES = ('mAP', 'head', 'medium', 'tail', 'Acc@1', 'Acc@5')
+#: Their names in the paper's results.
+_OF_PAPER = {name: f'mAP {name}' for name in MEASURES[1:4]}
 #: Our names of the paper's features -> its own.
 FEATURES = {'resnet50': 'ResNet-50', 'resnet101': 'ResNet-101', 'tsm': 'TSM (ResNet-50)'}
 
 
-def paper_rows(data_set: str) -> dict[str, tuple[float, ...]]:
+def paper_rows(data_set: str) -> dict[str, dict[str, float]]:
     """Method -> its :data:`MEASURES` in the paper as fractions, as far as it prints them.
 
     Args:
         data_set: A data set of VideoLT's metafile.
     """
     return {
-        model.partition('_videolt')[2].lstrip('_') or 'baseline': tuple(
-            number / 100 for number in numbers.values()
-        )
+        model.partition('_videolt')[2].lstrip('_') or 'baseline': {
+            name: numbers[key] / 100
+            for name in MEASURES
+            if (key := _OF_PAPER.get(name, name)) in numbers
+        }
         for (model, where), numbers in read_paper_results('videolt').items()
         if where == data_set
     }
@@ -137,26 +141,27 @@ def seed_table(results: Mapping[str, Mapping[str, Sequence]]) -> str:
 
 def table(
     rows: Sequence[tuple[str, list, str]],
-    paper: Mapping[str, Sequence[float]],
+    paper: Mapping[str, Mapping[str, float]],
     more: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> str:
     """A Markdown table in percent: mean and, of several seeds, standard error.
 
     Args:
         rows: Label, one list of the measures for each seed, and key of the paper's row.
-        paper: Key -> the paper's measures.
+        paper: Key -> measure -> the paper's number.
         more: Further columns: heading -> a cell for each row.
     """
     lines = []
     for row, (label, seeds, key) in enumerate(rows):
-        cells = [_cell(column, paper.get(key, ()), i) for i, column in enumerate(zip(*seeds))]
+        printed = paper.get(key, {})
+        cells = [_cell(values, printed.get(name)) for name, values in zip(MEASURES, zip(*seeds))]
         lines.append((label, *cells, *(column[row] for column in more.values())))
     return markdown_table(('method', *MEASURES, *more), lines)
 
 
-def _cell(values: Sequence[float | None], paper: Sequence[float], place: int) -> str:
+def _cell(values: Sequence[float | None], paper: float | None) -> str:
     if None in values:
         cell = '-'
     else:
         cell = with_error(*mean_and_error(values))
-    return cell + (f' ({100 * paper[place]:.1f})' if place < len(paper) else '')
+    return cell if paper is None else f'{cell} ({100 * paper:.1f})'

@@ -17,7 +17,8 @@ import pytest
 from mmlt.experiments import commands
 from mmlt.experiments.commands import Later, check_plain_path, last_checkpoint, tool, whole_number
 from mmlt.experiments.logged_command import run_into_log
-from mmlt.experiments.steps import Step, StepError, Steps, bind_folder, check_folder
+from mmlt.experiments.step_records import bind_folder, check_folder
+from mmlt.experiments.steps import Step, StepError, Steps
 
 TRAINING = """
 LINE='2026/01/02 03:04:05 - mmengine - INFO - Epoch(train)  [2][ 20/120]  base_lr: 2e-3 lr: 2e-3'
@@ -116,7 +117,13 @@ def test_another_command_is_refused_before_anything_runs(folder, is_plan):
     [
         ([], ['a=1'], "without 'a=1': choose"),
         (['a=1'], [], "with 'a=1', now without it: choose"),
-        (['a', 'b'], ['b', 'a'], "with 'bash -c .* a b', not in that order"),
+        (['a', 'b'], ['b', 'a'], "with 'a b', not 'b a': choose"),
+        (['--x', '0', '--y', '0'], ['--x', '1', '--y', '0'], "with '--x 0', not '--x 1': choose"),
+        (
+            ['--x', '0', '--y', '1'],
+            ['--x', '1', '--y', '0'],
+            "with '--x 0 --y 1', not '--x 1 --y 0': choose",
+        ),
     ],
 )
 def test_what_differs_of_two_commands_is_named(folder, before, after, told):
@@ -133,18 +140,6 @@ def test_another_input_is_refused(folder):
     with pytest.raises(ValueError, match='^copy was done with another in put than is there now'):
         Steps([_copy()]).run()
     assert Path('out put').read_text() == 'content'
-
-
-def test_an_input_that_a_step_before_has_changed_is_refused(folder):
-    """Not seen at the start, when it was not there yet."""
-    Path('in put').write_text('content')
-    steps = Steps([_copy(target='middle', name='first'), _copy('middle')])
-    steps.run()
-    Path('in put').write_text('other')
-    for path in ('middle', 'done/middle'):
-        Path(path).unlink()
-    with pytest.raises(ValueError, match='^copy was done with another middle than is there now'):
-        steps.run()
 
 
 def test_options_that_decide_nothing_may_change(folder):
@@ -183,12 +178,22 @@ def test_a_failed_step_shows_the_end_of_its_log_and_is_tried_again(folder, capfd
     printed = capfd.readouterr()
     assert re.fullmatch(r'== copy: not finished after \d+ s\n', printed.out)
     shown = ['the end of logs/out put.log:', *map(str, range(82, 101)), 'error: no memory']
+    shown.append('error: copy failed, log: logs/out put.log')
     assert printed.err.splitlines() == shown
     assert (_calls('later'), Path('done').exists()) == (0, False)
     Path('in put').write_text('content')
     Steps([_copy()]).run()
     log = Path('logs/out put.log').read_text().splitlines()
     assert log[-2:] == ['error: no memory', 'copied'] and len(log) == 102  # both tries
+
+
+def test_a_failed_step_that_is_shown_has_told_its_error(folder, capfd):
+    for end, code, told in (('exit 3', 3, ''), ('kill -9 $$', 137, 'error: copy failed\n')):
+        step = _copy(inputs=[], log=None, command=['bash', '-c', f'echo error: why >&2; {end}'])
+        with pytest.raises(StepError) as error:
+            Steps([step]).run()
+        assert error.value.exit_code == code
+        assert capfd.readouterr().err == f'error: why\n{told}'
 
 
 def test_a_signal_is_told_as_a_shell_tells_it(folder):
@@ -200,7 +205,7 @@ def test_a_signal_is_told_as_a_shell_tells_it(folder):
 def test_a_step_that_leaves_no_output_is_not_done(folder, capfd):
     with pytest.raises(StepError, match='^copy has left no out put$'):
         Steps([_copy(inputs=[], command=['true'])]).run()
-    assert capfd.readouterr().err == 'error: copy has left no out put\n'
+    assert capfd.readouterr().err == 'error: copy has left no out put, log: logs/out put.log\n'
     assert not Path('done').exists()
 
 
@@ -287,6 +292,51 @@ def test_a_folder_is_one_experiments(tmp_path):
     with pytest.raises(ValueError, match="work holds 'mine', not 'yours': choose another --work"):
         bind_folder(path, 'yours')
     assert path.read_text() == 'mine\n'
+
+
+@pytest.mark.parametrize(
+    ('held', 'asked'),
+    [
+        ('data/videolt/ seed 0 ', 'data/videolt seed 0'),
+        ('./configs/x.py 2 --split ap', 'configs/x.py 2 --split ap'),
+        ('data seed 0 --epochs 5 --head-min 3', 'data seed 0 --head-min 3 --epochs 5'),
+    ],
+)
+def test_a_folder_of_an_older_version_goes_on(tmp_path, held, asked):
+    path = tmp_path / 'whose.txt'
+    path.write_text(f'{held}\n')
+    bind_folder(path, asked)
+    assert path.read_text() == f'{asked}\n'
+    with pytest.raises(ValueError, match='choose another --work-dir'):
+        check_folder(path, f'{asked} --tail-max 1')
+
+
+@pytest.mark.parametrize('log', [Path('log'), None])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_step_and_leaves_no_traceback(folder, log, number):
+    """Sent to the one process, as ``kill`` does."""
+    step = Step(
+        'wait', [], [], ['bash', '-c', 'echo $$ >child; exec sleep 600'], Path('stamp'), log
+    )
+    code = 'from pathlib import Path, PosixPath; from mmlt.experiments.steps import *; '
+    process = subprocess.Popen([sys.executable, '-c', f'{code}Steps([{step!r}]).run()'],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    while not Path('child').exists() or not Path('child').read_text().endswith('\n'):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, err = process.communicate()
+    assert (process.returncode, err) == (128 + number, b'')
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(Path('child').read_text()), 0)
+    assert not Path('stamp').exists()
+    assert log is None or re.fullmatch(rb'== wait: not finished after \d+ s\n', out)
+
+
+def test_signals_are_as_they_were_when_the_steps_are_over(folder):
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    Steps([_copy(inputs=[], outputs=[], command=['true'])]).run()
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 
 def _on_a_terminal(script):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from mmlt.experiments import videolt_table
 from mmlt.experiments.videolt_bench import METHODS
 from mmlt.experiments.videolt_table import (
     MEASURES,
@@ -38,7 +39,9 @@ def _cells(line):
 
 
 def test_a_table_of_one_seed_by_hand():
-    lines = table([('mine', [(0.5, 0.8, None, 0.1, 0.25, 0.75)], 'cbs')], {'cbs': (0.4, 0.7)})
+    lines = table(
+        [('mine', [(0.5, 0.8, None, 0.1, 0.25, 0.75)], 'cbs')], {'cbs': {'mAP': 0.4, 'head': 0.7}}
+    )
     assert _cells(lines.splitlines()[0]) == ['method', *MEASURES]
     assert _cells(lines.splitlines()[2]) == [
         'mine', '50.0 (40.0)', '80.0 (70.0)', '-', '10.0', '25.0', '75.0']  # fmt: skip
@@ -69,12 +72,23 @@ def test_without_the_baseline_there_is_no_gain():
     assert {len(_cells(line)) for line in lines} == {1 + len(MEASURES)}
 
 
+def test_numbers_of_the_paper_are_found_by_their_names(monkeypatch):
+    numbers = {'Acc@5': 6.0, 'mAP tail': 4.0, 'mAP head': 2.0, 'mAP': 1.0}
+    results = {('nonlinear_videolt_cbs', 'mine'): numbers, ('nonlinear_videolt', 'other'): {}}
+    monkeypatch.setattr(videolt_table, 'read_paper_results', {'videolt': results}.get)
+    row = {'mAP': 0.01, 'head': 0.02, 'tail': 0.04, 'Acc@5': 0.06}
+    assert videolt_table.paper_rows('mine') == {'cbs': row}
+    lines = table([('mine', [[0.5] * 6], 'cbs')], {'cbs': row}).splitlines()
+    cells = ['50.0 (1.0)', '50.0 (2.0)', '50.0', '50.0 (4.0)', '50.0', '50.0 (6.0)']
+    assert _cells(lines[2])[1:] == cells
+
+
 def test_all_rows_of_the_paper_are_methods_with_plausible_numbers():
     """Overall lies between tail and head; 47, 617 and 340 classes make the mean."""
     for rows in PAPER.values():
         for method, numbers in rows.items():
             assert method in METHODS
-            overall, head, medium, tail = numbers[:4]
+            overall, head, medium, tail = (numbers[name] for name in MEASURES[:4])
             assert overall == pytest.approx(
                 (47 * head + 617 * medium + 340 * tail) / 1004, abs=2e-3
             )

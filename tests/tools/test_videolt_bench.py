@@ -66,6 +66,15 @@ def test_the_plan_is_methods_by_heads_by_features(data_root, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_names_may_have_spaces_or_commas_between_them(data_root):
+    for methods in ('baseline cbs', 'baseline, cbs', ' baseline,cbs '):
+        done = _plan(
+            data_root, '--methods', methods, '--heads', 'nonlinear', '--features', 'features '
+        )
+        assert done.returncode == 0, done.stderr
+        assert len(re.findall(': training: to do$', done.stdout, re.MULTILINE)) == 2
+
+
 def test_unknown_features_are_an_error(data_root):
     done = _plan(data_root, '--features', 'i3d')
     assert done.returncode == 2

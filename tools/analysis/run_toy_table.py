@@ -117,7 +117,7 @@ def run_table(args: argparse.Namespace) -> None:
         for seed in args.seeds
     ]
     folders = {name: [each.row(name) for each in runs] for name in args.rows}
-    steps = Steps(step for each in runs for step in each.steps.values())
+    steps = Steps((step for each in runs for step in each.steps.values()), args.work_dir)
     if args.dry_run:
         steps.print_plan()
         return

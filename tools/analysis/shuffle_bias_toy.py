@@ -78,8 +78,21 @@ def run_steps(name: str, seed: int, args: argparse.Namespace) -> list[Step]:
             folder / 'tested',
             folder / 'test.log',
             remove=out,
+            older=folder / 'trained',
         ),
     ]
+
+
+def check_num_shuffles(test: Step, asked: int) -> None:
+    """Refuse other orders of a test of an older version, of which there is no record."""
+    (result,) = test.outputs
+    if test.stamp.exists() or test.missing() is not None:
+        return
+    found = read_json_object(result).get('num_shuffles')
+    if found != asked:
+        raise ValueError(
+            f'{result}: num_shuffles is {found}, not {asked}; choose another --work-dir'
+        )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -87,9 +100,10 @@ def run(args: argparse.Namespace) -> None:
     if args.plot and args.plot.exists() and not args.overwrite:
         raise FileExistsError(f'{args.plot}: exists already; pass --overwrite to replace it')
     check_plain_path('--work-dir', args.work_dir)
-    steps = Steps(
-        step for name in SETS for seed in args.seeds for step in run_steps(name, seed, args)
-    )
+    runs = [run_steps(name, seed, args) for name in SETS for seed in args.seeds]
+    for _, test in runs:
+        check_num_shuffles(test, args.num_shuffles)
+    steps = Steps((step for each in runs for step in each), args.work_dir)
     if args.dry_run:
         steps.print_plan()
         return

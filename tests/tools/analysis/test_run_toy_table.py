@@ -167,7 +167,9 @@ def test_a_failed_step_stops_all(tool, tmp_path, capfd, monkeypatch):
     assert tool.main(['--work-dir', str(tmp_path / 'runs'), '--rows', 'baseline']) == 1
     printed = capfd.readouterr()
     assert re.fullmatch(r'== seed 0: baseline: not finished after \d+ s\n', printed.out)
-    assert printed.err == f'the end of {tmp_path}/runs/seed0/logs/baseline.log:\n'
+    log = tmp_path / 'runs' / 'seed0' / 'logs' / 'baseline.log'
+    told = f'the end of {log}:\nerror: seed 0: baseline failed, log: {log}\n'
+    assert printed.err == told
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from warm_python import PYTHON
 
+from mmlt.experiments import shuffle_bias_table
 from mmlt.functional import representation_bias
 
 ROOT = Path(__file__).parents[3]
@@ -59,6 +60,13 @@ def test_table_and_picture(tool, tmp_path):
         tool.plot(results, tmp_path / 'bias.png', overwrite=False)
 
 
+def test_numbers_of_the_paper_are_found_by_their_names(monkeypatch):
+    numbers = {'log ratio': 3.0, 'accuracy, frames shuffled': 2.0, 'accuracy': 1.0}
+    results = {('resnet3d_r50_jester', 'Jester'): numbers}
+    monkeypatch.setattr(shuffle_bias_table, 'read_paper_results', {'shuffle_bias': results}.get)
+    assert shuffle_bias_table.paper_rows({'jester': 'Jester'}) == {'Jester': (1.0, 2.0, 3.0)}
+
+
 FAKE_PYTHON = """#!/usr/bin/env bash
 echo "$*" >>calls
 for WORD; do
@@ -95,6 +103,27 @@ def test_finished_runs_are_not_repeated(tool, tmp_path, capsys, monkeypatch):
         "error: motion_seed0: test was done with 'test_cfg.num_shuffles=5', not "
         "'test_cfg.num_shuffles=3': choose another folder, or delete runs/motion_seed0/tested "
     )
+
+
+def test_a_folder_of_an_older_version(tool, tmp_path, capsys, monkeypatch):
+    """Its tests left no stamp: they are taken as done, if they had so many orders."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('PYTHON', '/bin/false')
+    found = {'num_shuffles': 5, 'metrics': {'accuracy': _row(0.8, 0.2)}}
+    for name in tool.SETS:
+        folder = Path(f'runs/{name}_seed0')
+        (folder / 'test').mkdir(parents=True)
+        (folder / 'trained').touch()
+        (folder / 'last_checkpoint').write_text('deleted.pth')
+        (folder / 'test' / 'shuffle_bias.json').write_text(json.dumps(found))
+    arguments = ['--work-dir', 'runs', '--seeds', '0']
+    for more in ([], ['--dry-run']):
+        assert tool.main([*arguments, '--num-shuffles', '7', *more]) == 2
+        told = 'num_shuffles is 5, not 7; choose another --work-dir'
+        path = 'runs/motion_seed0/test/shuffle_bias.json'
+        assert capsys.readouterr().err == f'error: {path}: {told}\n'
+    assert tool.main(arguments) == 0
+    assert capsys.readouterr().out.count(': done before\n') == 2 * 2
 
 
 @pytest.mark.train
