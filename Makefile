@@ -83,6 +83,7 @@ define install_stack
 	$(1)/python -m pip install $(PIP_OPTIONS) -c $(PINS) mmcv mmengine mmdet mmaction2
 	$(1)/python -c 'import cv2' 2>/dev/null || $(1)/python -m pip install $(PIP_OPTIONS) \
 		--no-deps --force-reinstall $(HEADLESS_OPENCV)
+	$(1)/python -c 'import yapf' # writes its cache: of two processes one would read half of it
 endef
 
 $(VENV)/.stack: $(PINS)

@@ -11,6 +11,7 @@ traceback in a file, and else below its traceback.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import signal
 import sys
@@ -53,11 +54,22 @@ def _error(failure: ProcessFailure) -> str:
     return str(message['message'] if isinstance(message, Mapping) else message)
 
 
+def make_caches() -> None:
+    """Import yapf once: ranks that are the first to do it read each other's cache half-written.
+
+    It keeps its grammar as a pickle in the user's cache, which it writes in place when it is first
+    imported from an environment; mmengine imports it.
+    """
+    with contextlib.suppress(ImportError):
+        import yapf  # noqa: F401
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the tool; returns the exit code."""
     argv = sys.argv[1:] if argv is None else argv
     if argv[:1] in (['-h'], ['--help']):
         print(f'{__doc__}')
+    make_caches()
     logging.getLogger(f'{errors.__name__}.error_handler').setLevel(logging.CRITICAL)  # we tell it
     try:
         run.main(argv)

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,17 @@ def test_annotations_with_a_bad_row(toy_detector, tmp_path):
     last = done.stdout.splitlines()[-1]
     assert re.fullmatch(rf'error: {re.escape(str(bad))}[:,] line 3: .* \(rank [01]\)', last)
     assert 'Traceback' not in done.stdout
+
+
+def test_ranks_find_the_cache_of_yapf_whole(tmp_path):
+    """They would write it at once, in place, and read it meanwhile."""
+    script = tmp_path / 'rank.py'
+    script.write_text(
+        'import os, pathlib, sys\n'
+        "sys.exit(3 * (not list(pathlib.Path(os.environ['XDG_CACHE_HOME']).rglob('*.pickle'))))\n"
+    )
+    cache = tmp_path / 'cache'
+    command = [sys.executable, ROOT / 'tools' / 'launch.py', '--nproc_per_node', '1', script]
+    done = subprocess.run(command, env={**ENV, 'XDG_CACHE_HOME': str(cache)}, cwd=tmp_path)
+    assert done.returncode == 0
+    assert len(list(cache.rglob('*.pickle'))) == 2  # the grammar, and that of patterns
