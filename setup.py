@@ -97,6 +97,7 @@ setup(
             'matplotlib',
             'psutil',
             'pytest',
+            'pytest-timeout',
             'pytest-xdist',
             'ruff',
             'scipy',
