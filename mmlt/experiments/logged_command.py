@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 #: So many lines of its log are shown of a step that has failed.
 LINES_OF_FAILURE = 20
@@ -35,20 +39,17 @@ def run_into_log(name: str, command: Sequence[str], log: Path) -> int:
     """
     print(f'== {name}: ', end='', flush=True)
     started, code, is_shown = time.monotonic(), None, False
-    with open(log, 'a', encoding='utf-8') as file:
-        where = dict(stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
-        process = subprocess.Popen(command, **where)
+
+    def tell() -> None:
+        nonlocal is_shown
+        if sys.stdout.isatty():
+            is_shown = True
+            _tell(f'{name}: {_passed(started)}  {_how_far(log)}')
+
     try:
-        while code is None:
-            try:
-                code = process.wait(timeout=TELL_EVERY_SEC)
-            except subprocess.TimeoutExpired:
-                if sys.stdout.isatty():
-                    is_shown = True
-                    _tell(f'{name}: {_passed(started)}  {_how_far(log)}')
-    except BaseException:
-        _end(process)
-        raise
+        with open(log, 'a', encoding='utf-8') as file:
+            where = dict(stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+            code = run_command(command, tell, **where)
     finally:
         if is_shown:
             _tell(f'{name}: ')
@@ -60,6 +61,45 @@ def run_into_log(name: str, command: Sequence[str], log: Path) -> int:
             lines = [f'the end of {log}:', *_tail(log)[-LINES_OF_FAILURE:]]
             print('\n'.join(lines), file=sys.stderr)
     return code
+
+
+def run_command(
+    command: Sequence[str], on_wait: Callable[[], None] = lambda: None, **where: Any
+) -> int:
+    """Run a command; whatever interrupts the wait ends it too.
+
+    Args:
+        command: Its words.
+        on_wait: Called every two seconds.
+        where: Its standard streams, as ``subprocess.Popen`` takes them.
+
+    Returns:
+        The exit code, negative where a signal has ended it.
+    """
+    process = None
+    try:
+        with _signals_held() as before:
+            release = partial(signal.pthread_sigmask, signal.SIG_SETMASK, before)
+            process = subprocess.Popen(command, preexec_fn=release, **where)
+        while True:
+            try:
+                return process.wait(timeout=TELL_EVERY_SEC)
+            except subprocess.TimeoutExpired:
+                on_wait()
+    except BaseException:
+        if process is not None:
+            _end(process)
+        raise
+
+
+@contextmanager
+def _signals_held() -> Iterator[set]:
+    """A signal that ends this process waits: of a command just begun nobody would know."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    try:
+        yield before
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(process: subprocess.Popen) -> None:

@@ -17,7 +17,7 @@ from typing import NamedTuple, NoReturn
 
 from mmlt.command_line import ToldError
 from mmlt.experiments.commands import WORK_DIR, Later, Word, read_word, without_place
-from mmlt.experiments.logged_command import run_into_log
+from mmlt.experiments.logged_command import run_command, run_into_log
 from mmlt.experiments.step_records import compare, has_record, hash_once, read_record
 from mmlt.fileio.json_files import write_json
 
@@ -219,7 +219,7 @@ def _run(step: Step, place: Callable[[str], str]) -> None:
     command = [read_word(word) for word in step.command]
     if step.log is None:
         print(f'== {step.name}:', flush=True)
-        code = subprocess.run(command).returncode
+        code = run_command(command)
     else:
         for path in (step.log, *step.outputs):
             path.parent.mkdir(parents=True, exist_ok=True)

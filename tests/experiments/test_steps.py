@@ -16,7 +16,7 @@ import pytest
 
 from mmlt.experiments import commands
 from mmlt.experiments.commands import Later, check_plain_path, last_checkpoint, tool, whole_number
-from mmlt.experiments.logged_command import run_into_log
+from mmlt.experiments.logged_command import run_command, run_into_log
 from mmlt.experiments.step_records import bind_folder, check_folder
 from mmlt.experiments.steps import Step, StepError, Steps
 
@@ -331,6 +331,33 @@ def test_a_signal_ends_the_step_and_leaves_no_traceback(folder, log, number):
         os.kill(int(Path('child').read_text()), 0)
     assert not Path('stamp').exists()
     assert log is None or re.fullmatch(rb'== wait: not finished after \d+ s\n', out)
+
+
+@pytest.mark.parametrize('log', [Path('log'), None])
+def test_a_signal_while_the_step_begins_ends_it_too(folder, log, monkeypatch, capfd):
+    """It comes when the command runs and before ``Popen`` has returned."""
+
+    class Popen(subprocess.Popen):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            while not Path('child').exists():
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(subprocess, 'Popen', Popen)
+    step = Step('wait', [], [], ['bash', '-c', 'echo $$ >child; exec sleep 600'], Path('s'), log)
+    with pytest.raises(SystemExit) as stop:
+        Steps([step]).run()
+    assert stop.value.code == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(Path('child').read_text()), 0)
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, ()).isdisjoint({signal.SIGTERM, signal.SIGINT})
+
+
+def test_a_command_can_be_told_to_end(folder):
+    """The signals that wait while it begins do not wait in the command."""
+    code = run_command(['bash', '-c', 'kill $$; sleep 600'])
+    assert code == -signal.SIGTERM
 
 
 def test_signals_are_as_they_were_when_the_steps_are_over(folder):
