@@ -86,6 +86,16 @@ def keyframe_rows(
     return labels, rows
 
 
+def shard_batches(shards: Sequence[int], num_keyframes: int, size: int, batch_size: int) -> list:
+    """Indices of each batch; a batch lies within one shard, so any rank makes the same one."""
+    batches = []
+    for shard in shards:
+        last = min((shard + 1) * size, num_keyframes)
+        starts = range(shard * size, last, batch_size)
+        batches += [list(range(start, min(start + batch_size, last))) for start in starts]
+    return batches
+
+
 def shard_name(number: int) -> str:
     """Name of a shard's folder."""
     return f'shard_{number:05d}'

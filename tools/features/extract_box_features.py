@@ -54,6 +54,7 @@ from mmlt.fileio.box_features import (
     keyframe_rows,
     make_keyframe_table,
     missing_shards,
+    shard_batches,
     start_folder,
     write_shard,
 )
@@ -132,16 +133,6 @@ class _Keyframes(torch.utils.data.Dataset):
         if scores is None:
             scores = np.ones(len(info['proposals']) if info.get('proposals') is not None else 0)
         return index, self.dataset[index], info['gt_labels'], np.asarray(scores)
-
-
-def shard_batches(shards: Sequence[int], num_keyframes: int, size: int, batch_size: int) -> list:
-    """Indices of each batch; a batch lies within one shard, so any rank makes the same one."""
-    batches = []
-    for shard in shards:
-        last = min((shard + 1) * size, num_keyframes)
-        starts = range(shard * size, last, batch_size)
-        batches += [list(range(start, min(start + batch_size, last))) for start in starts]
-    return batches
 
 
 def extract_shards(
