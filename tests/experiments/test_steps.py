@@ -319,8 +319,13 @@ def test_a_signal_ends_the_step_and_leaves_no_traceback(folder, log, number):
         'wait', [], [], ['bash', '-c', 'echo $$ >child; exec sleep 600'], Path('stamp'), log
     )
     code = 'from pathlib import Path, PosixPath; from mmlt.experiments.steps import *; '
-    process = subprocess.Popen([sys.executable, '-c', f'{code}Steps([{step!r}]).run()'],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, '-c', f'{code}Steps([{step!r}]).run()'],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # ignored in a job that a shell has put into the background
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),
+    )
     while not Path('child').exists() or not Path('child').read_text().endswith('\n'):
         assert process.poll() is None
         time.sleep(0.01)
