@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +77,8 @@ def run_command(
     """
     process = None
     try:
-        with _signals_held() as before:
-            release = partial(signal.pthread_sigmask, signal.SIG_SETMASK, before)
-            process = subprocess.Popen(command, preexec_fn=release, **where)
+        with _signals_held():
+            process = subprocess.Popen(command, **where)
         while True:
             try:
                 return process.wait(timeout=TELL_EVERY_SEC)
@@ -93,13 +91,23 @@ def run_command(
 
 
 @contextmanager
-def _signals_held() -> Iterator[set]:
-    """A signal that ends this process waits: of a command just begun nobody would know."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+def _signals_held() -> Iterator[None]:
+    """A signal that ends this process waits: of a command just begun nobody would know.
+
+    Its handler waits, not the signal: another thread may take that, and a command inherit it.
+    """
+    came: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in handlers:
+        signal.signal(number, lambda number, _: came.append(number))
     try:
-        yield before
+        yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for number in came:
+        signal.raise_signal(number)
 
 
 def _end(process: subprocess.Popen) -> None:
