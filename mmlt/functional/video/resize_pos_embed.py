@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mmlt.functional.checks import check_integer
+from mmlt.functional.checks import check_integer, check_integers
 
 
 def resize_pos_embed(
@@ -63,8 +63,8 @@ def resize_pos_embed(
         )
     num_prefix_tokens = check_integer('num_prefix_tokens', num_prefix_tokens, 0)
     num_places = pos_embed.shape[1] - num_prefix_tokens
-    new_hw = _check_grid('new_hw', new_hw)
-    old_hw = _square(num_places) if old_hw is None else _check_grid('old_hw', old_hw)
+    new_hw = check_integers('new_hw', new_hw, 2)
+    old_hw = _square(num_places) if old_hw is None else check_integers('old_hw', old_hw, 2)
     if math.prod(old_hw) != num_places:
         raise ValueError(
             f'old_hw is {old_hw}, {math.prod(old_hw)} places, but pos_embed has '
@@ -79,13 +79,6 @@ def resize_pos_embed(
     grid = F.interpolate(grid, size=new_hw, mode='bilinear', align_corners=True)
     places = grid.flatten(2).transpose(1, 2).to(pos_embed.dtype)  # (1, H' * W', D)
     return torch.cat([prefix, places], dim=1)
-
-
-def _check_grid(name: str, grid: Sequence[int]) -> tuple[int, int]:
-    if isinstance(grid, (str, bytes)) or not isinstance(grid, Sequence) or len(grid) != 2:
-        raise ValueError(f'{name} must be two numbers (height, width), got {grid!r}')
-    height, width = (check_integer(f'{name}[{i}]', size, 1) for i, size in enumerate(grid))
-    return height, width
 
 
 def _square(num_places: int) -> tuple[int, int]:

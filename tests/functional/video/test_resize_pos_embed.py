@@ -83,8 +83,8 @@ def test_arrays_are_taken_and_gradients_pass():
         ((1, 4, 2), (2, 2), dict(num_prefix_tokens=-1), 'num_prefix_tokens must be an integer'),
         ((1, 6, 2), (2, 2), dict(old_hw=(2, 2)), r'old_hw is \(2, 2\), 4 places, .* 6 rows'),
         ((1, 4, 2), (2, 0), {}, r'new_hw\[1\] must be an integer of at least 1, got 0'),
-        ((1, 4, 2), 4, {}, r'new_hw must be two numbers \(height, width\), got 4'),
-        ((1, 4, 2), (4, 4), dict(old_hw=(1, 2, 2)), 'old_hw must be two numbers'),
+        ((1, 4, 2), 4, {}, 'new_hw must be 2 integers, got 4'),
+        ((1, 4, 2), (4, 4), dict(old_hw=(1, 2, 2)), r'old_hw must be 2 integers, got \(1, 2, 2\)'),
     ],
 )
 def test_what_it_refuses(shape, new_hw, options, message):
