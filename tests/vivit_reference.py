@@ -6,7 +6,12 @@ square, other tubelets, heads that differ, one layer.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import torch
+
+DATA = Path(__file__).parent / 'data'
 
 
 def random_leaves(
@@ -153,3 +158,22 @@ class Scenic:
         hidden = x @ first[0] + first[1]
         inner = np.sqrt(2 / np.pi) * (hidden + 0.044715 * hidden**3)
         return (0.5 * hidden * (1 + np.tanh(inner))) @ second[0] + second[1]
+
+
+def recorded(name):
+    """Arrays that scenic's own code gave, and its leaves (4a38d475, float32 on a CPU)."""
+    arrays = dict(np.load(DATA / f'vivit_{name}.npz'))
+    leaves = {key: value for key, value in arrays.items() if key.startswith('params/')}
+    return arrays, leaves
+
+
+def max_difference(found, expected):
+    """The largest of two arrays or tensors of one shape."""
+    found, expected = (np.asarray(getattr(x, 'detach', lambda x=x: x)()) for x in (found, expected))
+    assert found.shape == expected.shape
+    return np.abs(found - expected).max()
+
+
+def to_ncthw(clips):
+    """scenic's (B, T, H, W, C) as a tensor (B, C, T, H, W)."""
+    return torch.from_numpy(np.ascontiguousarray(clips)).permute(0, 4, 1, 2, 3)
