@@ -14,6 +14,7 @@ from mmlt.models.backbones.vivit_convert import (
     convert_image_vit,
     convert_scenic_checkpoint,
     convert_scenic_head,
+    convert_vivit_or_image_vit,
     vivit_sizes,
 )
 from mmlt.models.backbones.vivit_encoder import TransformerEncoder
@@ -25,6 +26,7 @@ __all__ = [
     'convert_image_vit',
     'convert_scenic_checkpoint',
     'convert_scenic_head',
+    'convert_vivit_or_image_vit',
     'vivit_sizes',
 ]
 

@@ -24,6 +24,16 @@ from mmlt.models.backbones.vivit_leaves import (
 #: Encoder there -> encoder here.
 _ENCODERS = {'SpatialTransformer': 'spatial_encoder', 'TemporalTransformer': 'temporal_encoder'}
 _HEAD = 'output_projection'
+#: Where train states of flax and scenic keep their parameters.
+_ROOTS = (
+    '',
+    'params/',
+    'params/params/',
+    'target/',
+    'opt/target/',
+    'optimizer/target/',
+    'optimizer/target/params/',
+)
 
 
 def convert_scenic_checkpoint(leaves: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -110,6 +120,28 @@ def vivit_sizes(leaves: Mapping[str, Any]) -> dict[str, Any]:
     if side * side == num_places:
         sizes['img_size'] = (side * kernel.shape[1], side * kernel.shape[2])
     return sizes
+
+
+def convert_vivit_or_image_vit(arrays: Mapping[str, Any], **options: Any) -> dict[str, Tensor]:
+    """Weights for :class:`ViViT` from whatever a file of weights holds.
+
+    Args:
+        arrays: By name, as :func:`mmlt.fileio.weight_files.read_weights_file` or a checkpoint of
+            torch gives them: scenic's ViViT or an image model, perhaps within a train state.
+        options: Of :func:`convert_image_vit`; for scenic's ViViT there are none.
+
+    Raises:
+        ValueError: As of the two converters; options for scenic's ViViT.
+    """
+    root = next((root for root in _ROOTS if f'{root}embedding/kernel' in arrays), '')
+    leaves = {
+        name.removeprefix(root): value for name, value in arrays.items() if name.startswith(root)
+    }
+    if not any(name.startswith(tuple(_ENCODERS)) for name in leaves):
+        return convert_image_vit(leaves, **options)
+    if options:
+        raise ValueError(f'{", ".join(options)}: not for the weights of a ViViT, as these are')
+    return convert_scenic_checkpoint(leaves)
 
 
 def convert_image_vit(
