@@ -45,9 +45,10 @@ def read_weights_file(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    with np.load(path, allow_pickle=False) as arrays:
-        if not isinstance(arrays, Mapping):
-            raise ValueError('one array and no archive of several')
+    arrays = np.load(path, allow_pickle=False)
+    if not isinstance(arrays, Mapping):
+        raise ValueError('one array and no archive of several')
+    with arrays:
         return {name: arrays[name] for name in arrays.files}
 
 
