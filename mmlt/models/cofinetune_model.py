@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmdet.structures.bbox import bbox2roi
+from mmengine.config import ConfigDict
 from mmengine.model import BaseModel, ModuleDict
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
@@ -142,7 +143,7 @@ def _is_roi_head(head: nn.Module) -> bool:
 
 
 def _build_head(config: Mapping[str, Any]) -> nn.Module:
-    config = dict(config)
+    config = ConfigDict(config)  # mmdet reads train_cfg.assigner
     if 'bbox_head' in config:
         config.setdefault('_scope_', 'mmdet')
     return MODELS.build(config)
