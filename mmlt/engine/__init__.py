@@ -9,13 +9,15 @@ from mmlt.engine.hooks import (
     RunningAPHook,
     SafeCheckpointHook,
 )
-from mmlt.engine.loops import ShuffleBiasTestLoop
+from mmlt.engine.loops import MultiDatasetTestLoop, MultiDatasetValLoop, ShuffleBiasTestLoop
 
 __all__ = [
     'AtomicCheckpointHook',
     'DeferredReweightingHook',
     'FreezeHook',
     'LoadTrunkHook',
+    'MultiDatasetTestLoop',
+    'MultiDatasetValLoop',
     'ResumeStateHook',
     'RunningAPHook',
     'SafeCheckpointHook',
