@@ -15,6 +15,7 @@ from mmengine.model import BaseModel, ModuleDict
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from mmlt.models.per_dataset_batch_norm import set_dataset
 from mmlt.registry import MODELS
 
 
@@ -100,6 +101,7 @@ class CoFinetuneModel(BaseModel):
             return self._features(inputs)
         dataset = self._dataset_of(data_samples)
         head = self.heads[self.dataset_heads[dataset]]
+        set_dataset(self.backbone, dataset)
         features = self._features(inputs)
         if _is_roi_head(head):
             outputs = _run_roi_head(head, features, list(data_samples), mode)
