@@ -91,7 +91,7 @@ def _clips(root: Path, name: str) -> dict[str, Any]:
                 {'type': 'SampleFrames', 'clip_len': 8, 'test_mode': split != 'train', **sampling},
                 {'type': 'RawFrameDecode'},
                 {'type': 'FormatShape', 'input_format': 'NCTHW'},
-                {'type': 'PackActionInputs'},
+                {'type': 'PackActionInputs', 'meta_keys': ('img_shape', 'frame_dir')},
             ],
         }
 

@@ -104,7 +104,7 @@ class PerDatasetBatchNorm(_BatchNorm):
             # views: what batch_norm writes into them, it writes into the buffers
             mean, var = self.running_mean[row], self.running_var[row]
             if self.training:
-                self.num_batches_tracked[row] += 1
+                self.num_batches_tracked[row].add_(1)
                 if self.momentum is None:
                     momentum = 1.0 / float(self.num_batches_tracked[row])
         suffix = f'_{self.dataset}' if self.own_affine else ''
