@@ -27,7 +27,7 @@ class PerDatasetBatchNorm(_BatchNorm):
     A batch of co-finetuning is of one dataset: a plain layer trains on that dataset's statistics
     and is tested on a mixture. Here each of D datasets has a row of ``running_mean`` (D, C),
     ``running_var`` (D, C) and ``num_batches_tracked`` (D,); weight and bias (C,) are shared.
-    :meth:`set_dataset` says which row is used and updated.
+    :func:`set_dataset` says which row is used and updated.
 
     The keys of the state dict are those of a plain layer, whose state loads too: every dataset
     starts with its statistics. As it is a ``_BatchNorm``, ``norm_eval``, frozen stages and
@@ -51,7 +51,7 @@ class PerDatasetBatchNorm(_BatchNorm):
 
     Reference:
         Chang et al., "Domain-Specific Batch Normalization for Unsupervised Domain Adaptation",
-        CVPR 2019, section 3.2. (Arnab et al., whose co-finetuning this serves, train transformers
+        CVPR 2019, section 3. (Arnab et al., whose co-finetuning this serves, train transformers
         without batch normalisation.)
 
     Differs from reference: weight and bias are shared by default.

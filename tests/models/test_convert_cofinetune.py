@@ -13,6 +13,7 @@ from mmlt.models.convert_cofinetune import (
     convert_cofinetune_config,
     convert_cofinetune_state,
 )
+from mmlt.registry import MODELS
 
 SET_NAME = {'type': 'mmlt.SetDatasetName', 'name': 'k400'}
 RCNN = {'assigner': {'type': 'MaxIoUAssignerAVA'}}
@@ -162,13 +163,27 @@ def test_weights_that_do_not_fit():
             check_state(state, head)
 
 
-def test_statistics_a_dataset_in_the_weights_alone():
+def _model_of_one_stage(**options):
     one_stage = {'stage_blocks': (1,), 'out_indices': (0,), 'inflate': (0,), 'dilations': (1,)}
-    one_stage.update(num_stages=1, spatial_strides=(1,), temporal_strides=(1,))
+    one_stage.update(num_stages=1, spatial_strides=(1,), temporal_strides=(1,), base_channels=4)
     backbone = {'type': 'ResNet3dSlowOnly', 'depth': 18, 'pretrained': None, **one_stage}
-    head = {'type': 'I3DHead', 'num_classes': 4, 'in_channels': 8}
-    model = {'type': 'mmlt.CoFinetuneModel', 'backbone': backbone, 'heads': {'k400': head}}
+    head = {'type': 'I3DHead', 'num_classes': 4, 'in_channels': 4}
+    heads = {'type': 'mmlt.CoFinetuneModel', 'heads': {'ava': head, 'k400': head}}
+    return {**heads, 'backbone': backbone, **options}
+
+
+def test_a_backbone_that_the_model_has_converted():
+    config = _config(model=_model_of_one_stage(per_dataset_batch_norm=True))
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        state = MODELS.build(config.model).state_dict()
+        state['backbone.conv1.bn.running_mean'][1] = 7
+        plain = convert_cofinetune_state(state, config.model, 'k400')
+        check_state(plain, convert_cofinetune_config(config, 'k400').model)
+    assert plain['backbone.conv1.bn.running_mean'].tolist() == [7] * 4
+
+
+def test_statistics_a_dataset_in_the_weights_alone():
     state = {'backbone.bn.running_mean': torch.ones(2, 3), 'heads.k400.x': torch.ones(1)}
     with DefaultScope.overwrite_default_scope('mmaction'):
         with pytest.raises(ValueError, match='statistics a dataset, the model of the config has n'):
-            convert_cofinetune_state(state, model, 'k400')
+            convert_cofinetune_state(state, _model_of_one_stage(), 'k400')

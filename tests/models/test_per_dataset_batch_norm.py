@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmaction.models.backbones import ResNet3dSlowOnly
+from mmaction.structures import ActionDataSample
 from mmcv.cnn import ConvModule, build_norm_layer
 from mmengine.model import ExponentialMovingAverage
 from mmengine.runner.checkpoint import load_state_dict
@@ -17,6 +18,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from mmlt.models.per_dataset_batch_norm import PerDatasetBatchNorm, set_dataset
+from mmlt.registry import MODELS
 
 NAMES = ('ava', 'k400')
 SCHEDULE = ('ava', 'k400', 'k400', 'ava', 'k400')
@@ -121,23 +123,25 @@ def test_own_affine():
 # ------------------------------------------------------------------------------ whole backbones
 
 
+BACKBONE = dict(
+    depth=18,
+    pretrained=None,
+    base_channels=4,
+    num_stages=2,
+    stage_blocks=(1, 1),
+    spatial_strides=(1, 2),
+    temporal_strides=(1, 1),
+    dilations=(1, 1),
+    inflate=(1, 1),
+    out_indices=(1,),
+    conv1_kernel=(1, 3, 3),
+)
+
+
 def _backbone(**options):
     """In training mode."""
     torch.manual_seed(0)
-    backbone = ResNet3dSlowOnly(
-        depth=18,
-        pretrained=None,
-        base_channels=4,
-        num_stages=2,
-        stage_blocks=(1, 1),
-        spatial_strides=(1, 2),
-        temporal_strides=(1, 1),
-        dilations=(1, 1),
-        inflate=(1, 1),
-        out_indices=(1,),
-        conv1_kernel=(1, 3, 3),
-        **options,
-    )
+    backbone = ResNet3dSlowOnly(**BACKBONE, **options)
     backbone.init_weights()
     for module in backbone.modules():
         if isinstance(module, nn.BatchNorm3d):
@@ -176,6 +180,41 @@ def test_the_state_of_a_plain_backbone_loads():
         assert pretrained['conv1.bn.running_mean'].ndim == 1, 'the file is as it was'
         again = PerDatasetBatchNorm.convert(_backbone(), NAMES)
         again.load_state_dict(backbone.state_dict())
+
+
+def test_inflation_of_a_2d_backbone():
+    """As mmaction2 inflates, layer by layer."""
+    plain = _plain(nn.BatchNorm2d)
+    plain(torch.randn(4, 3, 5, 5))
+    flat = {f'bn1.{key}': value for key, value in plain.state_dict().items()}
+    layer, inflated = PerDatasetBatchNorm.convert(nn.BatchNorm3d(3), NAMES), []
+    ResNet3dSlowOnly._inflate_bn_params(layer, flat, 'bn1', inflated)
+    assert sorted(inflated) == sorted(flat)
+    for key, value in plain.state_dict().items():
+        found = layer.state_dict()[key]
+        assert torch.equal(found, value if key in ('weight', 'bias') else torch.stack([value] * 2))
+
+
+def test_in_a_cofinetune_model():
+    """Each dataset trains its own statistics, though two share a head."""
+    head = {'type': 'mmaction.I3DHead', 'num_classes': 2, 'in_channels': 8}
+    model = MODELS.build(
+        {
+            'type': 'mmlt.CoFinetuneModel',
+            'backbone': {'type': 'mmaction.ResNet3dSlowOnly', **BACKBONE},
+            'heads': {'clips': head},
+            'dataset_heads': {'k400': 'clips', 'ssv2': 'clips'},
+            'per_dataset_batch_norm': True,
+        }
+    ).train()
+    layer = model.backbone.conv1.bn
+    start = layer.running_mean.clone()
+    samples = [ActionDataSample().set_gt_label(0), ActionDataSample().set_gt_label(1)]
+    for sample in samples:
+        sample.set_metainfo({'dataset_name': 'ssv2'})
+    model(torch.randn(CLIPS), samples, mode='loss')
+    moved = (layer.running_mean != start).any(dim=1).tolist()
+    assert dict(zip(layer.dataset_names, moved)) == {'clips': False, 'k400': False, 'ssv2': True}
 
 
 def test_frozen_stages_and_norm_eval_reach_it():
