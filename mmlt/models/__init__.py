@@ -7,6 +7,7 @@ from mmlt.models import (  # noqa: F401 (registers what they hold)
     heads,
     long_tail_mixed_reconstruction,
     losses,
+    padding_data_preprocessor,
     recognizers,
     roi_heads,
 )
