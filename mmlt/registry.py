@@ -31,5 +31,20 @@ LOOPS = _root.Registry('loop', scope='mmlt', parent=_root.LOOPS, locations=['mml
 METRICS = _root.Registry(
     'metric', scope='mmlt', parent=_root.METRICS, locations=['mmlt.evaluation.metrics']
 )
+PARAM_SCHEDULERS = _root.Registry(
+    'parameter scheduler',
+    scope='mmlt',
+    parent=_root.PARAM_SCHEDULERS,
+    locations=['mmlt.engine.schedulers'],
+)
 
-__all__ = ['DATASETS', 'DATA_SAMPLERS', 'HOOKS', 'LOOPS', 'METRICS', 'MODELS', 'TRANSFORMS']
+__all__ = [
+    'DATASETS',
+    'DATA_SAMPLERS',
+    'HOOKS',
+    'LOOPS',
+    'METRICS',
+    'MODELS',
+    'PARAM_SCHEDULERS',
+    'TRANSFORMS',
+]
