@@ -71,7 +71,7 @@ class PaddingDataPreprocessor(ActionDataPreprocessor):
             if clip.shape[-2] > self.size[0] or clip.shape[-1] > self.size[1]:
                 raise ValueError(
                     f'a clip of shape {tuple(clip.shape)} is larger than size={self.size}: resize '
-                    f"it in the pipeline, dict(type='Resize', scale={self.size[::-1]})"
+                    f"it in the pipeline, dict(type='mmlt.ScaleJitter', size={self.size})"
                 )
         shapes = {tuple(clip.shape[:-2]) for clip in inputs}
         if len(shapes) > 1:
