@@ -84,6 +84,7 @@ __all__ = [
     'frame_average_precision',
     'framestack',
     'group_by_class',
+    'jitter_boxes',
     'ldam_loss',
     'ldam_margins',
     'log_odds_of_priors',

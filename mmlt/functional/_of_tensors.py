@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmlt.functional.detection.jitter_boxes import jitter_boxes
 from mmlt.functional.losses.asymmetric_loss import asymmetric_loss
 from mmlt.functional.losses.distribution_balanced_loss import (
     distribution_balanced_loss,
@@ -38,6 +39,7 @@ __all__ = [
     'equalization_loss',
     'focal_loss',
     'framestack',
+    'jitter_boxes',
     'ldam_loss',
     'ldam_margins',
     'log_odds_of_priors',
