@@ -105,6 +105,7 @@ __all__ = [
     'shuffle_clips',
     'shuffled_frame_order',
     'sliding_windows',
+    'smooth_labels',
     'split_by_train_test_ap',
     'split_head_medium_tail',
     'tau_normalize',
