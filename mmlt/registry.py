@@ -15,6 +15,7 @@ DATASETS = _root.Registry(
     parent=_root.DATASETS,
     locations=[
         'mmlt.datasets.ava_dataset',
+        'mmlt.datasets.ava_kinetics_dataset',
         'mmlt.datasets.box_feature_dataset',
         'mmlt.datasets.videolt_dataset',
     ],

@@ -97,13 +97,16 @@ class AVADataset(_AVADataset):
 
     def load_data_list(self) -> list[dict]:
         """Read and check the annotations: an entry for each keyframe, in the order of the file."""
-        boxes = read_ava_csv(self.ann_file)
-        persons = person_ids(self.ann_file, boxes)
+        boxes, persons = self._read_annotations()
         _raise_and_say(check_annotations(boxes, self.ann_file, is_evaluated=False))
         rows, columns = self._trained_rows(boxes)
         keyframes = group_by_keyframe(boxes, rows)
         self._annotations = boxes, keyframes.first_rows
         return self._to_samples(boxes, persons, keyframes, columns)
+
+    def _read_annotations(self) -> tuple[AVABoxes, np.ndarray]:
+        boxes = read_ava_csv(self.ann_file)
+        return boxes, person_ids(self.ann_file, boxes)
 
     def _trained_rows(self, boxes: AVABoxes) -> tuple[np.ndarray, np.ndarray]:
         """Rows whose class is trained, and the score column of each of them."""
@@ -177,16 +180,19 @@ class AVADataset(_AVADataset):
             raise ValueError(f'{self.ann_file}: {self.exclude_file} excludes every keyframe')
         print_log(f'{len(data_list)} out of {len(self.data_list)} frames are valid.', 'current')
         if self._FPS > 1:  # at one frame a second timestamps are frame numbers
-            bounds = self.timestamp_start, self.timestamp_end
-            if self.use_frames:
-                _refuse(timestamps_outside(boxes, rows, self.ann_file, *bounds))
-                _say(timestamps_at_the_end(boxes, rows, self.ann_file, bounds[1]))
-            else:  # a video has its own length, but it starts at timestamp_start
-                _say(timestamps_outside(boxes, rows, self.ann_file, bounds[0]))
+            self._check_timestamps(boxes, rows)
         if self._proposals is not None:
             data_list = self._with_persons(data_list)
         self._check_media(data_list)
         return data_list
+
+    def _check_timestamps(self, boxes: AVABoxes, rows: np.ndarray) -> None:
+        start, end = self.timestamp_start, self.timestamp_end
+        if self.use_frames:
+            _refuse(timestamps_outside(boxes, rows, self.ann_file, start, end))
+            _say(timestamps_at_the_end(boxes, rows, self.ann_file, end))
+        else:  # a video has its own length, but it starts at timestamp_start
+            _say(timestamps_outside(boxes, rows, self.ann_file, start))
 
     def _with_persons(self, data_list: list[dict]) -> list[dict]:
         """Check the proposals; in training only keyframes that keep a person."""
@@ -196,8 +202,7 @@ class AVADataset(_AVADataset):
         findings = check_proposals(proposals, annotated, ann_file=self.ann_file, **options)
         findings.raise_errors()
         if self.keep_one_person:
-            for warning in findings.warnings:
-                _say(warning)
+            _raise_and_say(findings)
             sentence, is_many = low_scores(proposals, annotated, **options)
             if sentence and not is_many:
                 print_log(sentence, 'current')
