@@ -33,8 +33,8 @@ class AVAKineticsDataset(AVADataset):
     Args: those of ``mmlt.AVADataset``, by name; ``start_index`` is 0 if it is not given, as in
         mmaction2. A proposal file is needed unless the persons are the annotated ones.
 
-    Differs from reference: in mmaction2 the clips of every video are cut off at the number of frames
-    that the last video of the file has (``shot_info``); here each has its own.
+    Differs from reference: mmaction2 cuts the clips of every video off at the number of frames
+    that the last video of the file has (``shot_info``); here each video has its own.
 
     Raises:
         ValueError: Also where there are neither proposals nor ``persons='ground_truth'``, and at a
