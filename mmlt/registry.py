@@ -17,6 +17,7 @@ DATASETS = _root.Registry(
         'mmlt.datasets.ava_dataset',
         'mmlt.datasets.ava_kinetics_dataset',
         'mmlt.datasets.box_feature_dataset',
+        'mmlt.datasets.cofinetune_dataset',
         'mmlt.datasets.videolt_dataset',
     ],
 )
@@ -27,6 +28,15 @@ TRANSFORMS = _root.Registry(
     'transform', scope='mmlt', parent=_root.TRANSFORMS, locations=['mmlt.datasets.transforms']
 )
 MODELS = _root.Registry('model', scope='mmlt', parent=_root.MODELS, locations=['mmlt.models'])
+FUNCTIONS = _root.Registry(
+    'function',
+    scope='mmlt',
+    parent=_root.FUNCTIONS,
+    locations=['mmlt.datasets.cofinetune_dataset'],
+)
+RUNNERS = _root.Registry(
+    'runner', scope='mmlt', parent=_root.RUNNERS, locations=['mmlt.engine.runner']
+)
 HOOKS = _root.Registry('hook', scope='mmlt', parent=_root.HOOKS, locations=['mmlt.engine'])
 LOOPS = _root.Registry('loop', scope='mmlt', parent=_root.LOOPS, locations=['mmlt.engine'])
 METRICS = _root.Registry(
@@ -42,10 +52,12 @@ PARAM_SCHEDULERS = _root.Registry(
 __all__ = [
     'DATASETS',
     'DATA_SAMPLERS',
+    'FUNCTIONS',
     'HOOKS',
     'LOOPS',
     'METRICS',
     'MODELS',
     'PARAM_SCHEDULERS',
+    'RUNNERS',
     'TRANSFORMS',
 ]

@@ -3,6 +3,7 @@
 from mmlt.datasets.transforms.keep_drawn_box import KeepDrawnBox
 from mmlt.datasets.transforms.load_feature_frames import LoadFeatureFrames
 from mmlt.datasets.transforms.scale_jitter import ScaleJitter
+from mmlt.datasets.transforms.set_dataset_name import SetDatasetName
 from mmlt.datasets.transforms.shuffle_frames import ShuffleFrames
 from mmlt.datasets.transforms.sliding_window_frames import SlidingWindowFrames
 
@@ -10,6 +11,7 @@ __all__ = [
     'KeepDrawnBox',
     'LoadFeatureFrames',
     'ScaleJitter',
+    'SetDatasetName',
     'ShuffleFrames',
     'SlidingWindowFrames',
 ]
