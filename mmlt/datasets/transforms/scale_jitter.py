@@ -93,8 +93,10 @@ def _crop(results: dict, corner: np.ndarray, window: np.ndarray) -> None:
         if results.get(key) is not None:
             centres = _centres(results[key])
             kept = ((centres >= corner) & (centres <= corner + window)).all(axis=1)
-            boxes = results[key][kept] - [left, top, left, top]
-            results[key] = np.clip(boxes, 0, [width, height, width, height])
+            boxes = results[key][kept]
+            shift = np.array([left, top, left, top], dtype=boxes.dtype)
+            border = np.array([width, height, width, height], dtype=boxes.dtype)
+            results[key] = np.clip(boxes - shift, 0, border)
             results.update({row: results[row][kept] for row in rows if row in results})
 
 

@@ -55,6 +55,16 @@ def test_hand_computed_crop(monkeypatch):
     assert white[5:20, :20].all() and white.sum() == 15 * 20
 
 
+@pytest.mark.parametrize('dtype', [np.float32, np.float64])
+def test_boxes_keep_their_type(monkeypatch, dtype):
+    _at(monkeypatch, 2.0, y=5, x=30)
+    results = _results(40, 80, [[30, 10, 50, 30]], [[60, 20, 80, 28]])
+    for key in ('gt_bboxes', 'proposals'):
+        results[key] = results[key].astype(dtype)
+    results = ScaleJitter((20, 40))(results)
+    assert results['gt_bboxes'].dtype == results['proposals'].dtype == dtype
+
+
 def test_smaller_is_left_to_be_padded(monkeypatch):
     _at(monkeypatch, 0.9)
     results = ScaleJitter(40)(_results(40, 80, [[0, 0, 80, 40]]))
