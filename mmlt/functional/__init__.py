@@ -51,6 +51,7 @@ from mmlt.functional.video.representation_bias import (
     representation_bias_std_error,
 )
 from mmlt.functional.video.sliding_windows import sliding_windows
+from mmlt.functional.video.stochastic_depth_rates import stochastic_depth_rates
 
 if TYPE_CHECKING:
     from mmlt.functional._of_tensors import *  # noqa: F403
@@ -87,6 +88,7 @@ __all__ = [
     'frame_average_precision',
     'framestack',
     'group_by_class',
+    'inflate_kernel',
     'jitter_boxes',
     'ldam_loss',
     'ldam_margins',
@@ -104,6 +106,7 @@ __all__ = [
     'reconstruction_contributions',
     'representation_bias',
     'representation_bias_std_error',
+    'resize_pos_embed',
     'roc_auc',
     'sampled_average_precision',
     'shuffle_clips',
@@ -112,6 +115,7 @@ __all__ = [
     'smooth_labels',
     'split_by_train_test_ap',
     'split_head_medium_tail',
+    'stochastic_depth_rates',
     'tau_normalize',
     'top_k_accuracy',
     'top_k_recall',

@@ -29,6 +29,8 @@ from mmlt.functional.video.frame_order import (
     video_name,
     window_shape,
 )
+from mmlt.functional.video.inflate_kernel import inflate_kernel
+from mmlt.functional.video.resize_pos_embed import resize_pos_embed
 
 __all__ = [
     'asymmetric_loss',
@@ -40,6 +42,7 @@ __all__ = [
     'equalization_loss',
     'focal_loss',
     'framestack',
+    'inflate_kernel',
     'jitter_boxes',
     'ldam_loss',
     'ldam_margins',
@@ -50,6 +53,7 @@ __all__ = [
     'rebalancing_weights',
     'reconstruct_features',
     'reconstruction_contributions',
+    'resize_pos_embed',
     'shuffle_clips',
     'shuffled_frame_order',
     'smooth_labels',
