@@ -1,6 +1,6 @@
 """Clips of the AVA set's own actors, one large in the frame and one class each: its "Kinetics".
 
-T frames of H x W pixels, those of the AVA set.
+T frames of S x S pixels.
 """
 
 from __future__ import annotations
@@ -78,12 +78,15 @@ def _write_list(folder: Path, split: str, config: ToyWorldConfig) -> Iterator[Ac
 
 
 def draw_actor_clip(rank: int, config: ToyWorldConfig, rng: np.random.Generator) -> np.ndarray:
-    """Frames (T, H, W) uint8 of one actor with the pose of that rank, on a ground of its own.
+    """Frames (T, S, S) uint8 of one actor with the pose of that rank, on a ground of its own.
 
     It moves as fast for its size as in the AVA set, holds an object and has a partner as often; T
     is one and a half ``clip_len``, so that a sampled clip may begin at several frames.
     """
-    config = dataclasses.replace(config, size_range=config.actor_clips_size_range)
+    size = config.actor_clips_size
+    config = dataclasses.replace(
+        config, height=size, width=size, size_range=config.actor_clips_size_range
+    )
     look = draw_look(config, rng)
     (centre,) = place_actors(1, look, config, rng)
     _, objects, interactions = label_kinds(config)

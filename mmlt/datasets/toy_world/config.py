@@ -29,6 +29,7 @@ _RANGES = {
     **dict.fromkeys(('clips_train', 'clips_val', 'clips_test'), _COUNT),
     **dict.fromkeys(('clips_frames', 'clips_fps'), _COUNT),
     **dict.fromkeys(('actor_clips_train', 'actor_clips_val', 'actor_clips_test'), _COUNT),
+    'actor_clips_size': (16, math.inf),
     'actor_clips_size_range': _LENGTH,
     **dict.fromkeys(('features_classes', 'features_most', 'features_fewest'), _COUNT),
     **dict.fromkeys(('features_eval', 'features_dim', 'features_length_range'), _COUNT),
@@ -94,6 +95,7 @@ class ToyWorldConfig:
         clips_noise_std: Standard deviation of the noise in clips.
         actor_clips_train: Training clips of a class of actors at scale 1; ``actor_clips_val`` and
             ``actor_clips_test`` likewise.
+        actor_clips_size: Height and width of a clip of actors.
         actor_clips_size_range: ``size_range`` of the actors of clips, which fill the frame.
         features_classes: Classes of the feature set.
         features_most: Training videos of the commonest feature class; ``features_fewest`` likewise
@@ -161,7 +163,8 @@ class ToyWorldConfig:
     actor_clips_train: int = 200
     actor_clips_val: int = 20
     actor_clips_test: int = 40
-    actor_clips_size_range: tuple[float, float] = (1.2, 1.8)
+    actor_clips_size: int = 32
+    actor_clips_size_range: tuple[float, float] = (0.9, 1.3)
     features_classes: int = 40
     features_most: int = 500
     features_fewest: int = 3

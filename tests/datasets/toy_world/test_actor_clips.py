@@ -58,7 +58,7 @@ def test_videos_decode_as_mmaction2_decodes_them(clips):
 
     reader = decord.VideoReader(str(clips / 'videos' / 'train_0009.mp4'), num_threads=1)
     assert len(reader) == 12  # one and a half of the detector's 8
-    assert reader[0].shape == (64, 96, 3)
+    assert reader[0].shape == (32, 32, 3)
     assert reader.get_avg_fps() == pytest.approx(8)
     # of four clips a class, clip 9 is of the third class
     drawn = draw_actor_clip(2, CONFIG, np.random.default_rng((CONFIG.seed, 0, 8, 9)))
@@ -93,7 +93,7 @@ def _centres(frames):
 
 def test_an_actor_moves_as_fast_for_its_size_as_in_ava():
     # a drift covers 8 pixels in the 8 frames of a detector's clip at size 1, so 8 / 7 a frame
-    config = _bare(actor_clips_size_range=(1.5, 1.5))
+    config = _bare(actor_clips_size_range=(1.5, 1.5), actor_clips_size=96)  # all of it is seen
     steps = np.diff(_centres(draw_actor_clip(0, config, np.random.default_rng(0))), axis=0)
     np.testing.assert_allclose(steps[:, 0], -1.5 * 8 / 7, atol=0.02)  # rank 0 drifts left
     np.testing.assert_allclose(steps[:, 1], 0, atol=0.02)
@@ -101,7 +101,9 @@ def test_an_actor_moves_as_fast_for_its_size_as_in_ava():
 
 def test_one_actor_fills_the_frame():
     """A disc's area is pi times the square of the radius, 7 pixels at size 1."""
-    config = _bare(actor_clips_size_range=(1.8, 1.8), contrast_range=(1.0, 1.0))
+    config = _bare(
+        actor_clips_size_range=(1.8, 1.8), contrast_range=(1.0, 1.0), actor_clips_size=96
+    )
     frames = draw_actor_clip(0, config, np.random.default_rng(0)).astype(float) - 128
     area = frames.sum(axis=(1, 2)) / (64 * config.actor)
     np.testing.assert_allclose(area, np.pi * (7 * 1.8) ** 2, rtol=0.02)
