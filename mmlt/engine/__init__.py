@@ -10,9 +10,11 @@ from mmlt.engine.hooks import (
     SafeCheckpointHook,
 )
 from mmlt.engine.loops import ShuffleBiasTestLoop
+from mmlt.engine.runner import CoFinetuneRunner
 
 __all__ = [
     'AtomicCheckpointHook',
+    'CoFinetuneRunner',
     'DeferredReweightingHook',
     'FreezeHook',
     'LoadTrunkHook',

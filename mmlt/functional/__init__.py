@@ -44,6 +44,7 @@ from mmlt.functional.sampling.class_counts import (
     split_by_train_test_ap,
     split_head_medium_tail,
 )
+from mmlt.functional.sampling.dataset_schedule import dataset_schedule
 from mmlt.functional.video.representation_bias import (
     representation_bias,
     representation_bias_std_error,
@@ -72,6 +73,7 @@ __all__ = [
     'class_repeat_factors',
     'class_sampling_probs',
     'count_classes',
+    'dataset_schedule',
     'distribution_balanced_loss',
     'drawn_class_mask',
     'eqlv2_gradients',
