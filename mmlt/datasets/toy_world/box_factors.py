@@ -48,8 +48,8 @@ class FactorConfig(NamedTuple):
     shared: float = 0.5
     num_boxes: Sequence[int] = (15_360, 4_000, 16_000)
     min_positives: Sequence[int] = (0, 60, 200)
-    num_clips: dict = {'A': (30_720, 2_000, 4_000), 'B': (15_360, 2_000, 4_000)}  # noqa: RUF012
-    num_clip_classes: dict = {'A': 80, 'B': 40}  # noqa: RUF012
+    num_clips: dict = {'A': (30_720, 2_000, 4_000), 'B': (15_360, 2_000, 4_000)}
+    num_clip_classes: dict = {'A': 80, 'B': 40}
     num_common: int = 16
     num_own: int = 8
     factors_per_class: int = 4
@@ -106,9 +106,7 @@ class FactorWorld:
         check_real('shared', config.shared, 0, 1)
         self.config = config
         self.priors = ava_priors()
-        groups = split_head_medium_tail(
-            self.priors.counts, head_min=HEAD_MIN, tail_max=TAIL_MAX
-        )
+        groups = split_head_medium_tail(self.priors.counts, head_min=HEAD_MIN, tail_max=TAIL_MAX)
         self.groups = {name: part.tolist() for name, part in groups._asdict().items()}
         common, own = config.num_common, config.num_own
         self.common, self.own, self.foreign = np.split(
@@ -151,7 +149,9 @@ class FactorWorld:
         self._second = rng.standard_normal((num_hidden, self.config.num_channels))
         self._mean, self._std = 0.0, 1.0
         probe = draw_targets(self.priors, 4_000, rng)
-        features = self._see(self._show(probe, self.box_factors, rng), self._scenes(probe, rng), rng)
+        features = self._see(
+            self._show(probe, self.box_factors, rng), self._scenes(probe, rng), rng
+        )
         self._mean, self._std = features.mean(0), features.std(0)
 
     def boxes(self, split: str, sample: int = 0) -> Boxes:

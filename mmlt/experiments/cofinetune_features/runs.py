@@ -65,7 +65,7 @@ class Plan(NamedTuple):
     num_updates: int = 2880
     plateau_rows: Sequence[str] = ('a_then_ava', 'a_with_ava')
     num_plateau_seeds: int = 5
-    lrs: Sequence[float] = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+    lrs: Sequence[float] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     first_lrs: Sequence[float] = (0.03, 0.1, 0.3)
     search_seeds: Sequence[int] = (100, 101)
     config: FactorConfig = FactorConfig()

@@ -72,9 +72,7 @@ def train(
         settings: Of the training.
         validate: Gives the score by which the checkpoint is chosen: higher is better.
     """
-    optimizer = dict(
-        type='SGD', lr=settings.lr, momentum=0.9, weight_decay=settings.weight_decay
-    )
+    optimizer = dict(type='SGD', lr=settings.lr, momentum=0.9, weight_decay=settings.weight_decay)
     optim_wrapper = build_optim_wrapper(model, dict(optimizer=optimizer))
     total = settings.num_updates
     warmup = max(1, round(WARMUP_SHARE * total))
