@@ -33,12 +33,20 @@ class Data:
         world: Seed of the world.
         sample: Which draw of the training samples.
         config: Of the world.
+
+    Raises:
+        ValueError: Test boxes are too few for AP, or see :class:`FactorWorld`.
     """
 
     def __init__(self, world: int, sample: int, config: FactorConfig) -> None:
         factors = FactorWorld(world, config)
         self.groups = {'all': list(range(len(factors.priors.counts))), **factors.groups}
         self.boxes = {split: factors.boxes(split) for split in ('val', 'test')}
+        natural = self.boxes['test'].targets[: self.boxes['test'].num_natural]
+        if not natural.any(axis=0).all():
+            raise ValueError(
+                f'num_boxes={tuple(config.num_boxes)}: too few to test, a class has no box and no AP'
+            )
         self.clips = {
             name: {split: factors.clips(name, split) for split in ('val', 'test')}
             for name in CLIP_SETS
