@@ -50,7 +50,7 @@ def collect(plan: Plan, folder: Path, rates: Mapping[str, Any]) -> dict[str, Any
     }
     longer = [files[run] for run in files if run.num_updates == 2 * plan.num_updates]
     of_main = [
-        files[run] for run in files if run.cell == main and run.num_updates != 2 * plan.num_updates
+        files[run] for run in files if run.cell == main and run.num_updates == plan.num_updates
     ]
     return {
         'settings': _settings(plan),
@@ -113,24 +113,31 @@ def make_tables(results: Mapping[str, Any]) -> str:
     names = read_json_object(CONTRASTS)['rows']
     labels = {'untrained_trunk': 'AVA, a trunk that was never trained', **names}
     parts = [
-        f'{main}, {worlds} worlds x {seeds[main]} seeds:',
+        f'{main}, {worlds} worlds x {_seeds(seeds[main])}:',
         contrast_table('features', rows),
         row_table(rows, {row: labels[row] for row in labels if row in rows}, MEASURES),
     ]
     if others:
         few = next(seeds[name] for name, _ in others)
         parts += [
-            f'The other cells, {worlds} worlds x {few} seeds:',
+            f'The other cells, {worlds} worlds x {_seeds(few)}:',
             cell_table('features', dict(others)),
         ]
     if results['plateau']:
-        parts += ['Twice the updates, first world:', _plateau_table(results, rows)]
+        number = results['settings']['num_plateau_seeds']
+        parts += [
+            f'Twice the updates, first world, {_seeds(number)}:',
+            _plateau_table(results, rows, number),
+        ]
     parts += ['Learning rates, by the search on val:', _rate_table(results['learning_rates'])]
     return '\n\n'.join(parts)
 
 
-def _plateau_table(results: Mapping[str, Any], rows: Mapping) -> str:
-    number = results['settings']['num_plateau_seeds']
+def _seeds(number: int) -> str:
+    return f'{number} seeds' if number > 1 else '1 seed'
+
+
+def _plateau_table(results: Mapping[str, Any], rows: Mapping, number: int) -> str:
     lines = []
     for row, measures in results['plateau'].items():
         for measure in ('AP all', 'AP tail', 'SAP all', 'SAP tail', 'top1 A'):
