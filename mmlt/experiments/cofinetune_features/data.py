@@ -45,7 +45,7 @@ class Data:
         natural = self.boxes['test'].targets[: self.boxes['test'].num_natural]
         if not natural.any(axis=0).all():
             raise ValueError(
-                f'num_boxes={tuple(config.num_boxes)}: too few to test, a class has no box and no AP'
+                f'num_boxes={tuple(config.num_boxes)}: too few to test, a class has no AP'
             )
         self.clips = {
             name: {split: factors.clips(name, split) for split in ('val', 'test')}
