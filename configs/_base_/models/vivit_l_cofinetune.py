@@ -1,0 +1,24 @@
+"""ViViT-L: 1,024 channels, 24 spatial and 4 temporal layers; all else as in ViViT-B.
+
+    https://storage.googleapis.com/vit_models/imagenet21k/ViT-L_16.npz
+    python tools/convert/vivit_checkpoint.py ViT-L_16.npz --out checkpoints/vivit_l16_in21k.pth
+"""
+
+_base_ = './vivit_b_cofinetune.py'
+
+imagenet_checkpoint = 'checkpoints/vivit_l16_in21k.pth'
+embed_dims = 1024
+wider = dict(in_channels=embed_dims)
+
+heads = dict(
+    boxes=dict(bbox_head=wider), k400=wider, k600=wider, k700=wider, mit=wider, sthv2=wider
+)
+model = dict(
+    backbone=dict(
+        embed_dims=embed_dims,
+        num_layers=(24, 4),
+        num_heads=(16, 16),
+        mlp_dims=(4096, 4096),
+        init_cfg=dict(checkpoint=imagenet_checkpoint),
+    ),
+)
