@@ -15,7 +15,7 @@ Files are where mmaction2's data guides put them.
 clip_len, frame_interval = 32, 2
 jitter_range = (0.9, 1.33)  # scenic's ViViT configs: the paper's own numbers did not survive
 batch_size = 16  # x 8 GPUs = 128, of every set
-num_classes = 81  # AVA's 80 classes and mmaction2's column 0
+num_box_classes = 81  # AVA's 80 classes and mmaction2's column 0
 
 
 def resized(size, is_training, flipped):
@@ -64,7 +64,7 @@ def boxes(size, dataset_type, root, train, test, **metric):
             **box_files(root, split),
             proposal_file=detections,
             data_prefix=dict(img=f'{root}/rawframes'),
-            num_classes=num_classes,
+            num_classes=num_box_classes,
             timestamp_start=900,
             timestamp_end=1800,
             pipeline=box_pipeline(size, is_training=split == 'train'),
@@ -75,7 +75,7 @@ def boxes(size, dataset_type, root, train, test, **metric):
     evaluator = dict(
         type='mmlt.AVALongTailMetric',
         **box_files(root, 'val'),
-        num_classes=num_classes,
+        num_classes=num_box_classes,
         class_counts='ava_v2.2',  # ships with mmlt: the paper's Table 9
         **metric,
     )
