@@ -1,4 +1,4 @@
-"""What all co-finetuning experiments with ViViT-B share; each adds its sets, heads and resolution."""
+"""What co-finetuning experiments with ViViT-B share; each adds its sets, heads and resolution."""
 
 _base_ = [
     './default_runtime.py',

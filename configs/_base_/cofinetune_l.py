@@ -1,4 +1,4 @@
-"""What all co-finetuning experiments with ViViT-L share: `cofinetune.py` with the larger model."""
+"""What co-finetuning experiments with ViViT-L share: `cofinetune.py` with the larger model."""
 
 _base_ = [
     './default_runtime.py',

@@ -1,4 +1,4 @@
-"""mmaction2's SlowFast-R50 co-finetuned on Kinetics-400 and AVA v2.2, 224p: any 3D backbone will do.
+"""mmaction2's SlowFast-R50 co-finetuned on Kinetics-400 and AVA v2.2, 224p: any backbone will do.
 
 Source: the recipe of "Beyond Transfer Learning: Co-finetuning for Action Localisation" (Arnab et
     al. 2022) on the network of mmaction2's AVA config; it starts from that one's Kinetics weights.

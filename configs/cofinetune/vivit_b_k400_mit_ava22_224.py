@@ -18,8 +18,6 @@ datasets = dict(
     mit={{_base_.recipes.at_224.mit}},
 )
 model = dict(
-    heads=dict(
-        ava={{_base_.heads.boxes}}, k400={{_base_.heads.k400}}, mit={{_base_.heads.mit}}
-    )
+    heads=dict(ava={{_base_.heads.boxes}}, k400={{_base_.heads.k400}}, mit={{_base_.heads.mit}})
 )
 recipes = heads = None

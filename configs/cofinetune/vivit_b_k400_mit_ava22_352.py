@@ -18,8 +18,6 @@ datasets = dict(
 model = dict(
     backbone=dict(img_size=(352, 352)),
     data_preprocessor=dict(size=352),
-    heads=dict(
-        ava={{_base_.heads.boxes}}, k400={{_base_.heads.k400}}, mit={{_base_.heads.mit}}
-    ),
+    heads=dict(ava={{_base_.heads.boxes}}, k400={{_base_.heads.k400}}, mit={{_base_.heads.mit}}),
 )
 recipes = heads = None

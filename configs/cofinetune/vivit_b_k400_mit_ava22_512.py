@@ -18,8 +18,6 @@ datasets = dict(
 model = dict(
     backbone=dict(img_size=(512, 512)),
     data_preprocessor=dict(size=512),
-    heads=dict(
-        ava={{_base_.heads.boxes}}, k400={{_base_.heads.k400}}, mit={{_base_.heads.mit}}
-    ),
+    heads=dict(ava={{_base_.heads.boxes}}, k400={{_base_.heads.k400}}, mit={{_base_.heads.mit}}),
 )
 recipes = heads = None

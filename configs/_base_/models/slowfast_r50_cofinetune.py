@@ -27,14 +27,9 @@ def pathway(**kwargs):
     )
 
 
-clip_head = dict(type='SlowFastHead', in_channels=in_channels)
 heads = dict(
     boxes=dict(bbox_head=dict(in_channels=in_channels)),
-    k400=clip_head,
-    k600=clip_head,
-    k700=clip_head,
-    mit=clip_head,
-    sthv2=clip_head,
+    **{name: dict(type='SlowFastHead', in_channels=in_channels) for name in _base_.clip_sets},
 )
 model = dict(
     init_cfg=dict(type='Pretrained', checkpoint=kinetics_checkpoint),

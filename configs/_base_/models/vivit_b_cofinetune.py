@@ -26,7 +26,7 @@ def box_head():
     return dict(
         type='mmdet.AVARoIHead',
         bbox_roi_extractor=dict(
-            type='mmaction.SingleRoIExtractor3D',
+            type='SingleRoIExtractor3D',
             roi_layer_type='RoIAlign',
             output_size=7,
             featmap_stride=tubelet_size[1],
@@ -45,10 +45,10 @@ def box_head():
         ),
         train_cfg=dict(
             assigner=dict(
-                type='mmdet.MaxIoUAssignerAVA', pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5
+                type='MaxIoUAssignerAVA', pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5
             ),
             sampler=dict(
-                type='mmdet.RandomSampler',
+                type='RandomSampler',
                 num=32,
                 pos_fraction=1,
                 neg_pos_ub=-1,
@@ -72,14 +72,8 @@ def clip_head(name):
     )
 
 
-heads = dict(
-    boxes=box_head(),
-    k400=clip_head('k400'),
-    k600=clip_head('k600'),
-    k700=clip_head('k700'),
-    mit=clip_head('mit'),
-    sthv2=clip_head('sthv2'),
-)
+clip_sets = ('k400', 'k600', 'k700', 'mit', 'sthv2')
+heads = dict(boxes=box_head(), **{name: clip_head(name) for name in clip_sets})
 
 model = dict(
     type='mmlt.CoFinetuneModel',

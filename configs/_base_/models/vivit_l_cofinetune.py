@@ -1,6 +1,6 @@
 """ViViT-L: 1,024 channels, 24 spatial and 4 temporal layers; all else as in ViViT-B.
 
-    https://storage.googleapis.com/vit_models/imagenet21k/ViT-L_16.npz
+Its start: https://storage.googleapis.com/vit_models/imagenet21k/ViT-L_16.npz
     python tools/convert/vivit_checkpoint.py ViT-L_16.npz --out checkpoints/vivit_l16_in21k.pth
 """
 
@@ -8,10 +8,10 @@ _base_ = './vivit_b_cofinetune.py'
 
 imagenet_checkpoint = 'checkpoints/vivit_l16_in21k.pth'
 embed_dims = 1024
-wider = dict(in_channels=embed_dims)
 
 heads = dict(
-    boxes=dict(bbox_head=wider), k400=wider, k600=wider, k700=wider, mit=wider, sthv2=wider
+    boxes=dict(bbox_head=dict(in_channels=embed_dims)),
+    **{name: dict(in_channels=embed_dims) for name in _base_.clip_sets},
 )
 model = dict(
     backbone=dict(
