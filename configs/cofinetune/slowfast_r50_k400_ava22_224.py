@@ -8,12 +8,11 @@ Command: tools/dist_train.sh configs/cofinetune/slowfast_r50_k400_ava22_224.py 8
 """
 
 _base_ = [
-    '../_base_/default_runtime.py',
+    '../_base_/cofinetune_runtime.py',
     '../_base_/datasets/cofinetune.py',
     '../_base_/models/slowfast_r50_cofinetune.py',
     '../_base_/schedules/sgd_warmup_cosine_15e.py',
 ]
-runner_type = 'mmlt.CoFinetuneRunner'
 
 datasets = dict(ava={{_base_.recipes.at_224.ava22}}, k400={{_base_.recipes.at_224.k400}})
 model = dict(heads=dict(ava={{_base_.heads.boxes}}, k400={{_base_.heads.k400}}))

@@ -12,7 +12,7 @@ _base_ = '../_base_/cofinetune.py'
 
 datasets = dict(ava={{_base_.recipes.at_352.ava22}})
 model = dict(
-    backbone=dict(img_size=(352, 352)),
+    backbone=dict(img_size=352),
     data_preprocessor=dict(size=352),
     heads=dict(ava={{_base_.heads.boxes}}),
 )

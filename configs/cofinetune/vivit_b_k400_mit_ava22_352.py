@@ -16,7 +16,7 @@ datasets = dict(
     mit={{_base_.recipes.at_352.mit}},
 )
 model = dict(
-    backbone=dict(img_size=(352, 352)),
+    backbone=dict(img_size=352),
     data_preprocessor=dict(size=352),
     heads=dict(ava={{_base_.heads.boxes}}, k400={{_base_.heads.k400}}, mit={{_base_.heads.mit}}),
 )

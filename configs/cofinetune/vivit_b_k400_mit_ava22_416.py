@@ -16,7 +16,7 @@ datasets = dict(
     mit={{_base_.recipes.at_416.mit}},
 )
 model = dict(
-    backbone=dict(img_size=(416, 416)),
+    backbone=dict(img_size=416),
     data_preprocessor=dict(size=416),
     heads=dict(ava={{_base_.heads.boxes}}, k400={{_base_.heads.k400}}, mit={{_base_.heads.mit}}),
 )

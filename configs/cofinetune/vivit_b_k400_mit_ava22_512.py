@@ -16,7 +16,7 @@ datasets = dict(
     mit={{_base_.recipes.at_512.mit}},
 )
 model = dict(
-    backbone=dict(img_size=(512, 512)),
+    backbone=dict(img_size=512, with_cp=True),
     data_preprocessor=dict(size=512),
     heads=dict(ava={{_base_.heads.boxes}}, k400={{_base_.heads.k400}}, mit={{_base_.heads.mit}}),
 )

@@ -20,7 +20,7 @@ datasets = dict(
     sthv2={{_base_.recipes.at_512.sthv2}},
 )
 model = dict(
-    backbone=dict(img_size=(512, 512)),
+    backbone=dict(img_size=512, with_cp=True),
     data_preprocessor=dict(size=512),
     heads=dict(
         ava={{_base_.heads.boxes}},

@@ -95,8 +95,8 @@ def ava22(size):
         size,
         'mmlt.AVADataset',
         'data/ava',
-        train=dict(person_det_score_thr=0.8),
-        test=dict(person_det_score_thr=0.8),
+        train=dict(person_det_score_thr=0.8, keep_one_person=False),
+        test=dict(person_det_score_thr=0.8, keep_one_person=False),
     )
 
 
@@ -107,7 +107,7 @@ def ava_kinetics(size):
         'mmlt.AVAKineticsDataset',
         'data/ava_kinetics',
         train=dict(persons='ground_truth'),
-        test=dict(person_det_score_thr=0.2),
+        test=dict(person_det_score_thr=0.2, keep_one_person=False),
     )
 
 

@@ -24,7 +24,8 @@ label_smoothing, box_jitter = 0.1, 0.15
 
 def box_head():
     return dict(
-        type='mmdet.AVARoIHead',
+        type='mmlt.JitteredAVARoIHead',
+        box_jitter=box_jitter,
         bbox_roi_extractor=dict(
             type='SingleRoIExtractor3D',
             roi_layer_type='RoIAlign',
@@ -79,15 +80,13 @@ model = dict(
     type='mmlt.CoFinetuneModel',
     backbone=dict(
         type='mmlt.ViViT',
+        arch='base',  # 12 spatial and 4 temporal layers
         num_frames=num_frames,
-        img_size=(size, size),
+        img_size=size,
         tubelet_size=tubelet_size,
-        embed_dims=embed_dims,
-        num_layers=(12, 4),  # spatial, temporal
-        num_heads=(12, 12),
-        mlp_dims=(3072, 3072),
         drop_path_rate=0.2,
         keep_tokens=True,
+        with_cp=False,
         init_cfg=dict(type='Pretrained', checkpoint=imagenet_checkpoint),
     ),
     data_preprocessor=dict(
