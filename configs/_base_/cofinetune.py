@@ -6,8 +6,3 @@ _base_ = [
     './models/vivit_b_cofinetune.py',
     './schedules/sgd_warmup_cosine_15e.py',
 ]
-
-# what all sets share: one group of training workers, whatever the number of sets
-train_dataloader = dict(num_workers=8, persistent_workers=True)
-val_dataloader = dict(num_workers=4)
-test_dataloader = dict(num_workers=4)

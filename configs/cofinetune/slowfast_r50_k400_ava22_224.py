@@ -18,5 +18,4 @@ datasets = dict(ava={{_base_.recipes.at_224.ava22}}, k400={{_base_.recipes.at_22
 model = dict(heads=dict(ava={{_base_.heads.boxes}}, k400={{_base_.heads.k400}}))
 recipes = heads = None
 
-train_dataloader = dict(num_workers=8, persistent_workers=True)
 optim_wrapper = dict(clip_grad=dict(max_norm=40))

@@ -189,3 +189,8 @@ recipes = dict(
     at_416=recipes_of_table_8(416),
     at_512=recipes_at(512),
 )
+
+# what all sets share: one group of training workers, whatever the number of sets
+train_dataloader = dict(num_workers=8, persistent_workers=True)
+val_dataloader = dict(num_workers=4)
+test_dataloader = dict(num_workers=4)
