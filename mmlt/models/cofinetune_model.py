@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from mmdet.structures.bbox import bbox2roi
+from mmengine.config import ConfigDict
 from mmengine.model import BaseModel, ModuleDict
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
@@ -142,10 +144,19 @@ def _is_roi_head(head: nn.Module) -> bool:
 
 
 def _build_head(config: Mapping[str, Any]) -> nn.Module:
-    config = dict(config)
+    config = ConfigDict(config)  # mmdet reads train_cfg.assigner
     if 'bbox_head' in config:
         config.setdefault('_scope_', 'mmdet')
-    return MODELS.build(config)
+    head = MODELS.build(config)
+    scorer = head.bbox_head if _is_roi_head(head) else head
+    scorer.register_forward_hook(_in_float32)
+    return head
+
+
+def _in_float32(module: nn.Module, inputs: tuple, logits: Any) -> Any:
+    """Losses in full precision under autocast; clip heads take accuracies in numpy: no bfloat16."""
+    is_half = isinstance(logits, Tensor) and logits.dtype in (torch.float16, torch.bfloat16)
+    return logits.float() if is_half else logits
 
 
 def _run_clip_head(
