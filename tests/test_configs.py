@@ -31,6 +31,7 @@ CONFIGS = ROOT / 'configs'
 FILES = sorted(CONFIGS.rglob('*.py'))
 EXPERIMENTS = [path for path in FILES if '_base_' not in path.relative_to(CONFIGS).parts]
 FAMILIES = sorted({path.parent for path in EXPERIMENTS})
+PARTS = ('train', 'val', 'test')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 EVALUATORS = ('val_evaluator', 'test_evaluator')
 MAX_LINES = 60
@@ -154,6 +155,15 @@ def test_metafile_and_readme_name_every_experiment(family):
 # ------------------------------------------------------------------------------ what they build
 
 
+def _datasets_and_metrics(cfg, part):
+    """The data sets of 'train', 'val' or 'test' and their metrics, of one loader or of several."""
+    if 'datasets' not in cfg:
+        return [cfg[f'{part}_dataloader'].dataset], _as_list(cfg.get(f'{part}_evaluator') or [])
+    entries = [entry for entry in cfg.datasets.values() if entry.get(part)]
+    metrics = [_as_list(entry.get(f'{part}_evaluator') or []) for entry in entries]
+    return [entry[part] for entry in entries], [metric for each in metrics for metric in each]
+
+
 def _with_split(model_cfg, folder):
     """The model's configuration with a split file that exists: all classes but one in the head."""
     head = model_cfg.roi_head.bbox_head if 'roi_head' in model_cfg else model_cfg
@@ -196,19 +206,22 @@ def test_model_optimizer_and_schedulers_are_built(path, tmp_path):
 
 
 @every_experiment
-@pytest.mark.parametrize('loader', LOADERS)
-def test_dataset_and_its_pipeline(path, loader):
-    dataset = _config(path)[loader].dataset
-    steps = dataset.get('pipeline', [])  # features have none
-    assert len(Compose(steps).transforms) == len(steps)
-    _check_arguments(DATASETS, dataset)
+@pytest.mark.parametrize('part', PARTS)
+def test_datasets_and_their_pipelines(path, part):
+    datasets, _ = _datasets_and_metrics(_config(path), part)
+    assert datasets
+    for dataset in datasets:
+        steps = dataset.get('pipeline', [])  # features have none
+        assert len(Compose(steps).transforms) == len(steps)
+        _check_arguments(DATASETS, dataset)
 
 
 @every_experiment
 def test_evaluators_take_their_arguments(path):
-    cfg = _config(path)
-    for evaluator in EVALUATORS:
-        for metric in _as_list(cfg[evaluator]):
+    for part in PARTS[1:]:
+        _, metrics = _datasets_and_metrics(_config(path), part)
+        assert metrics
+        for metric in metrics:
             _check_arguments(METRICS, metric)
 
 
