@@ -2,7 +2,7 @@
 
 Source: "Beyond Transfer Learning: Co-finetuning for Action Localisation" (Arnab et al. 2022),
     Table 6.
-Expected: AVA frame-mAP 32.8 (section 4.3.1 says 32.0).
+Expected: AVA frame-mAP 32.8 (the text says 32.0).
     From WTS 36.1; no public weights of that set are assumed: yours are named by --cfg-options
     model.backbone.init_cfg.checkpoint=FILE.
 Needs: the converted ImageNet-21K ViT (README.md says how); its positions are resized.
