@@ -23,15 +23,16 @@ class CoFinetuneSampler(Sampler):
     """The batches of a co-finetuning epoch: each of one dataset, the same one on every rank.
 
     The datasets take turns as :func:`mmlt.functional.dataset_schedule` says. The samples of a
-    dataset come in random order, all of them before one comes again; the last batch of such a pass
-    is as short as what is left (ranks get equally many: a few samples come twice where W does not
-    divide it). Everything follows from seed and epoch, without a word between the ranks.
+    dataset come in random order, all of them before one comes again. Where the batch size does not
+    divide them, the batches of such a pass differ by one sample: none is left with a single one at
+    the end, which a BatchNorm would refuse. Ranks get equally many, so a few samples come twice
+    where W does not divide a dataset. Seed and epoch decide all, without a word between ranks.
 
     Used through :class:`CoFinetuneBatchSampler`; ``mmlt.CoFinetuneRunner`` configures both.
 
     Args:
         dataset: A :class:`mmlt.datasets.cofinetune_dataset.CoFinetuneDataset`.
-        batch_sizes: Name -> samples of a batch on one rank.
+        batch_sizes: Name -> most samples of a batch on one rank.
         strategy: 'weighted', 'alternating', 'temperature' or 'sequential'.
         alpha: Of 'temperature'.
         seed: None: one drawn on rank 0 and broadcast, once.
@@ -98,16 +99,19 @@ class CoFinetuneSampler(Sampler):
     def _stream(self, number: int, epoch: int) -> Iterator[list[int]]:
         """Batches of one dataset without end, pass after pass over its samples."""
         name, first = list(self.sizes)[number], self._first_indices[number]
-        size, step = self.sizes[name], self.batch_sizes[name] * self.world_size
+        size, num_batches = self.sizes[name], self._num_batches(name)
         for pass_number in range(2**62):
             # never the key of the schedule, which is (seed, epoch) and so (seed, epoch, 0, 0)
             rng = np.random.default_rng([self.seed, epoch, number + 1, pass_number])
             order = first + rng.permutation(size)
-            for start in range(0, size, step):
-                batch = order[start : start + step]
-                if len(batch) % self.world_size:  # some again, so that all ranks get as many
-                    batch = np.resize(batch, -(-len(batch) // self.world_size) * self.world_size)
-                yield batch[self.rank :: self.world_size].tolist()
+            # some again, so that all ranks get as many
+            order = np.resize(order, -(-size // self.world_size) * self.world_size)
+            for batch in np.array_split(order[self.rank :: self.world_size], num_batches):
+                yield batch.tolist()
+
+    def _num_batches(self, name: str) -> int:
+        """Batches of a pass over a dataset."""
+        return -(-self.sizes[name] // (self.batch_sizes[name] * self.world_size))
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next iteration give the batches of this epoch."""
@@ -121,10 +125,9 @@ class CoFinetuneSampler(Sampler):
         counts = np.bincount(self.schedule(self.epoch), minlength=len(self.sizes))
         num_samples = 0
         for count, (name, size) in zip(counts.tolist(), self.sizes.items()):
-            step = self.batch_sizes[name] * self.world_size
-            passes, rest = divmod(count, -(-size // step))
-            own_pass = size // step * self.batch_sizes[name] + -(-(size % step) // self.world_size)
-            num_samples += passes * own_pass + rest * self.batch_sizes[name]
+            num_batches, own = self._num_batches(name), -(-size // self.world_size)
+            passes, rest = divmod(count, num_batches)
+            num_samples += passes * own + own // num_batches * rest + min(rest, own % num_batches)
         return num_samples
 
 
@@ -137,8 +140,8 @@ class CoFinetuneBatchSampler(Sampler):
         batch_size: What mmengine passes on, of the loader's config; not used.
 
     Attributes:
-        batch_size: Mean samples of a step on one rank, by which a run that is resumed with other
-            batch sizes finds its place within the epoch.
+        batch_size: Mean samples of a step on one rank, rounded: by it a run that is resumed with
+            other batch sizes finds its place within the epoch.
     """
 
     def __init__(self, sampler: CoFinetuneSampler, batch_size: int | None = None) -> None:

@@ -54,6 +54,12 @@ def test_an_epoch_is_a_pass_over_every_dataset(dataset):
     assert lengths == {'ava': [1] + [2] * 8, 'k400': [4] * 10, 'ssv2': [1, 2]}
 
 
+def test_no_batch_is_left_with_a_single_sample():
+    dataset = CoFinetuneDataset({'one': range(17)})
+    batches = list(CoFinetuneBatchSampler(CoFinetuneSampler(dataset, {'one': 8}, seed=0)))
+    assert [len(batch) for batch in batches] == [6, 6, 5]
+
+
 def test_alternating_goes_round_the_small_and_leaves_of_the_large(dataset):
     batches, sampler = _batches(dataset, strategy='alternating')
     assert [_name_of(batch) for batch in batches[:4]] == ['ava', 'k400', 'ssv2', 'ava']

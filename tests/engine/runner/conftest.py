@@ -1,8 +1,11 @@
-"""A co-finetuning config of two small sets, not of files that exist."""
+"""A co-finetuning config of two sets, not of files that exist, and a training that runs."""
 
 from __future__ import annotations
 
 import copy
+import importlib.util
+import sys
+from pathlib import Path
 
 import pytest
 from mmengine.config import Config
@@ -42,3 +45,15 @@ CONFIG = {
 @pytest.fixture
 def config():
     return Config(copy.deepcopy(CONFIG))
+
+
+@pytest.fixture(scope='session')
+def training():
+    """The module cofinetune_training, a script too."""
+    name = 'mmlt_tests_cofinetune_training'
+    if name not in sys.modules:
+        path = Path(__file__).with_name('cofinetune_training.py')
+        spec = importlib.util.spec_from_file_location(name, path)
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
