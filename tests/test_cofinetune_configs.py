@@ -47,6 +47,10 @@ def _types(pipeline):
     return [step.type for step in pipeline]
 
 
+def _is_of_boxes(name):
+    return name in ('ava', 'ava_kinetics')
+
+
 def _docstring(path):
     return path.read_text(encoding='utf-8').split('"""')[1]
 
@@ -56,10 +60,9 @@ def _docstring(path):
 
 @every_experiment
 def test_sets_and_resolution_are_those_of_the_name(path):
-    *sets, size = path.stem.removesuffix('.py').split('_')[2:]
-    sets, size = [name for name in sets if name != 'kinetics'], int(size)
-    cfg = _config(path)
-    assert sorted(cfg.datasets) == sorted('ava' if name[:3] == 'ava' else name for name in sets)
+    *sets, size = re.findall('ava_kinetics|[^_]+', path.stem)[2:]  # behind the backbone
+    size, cfg = int(size), _config(path)
+    assert set(cfg.datasets) == {'ava' if name == 'ava22' else name for name in sets}
     assert cfg.model.data_preprocessor.size == size
     if cfg.model.backbone.type == 'mmlt.ViViT':
         assert cfg.model.backbone.img_size == size
@@ -82,8 +85,8 @@ def test_no_recipe_is_left_over(path):
 def test_heads_have_the_classes_of_their_sets(path):
     cfg = _config(path)
     for name, head in cfg.model.heads.items():
-        if name == 'ava':
-            entry = cfg.datasets.ava
+        if _is_of_boxes(name):
+            entry = cfg.datasets[name]
             numbers = [entry[part].num_classes for part in ('train', 'val', 'test')]
             numbers += [entry.val_evaluator.num_classes, head.bbox_head.num_classes]
             assert set(numbers) == {NUM_CLASSES['ava'] + 1}  # column 0
@@ -107,7 +110,7 @@ def test_settings_are_the_papers(path):
     assert cfg.auto_scale_lr.base_batch_size == 128
     assert cfg.model.backbone.drop_path_rate == 0.2
     for name, head in cfg.model.heads.items():
-        if name == 'ava':
+        if _is_of_boxes(name):
             assert (head.box_jitter, head.bbox_head.loss_cls.label_smoothing) == (0.15, 0.1)
         else:
             assert head.label_smooth_eps == 0.1
@@ -117,7 +120,7 @@ def test_settings_are_the_papers(path):
 def test_clips_are_32_frames_with_stride_2(path):
     for name, entry in _config(path).datasets.items():
         for part in ('train', 'val', 'test'):
-            kind = 'SampleAVAFrames' if name == 'ava' else 'SampleFrames'
+            kind = 'SampleAVAFrames' if _is_of_boxes(name) else 'SampleFrames'
             (step,) = [step for step in entry[part].pipeline if step.type == kind]
             assert (step.clip_len, step.frame_interval) == (32, 2)
             assert step.get('num_clips', 1) == 1
@@ -134,7 +137,7 @@ def test_only_training_is_random_and_something_something_is_not_flipped(path):
 
 @pytest.mark.parametrize('path', [p for p in PATHS if 'ava' in p.stem], ids=lambda path: path.stem)
 def test_boxes_are_the_papers_and_judged_by_their_own_files(path):
-    entry = _config(path).datasets.ava
+    (entry,) = [e for name, e in _config(path).datasets.items() if _is_of_boxes(name)]
     train, test = entry.train, entry.test
     if 'kinetics' in path.stem:
         assert (train.persons, test.person_det_score_thr) == ('ground_truth', 0.2)
@@ -207,7 +210,7 @@ def _results(name, num_frames):
     rng = np.random.default_rng(0)
     imgs = list(rng.integers(0, 256, (num_frames, 48, 64, 3), dtype=np.uint8))
     clip = dict(imgs=imgs, img_shape=(48, 64), modality='RGB', num_clips=1, clip_len=num_frames)
-    if name != 'ava':
+    if not _is_of_boxes(name):
         return dict(clip, label=1)
     boxes = np.array([[8, 8, 24, 40], [30, 4, 60, 44]], np.float32)  # as RawFrameDecode leaves them
     labels = np.zeros((2, 81), np.float32)
@@ -232,7 +235,7 @@ def _step_each(cfg, num_frames):
     for name, dataset in datasets.items():
         before = {key: p.detach().clone() for key, p in model.named_parameters()}
         logged = model.train_step(_batch(name, dataset, num_frames), optim_wrapper)
-        loss = 'loss_action_cls' if name == 'ava' else 'loss_cls'
+        loss = 'loss_action_cls' if _is_of_boxes(name) else 'loss_cls'
         assert 0 < logged[f'{name}.{loss}'].item() < math.inf
         moved = {key for key, p in model.named_parameters() if not torch.equal(p, before[key])}
         heads = {key.split('.')[1] for key in moved if key.startswith('heads.')}
@@ -263,7 +266,7 @@ def test_a_small_one_steps_on_each_of_its_sets(name):
         jitter = f'datasets.{key}.train.pipeline.{index}'
         options.update({f'{jitter}.size': 64, f'{jitter}.ratio_range': (1.3, 1.33)})  # it crops
         if name.startswith('vivit'):
-            head = f'model.heads.{key}.bbox_head' if key == 'ava' else f'model.heads.{key}'
+            head = f'model.heads.{key}.bbox_head' if _is_of_boxes(key) else f'model.heads.{key}'
             options[f'{head}.in_channels'] = 16
     cfg, rest = read_config(str(FOLDER / f'{name}.py'), options)
     cfg.merge_from_dict(rest)
@@ -276,7 +279,7 @@ def test_all_experiments_have_the_structure_of_one_that_steps():
 
     def structure(path):
         cfg = _config(path)
-        heads = {(name == 'ava', head.type) for name, head in cfg.model.heads.items()}
+        heads = {(_is_of_boxes(name), head.type) for name, head in cfg.model.heads.items()}
         steps = {t for entry in cfg.datasets.values() for t in _types(entry.train.pipeline)}
         return {cfg.model.backbone.type, cfg.model.data_preprocessor.type} | heads | steps
 

@@ -5,7 +5,8 @@ Source: "Beyond Transfer Learning: Co-finetuning for Action Localisation" (Arnab
 Expected: frame-mAP 47.0 on annotated boxes, on KineticsBox and overall. From WTS, on detected
     persons, 36.2.
 Needs: the converted ImageNet-21K ViT (README.md says how); its positions are resized.
-    On annotated boxes: --cfg-options datasets.ava.test.persons=ground_truth, in testing.
+    On annotated boxes, in testing: --cfg-options
+    datasets.ava_kinetics.test.persons=ground_truth.
 GPUs: 8, 16 clips each (8 x 16 = 128), 15 epochs.
 Command: tools/dist_train.sh configs/cofinetune/vivit_l_k700_mit_sthv2_ava_kinetics_512.py 8
 """
@@ -13,7 +14,7 @@ Command: tools/dist_train.sh configs/cofinetune/vivit_l_k700_mit_sthv2_ava_kinet
 _base_ = '../_base_/cofinetune_l.py'
 
 datasets = dict(
-    ava={{_base_.recipes.at_512.ava_kinetics}},
+    ava_kinetics={{_base_.recipes.at_512.ava_kinetics}},
     k700={{_base_.recipes.at_512.k700}},
     mit={{_base_.recipes.at_512.mit}},
     sthv2={{_base_.recipes.at_512.sthv2}},
@@ -22,7 +23,7 @@ model = dict(
     backbone=dict(img_size=512, with_cp=True),
     data_preprocessor=dict(size=512),
     heads=dict(
-        ava={{_base_.heads.boxes}},
+        ava_kinetics={{_base_.heads.boxes}},
         k700={{_base_.heads.k700}},
         mit={{_base_.heads.mit}},
         sthv2={{_base_.heads.sthv2}},

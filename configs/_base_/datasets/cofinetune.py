@@ -101,13 +101,18 @@ def ava22(size):
 
 
 def ava_kinetics(size):
-    """AVA and KineticsBox in one set; one file of annotations and one of detections a split."""
+    """AVA and KineticsBox, joined by mmaction2's tools and judged together and apart."""
     return boxes(
         size,
         'mmlt.AVAKineticsDataset',
         'data/ava_kinetics',
         train=dict(persons='ground_truth'),
         test=dict(person_det_score_thr=0.2, keep_one_person=False),
+        ann_format='ava_kinetics',
+        subsets=dict(
+            ava='data/ava/annotations/ava_val_v2.2.csv',
+            kinetics_box='data/ava_kinetics/kinetics_val.csv',
+        ),
     )
 
 
