@@ -50,6 +50,7 @@ from mmlt.functional.video.representation_bias import (
     representation_bias_std_error,
 )
 from mmlt.functional.video.sliding_windows import sliding_windows
+from mmlt.functional.video.stochastic_depth_rates import stochastic_depth_rates
 
 if TYPE_CHECKING:
     from mmlt.functional._of_tensors import *  # noqa: F403
@@ -86,6 +87,7 @@ __all__ = [
     'frame_average_precision',
     'framestack',
     'group_by_class',
+    'inflate_kernel',
     'ldam_loss',
     'ldam_margins',
     'log_odds_of_priors',
@@ -101,6 +103,7 @@ __all__ = [
     'reconstruction_contributions',
     'representation_bias',
     'representation_bias_std_error',
+    'resize_pos_embed',
     'roc_auc',
     'sampled_average_precision',
     'shuffle_clips',
@@ -108,6 +111,7 @@ __all__ = [
     'sliding_windows',
     'split_by_train_test_ap',
     'split_head_medium_tail',
+    'stochastic_depth_rates',
     'tau_normalize',
     'top_k_accuracy',
     'top_k_recall',

@@ -27,6 +27,8 @@ from mmlt.functional.video.frame_order import (
     video_name,
     window_shape,
 )
+from mmlt.functional.video.inflate_kernel import inflate_kernel
+from mmlt.functional.video.resize_pos_embed import resize_pos_embed
 
 __all__ = [
     'asymmetric_loss',
@@ -38,6 +40,7 @@ __all__ = [
     'equalization_loss',
     'focal_loss',
     'framestack',
+    'inflate_kernel',
     'ldam_loss',
     'ldam_margins',
     'log_odds_of_priors',
@@ -47,6 +50,7 @@ __all__ = [
     'rebalancing_weights',
     'reconstruct_features',
     'reconstruction_contributions',
+    'resize_pos_embed',
     'shuffle_clips',
     'shuffled_frame_order',
     'tau_normalize',
