@@ -14,7 +14,10 @@ Command: tools/dist_train.sh configs/cofinetune/vivit_b_ava22_224.py 8
 _base_ = '../_base_/cofinetune.py'
 
 datasets = dict(ava={{_base_.recipes.at_224.ava22}})
-model = dict(heads=dict(ava={{_base_.heads.boxes}}))
+model = dict(
+    backbone=dict(init_cfg=None),  # all of it from load_from
+    heads=dict(ava={{_base_.heads.boxes}}),
+)
 recipes = heads = None
 
 load_from = 'work_dirs/vivit_b_k400_224/epoch_15.pth'

@@ -12,7 +12,7 @@ _base_ = '../_base_/cofinetune.py'
 
 datasets = dict(ava={{_base_.recipes.at_352.ava22}})
 model = dict(
-    backbone=dict(img_size=352),
+    backbone=dict(img_size=352, init_cfg=None),  # all of it from load_from
     data_preprocessor=dict(size=352),
     heads=dict(ava={{_base_.heads.boxes}}),
 )

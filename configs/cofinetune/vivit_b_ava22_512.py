@@ -13,7 +13,7 @@ _base_ = '../_base_/cofinetune.py'
 
 datasets = dict(ava={{_base_.recipes.at_512.ava22}})
 model = dict(
-    backbone=dict(img_size=512, with_cp=True),
+    backbone=dict(img_size=512, with_cp=True, init_cfg=None),  # all of it from load_from
     data_preprocessor=dict(size=512),
     heads=dict(ava={{_base_.heads.boxes}}),
 )
