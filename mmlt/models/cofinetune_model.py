@@ -37,7 +37,8 @@ class CoFinetuneModel(BaseModel):
         backbone: Config of any 3D backbone whose output the heads take.
         heads: Name -> config of a head.
         data_preprocessor: Config.
-        dataset_heads: Dataset -> key in ``heads``. Others use the head of their own name.
+        dataset_heads: Dataset -> key in ``heads``. None: each head is that of the dataset of its
+            name.
         loss_weights: Dataset -> factor on its losses, 1 by default.
         per_dataset_batch_norm: Whether the batch norms of the backbone become
             :class:`mmlt.models.per_dataset_batch_norm.PerDatasetBatchNorm`.
@@ -65,7 +66,7 @@ class CoFinetuneModel(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         if not heads:
             raise ValueError('heads is empty: name at least one')
-        self.dataset_heads = {**{name: name for name in heads}, **(dataset_heads or {})}
+        self.dataset_heads = dict(dataset_heads or {name: name for name in heads})
         for dataset, head in self.dataset_heads.items():
             if head not in heads:
                 raise ValueError(
