@@ -135,7 +135,7 @@ def test_ratios_are_uniform_over_the_range():
     for _ in range(300):
         results = dict(imgs=[], img_shape=(500, 1000), modality='RGB')
         drawn.append(transform(results)['scale_factor'][0])
-    assert 0.9 <= min(drawn) < 0.91 and 1.32 < max(drawn) <= 1.33
+    assert 0.9 <= min(drawn) < 0.91 and 1.32 < max(drawn) <= 1.3301  # in float32
     assert np.mean(drawn) == pytest.approx(1.115, abs=0.02)
 
 
