@@ -27,6 +27,8 @@ from mmengine.registry import (
 )
 from yapf.yapflib.yapf_api import FormatCode
 
+from mmlt.engine.runner.expand_datasets import expand_datasets
+
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / 'configs'
 FILES = sorted(CONFIGS.rglob('*.py'))
@@ -298,3 +300,38 @@ def test_in_the_wild_names_the_files_of_its_version(version):
 def test_every_in_the_wild_config_names_its_version():
     names = [path.stem for path in (CONFIGS / 'in_the_wild').glob('*.py')]
     assert [name for name in names if not re.search('_ava2[12](_|$)', name)] == []
+
+
+# -------------------------------------------------- what co-finetuning configs must agree about
+
+COFINETUNING = [path for path in EXPERIMENTS if 'datasets' in _config(path)]
+
+
+@pytest.mark.parametrize('path', COFINETUNING, ids=_id)
+def test_cofinetuning_config_expands_into_standard_keys(path):
+    cfg = _config(path)
+    names = list(cfg.datasets)
+    expand_datasets(cfg)
+    trained = cfg.train_dataloader
+    assert list(trained.dataset.datasets) == list(trained.sampler.batch_sizes) == names
+    assert set(cfg.model.dataset_heads.values()) == set(cfg.model.heads)
+    for part in PARTS[1:]:
+        assert set(cfg[f'{part}_dataloader']) == set(cfg[f'{part}_evaluator'])
+        assert _class_of(LOOPS, cfg[f'{part}_cfg']) is not None
+
+
+@pytest.mark.parametrize('path', COFINETUNING, ids=_id)
+def test_cofinetuned_boxes_and_their_head_agree(path):
+    cfg = _config(path)
+    for name, entry in cfg.datasets.items():
+        bbox_head = cfg.model.heads[entry.get('head', name)].get('bbox_head')
+        if bbox_head is None:
+            continue
+        for part in PARTS:
+            if entry.get(part):
+                assert entry[part].num_classes == bbox_head.num_classes
+                assert entry[part].timestamp_start < entry[part].timestamp_end
+        for part in PARTS[1:]:
+            assert entry.get('test_batch_size', 1) == 1  # AVARoIHead tests one clip at a time
+            for file in ('ann_file', 'label_file', 'exclude_file'):
+                assert entry[f'{part}_evaluator'].get(file) == entry[part].get(file)

@@ -9,6 +9,7 @@ from mmlt.models import (  # noqa: F401 (registers what they hold)
     heads,
     long_tail_mixed_reconstruction,
     losses,
+    padding_data_preprocessor,
     per_dataset_batch_norm,
     recognizers,
     roi_heads,

@@ -59,6 +59,7 @@ def _unpack(data):
         (b'\xc8\x00\x03\x05zzz', (5, b'zzz')),
         (b'\xc9\x00\x00\x00\x03\x05zzz', (5, b'zzz')),
     ],
+    ids=lambda part: repr(part)[:24],
 )
 def test_every_kind(data, value):
     found = _unpack(data)
@@ -77,6 +78,7 @@ def test_every_kind(data, value):
         (b'\x91' * 100 + b'\x00', 'values more than 64 deep'),
         (b'\xa1\xff', 'utf-8'),
     ],
+    ids=lambda part: repr(part)[:24],
 )
 def test_what_it_refuses(data, message):
     with pytest.raises(ValueError, match=message):

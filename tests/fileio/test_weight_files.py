@@ -128,6 +128,7 @@ def test_safetensors(tmp_path):
         ('flax', _dict([('w', _array(np.zeros(2), data=b'123'))]), '3 bytes for float64'),
         ('flax', b'\x80\x04\x95pickled', 'it ends at byte 1'),
     ],
+    ids=lambda part: repr(part)[:24],
 )
 def test_what_is_refused_names_the_file(tmp_path, name, data, message):
     path = tmp_path / name

@@ -65,6 +65,17 @@ _TRANSFORMERS = _TorchNames(
     },
     ignored=(r'classifier\..*', r'pooler\..*'),
 )
+# in memory since version 5; its files keep the names above
+_TRANSFORMERS_5 = _TRANSFORMERS._replace(
+    block='layers.',
+    layers={
+        **{layer: (layer,) for layer in _LAYERS},
+        'norm1': ('layernorm_before',),
+        'attn.qkv': tuple(f'attention.{part}_proj' for part in 'qkv'),
+        'attn.proj': ('attention.o_proj',),
+        'norm2': ('layernorm_after',),
+    },
+)
 
 
 def read_image_vit(leaves: Mapping[str, object]) -> ImageViT:
@@ -74,8 +85,9 @@ def read_image_vit(leaves: Mapping[str, object]) -> ImageViT:
         ValueError: They are unknown, missing or misshapen; names them.
     """
     tensors = {name.removeprefix('vit.'): value for name, value in read_leaves(leaves).items()}
-    for names in (_TIMM, _TRANSFORMERS):
-        if f'{names.patches}.weight' in tensors:
+    for names in (_TIMM, _TRANSFORMERS_5, _TRANSFORMERS):
+        marks = (f'{names.patches}.weight', f'{names.block}0.{names.layers["norm1"][0]}.weight')
+        if all(mark in tensors for mark in marks):
             return _from_torch(tensors, names)
     return _from_flax(tensors)
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmaction.visualization import ActionVisualizer
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
+from mmengine.registry import VISUALIZERS
 from mmengine.runner import Runner
 
 STAGES = ('val', 'test')
@@ -90,6 +92,32 @@ def test_hooks_see_one_pass(three, tmp_path, stage):
     dataset = getattr(runner, f'{stage}_dataloader').dataset
     assert len(dataset) == 10
     assert dataset.metainfo['datasets']['ssv2'] == ssv2
+
+
+@VISUALIZERS.register_module()
+class WatchedVisualizer(ActionVisualizer):
+    """Notes what it is asked to draw, and what it knows of the dataset then."""
+
+    drawn = ()
+
+    def add_datasample(self, name, *args, **kwargs):
+        self.drawn += ((name, self.dataset_meta),)
+
+
+def test_samples_are_drawn_with_the_classes_of_their_dataset(three, tmp_path):
+    """By mmaction2's hook, as ``tools/test.py --show-dir`` has it."""
+    hook = {'type': 'VisualizationHook', 'enable': True, 'interval': 1}
+    visualizer = {'type': 'WatchedVisualizer', 'save_dir': str(tmp_path)}
+    hooks = {'visualization': hook}
+    runner = three.build_runner(tmp_path, default_hooks=hooks, visualizer=visualizer)
+    runner.test()
+    clips = [
+        (f'{name}_{i}.mp4', {'classes': (f'{name} 0', f'{name} 1')})
+        for name, num_clips in (('k400', 3), ('ssv2', 4))
+        for i in range(num_clips)
+    ]
+    keyframes = [(str(i), {'dataset_type': 'ava'}) for i in range(3)]
+    assert list(runner.visualizer.drawn) == [*keyframes, *clips]
 
 
 def test_every_metric_knows_its_dataset(three, tmp_path):

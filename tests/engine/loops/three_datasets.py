@@ -39,7 +39,7 @@ class Samples(torch.utils.data.Dataset):
         return len(self.samples)
 
     def __getitem__(self, index):
-        return {'inputs': torch.ones(1), 'data_samples': self.samples[index]}
+        return {'inputs': torch.ones(1, 1, 1, 1), 'data_samples': self.samples[index]}
 
 
 def keyframes():

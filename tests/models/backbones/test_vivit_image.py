@@ -67,7 +67,7 @@ def _timm(flax):
 
 
 def _transformers(flax, prefix=''):
-    """As ``ViTModel`` has them."""
+    """As files of ``ViTModel`` have them, and before version 5 the model too."""
     qkv = [f'attention.attention.{part}' for part in ('query', 'key', 'value')]
     names = dict(patches='embeddings.patch_embeddings.projection', cls='embeddings.cls_token')
     names.update(pos='embeddings.position_embeddings', norm='layernorm', block='encoder.layer.')
@@ -76,6 +76,24 @@ def _transformers(flax, prefix=''):
     state = _torch_model(flax, names, split_qkv=True)
     state = {**state, 'pooler.dense.weight': torch.zeros(WIDTH, WIDTH)}
     return {prefix + name: value for name, value in state.items()}
+
+
+def _transformers_5(flax):
+    """As ``ViTModel`` has them in memory since version 5."""
+    new = {
+        'encoder.layer': 'layers',
+        'attention.attention.query': 'attention.q_proj',
+        'attention.attention.key': 'attention.k_proj',
+        'attention.attention.value': 'attention.v_proj',
+        'attention.output.dense': 'attention.o_proj',
+        'intermediate.dense': 'mlp.fc1',
+        'output.dense': 'mlp.fc2',
+    }
+    pattern = '|'.join(map(re.escape, new))
+    return {
+        re.sub(pattern, lambda found: new[found[0]], name): value
+        for name, value in _transformers(flax).items()
+    }
 
 
 def _old(flax):
@@ -101,9 +119,10 @@ def _with_top_positions(flax):
         _with_top_positions,
         _timm,
         _transformers,
+        _transformers_5,
         lambda flax: {**_transformers(flax, 'vit.'), 'classifier.bias': torch.zeros(2)},
     ],
-    ids=['old flax', 'big_vision', 'timm', 'transformers', 'transformers with a head'],
+    ids=['old flax', 'big_vision', 'timm', 'transformers', 'transformers 5', 'with a head'],
 )
 def test_all_names_give_one_model(flax, rename):
     expected, found = read_image_vit(flax), read_image_vit(rename(flax))
