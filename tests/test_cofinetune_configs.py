@@ -184,7 +184,7 @@ def test_stages_of_the_traditional_way_are_joined_by_their_paths():
         stage = FOLDER / f'{folders[folder]}.py'
         assert int(epoch) == _config(stage).train_cfg.max_epochs
     stages = re.findall(r'vivit_b_\w+_224', _docstring(FOLDER / 'vivit_b_ava22_224.py'))
-    assert set(stages) - {'vivit_b_ava22_224'} == set(folders) & set(stages) - {'vivit_b_ava22_224'}
+    assert len(stages) == 3 + 1 and set(stages) <= set(folders)
 
 
 # --------------------------------------------------------------------------------- what they build
