@@ -15,6 +15,7 @@ DATASETS = _root.Registry(
     parent=_root.DATASETS,
     locations=[
         'mmlt.datasets.ava_dataset',
+        'mmlt.datasets.ava_kinetics_dataset',
         'mmlt.datasets.box_feature_dataset',
         'mmlt.datasets.cofinetune_dataset',
         'mmlt.datasets.videolt_dataset',
@@ -41,6 +42,12 @@ LOOPS = _root.Registry('loop', scope='mmlt', parent=_root.LOOPS, locations=['mml
 METRICS = _root.Registry(
     'metric', scope='mmlt', parent=_root.METRICS, locations=['mmlt.evaluation.metrics']
 )
+PARAM_SCHEDULERS = _root.Registry(
+    'parameter scheduler',
+    scope='mmlt',
+    parent=_root.PARAM_SCHEDULERS,
+    locations=['mmlt.engine.schedulers'],
+)
 
 __all__ = [
     'DATASETS',
@@ -50,6 +57,7 @@ __all__ = [
     'LOOPS',
     'METRICS',
     'MODELS',
+    'PARAM_SCHEDULERS',
     'RUNNERS',
     'TRANSFORMS',
 ]

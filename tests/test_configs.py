@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from mmengine.config import Config
 from mmengine.dataset import Compose
@@ -25,6 +26,8 @@ from mmengine.registry import (
     DefaultScope,
 )
 from yapf.yapflib.yapf_api import FormatCode
+
+from mmlt.engine.runner.expand_datasets import expand_datasets
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / 'configs'
@@ -195,12 +198,16 @@ def test_model_optimizer_and_schedulers_are_built(path, tmp_path):
     model_cfg = _with_split(cfg.model, tmp_path)
     if cfg.model.type == 'mmlt.FeatureRecognizer':
         _with_counts(model_cfg, cfg.num_classes, tmp_path)
-    model = MODELS.build(model_cfg)  # without init_weights: nothing is downloaded
+    device = 'meta' if 'heads' in model_cfg else 'cpu'  # the largest have hundreds of millions
+    with torch.device(device):
+        model = MODELS.build(model_cfg)  # without init_weights: nothing is downloaded
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     optimized = sum(len(group['params']) for group in optim_wrapper.param_groups)
     assert 0 < optimized <= len(list(model.parameters()))
     for scheduler in _as_list(cfg.get('param_scheduler') or []):
         options = dict(optimizer=optim_wrapper, epoch_length=10)
+        if 'end' not in scheduler and 'total_steps' not in scheduler:  # as the runner does
+            options['end'] = cfg.train_cfg.max_epochs
         built = PARAM_SCHEDULERS.build(dict(scheduler), default_args=options)
         assert built.begin < built.end
 
@@ -245,7 +252,7 @@ def test_hooks_are_built_and_resume_is_among_them(path):
 def test_loops_exist(path):
     cfg = _config(path)
     for name, default in (('val_cfg', 'ValLoop'), ('test_cfg', 'TestLoop')):
-        assert _class_of(LOOPS, {'type': default, **cfg[name]}) is not None
+        assert _class_of(LOOPS, {'type': default, **(cfg.get(name) or {})}) is not None
     assert cfg.train_cfg.get('by_epoch') is not None or _class_of(LOOPS, cfg.train_cfg) is not None
 
 
@@ -293,3 +300,38 @@ def test_in_the_wild_names_the_files_of_its_version(version):
 def test_every_in_the_wild_config_names_its_version():
     names = [path.stem for path in (CONFIGS / 'in_the_wild').glob('*.py')]
     assert [name for name in names if not re.search('_ava2[12](_|$)', name)] == []
+
+
+# -------------------------------------------------- what co-finetuning configs must agree about
+
+COFINETUNING = [path for path in EXPERIMENTS if 'datasets' in _config(path)]
+
+
+@pytest.mark.parametrize('path', COFINETUNING, ids=_id)
+def test_cofinetuning_config_expands_into_standard_keys(path):
+    cfg = _config(path)
+    names = list(cfg.datasets)
+    expand_datasets(cfg)
+    trained = cfg.train_dataloader
+    assert list(trained.dataset.datasets) == list(trained.sampler.batch_sizes) == names
+    assert set(cfg.model.dataset_heads.values()) == set(cfg.model.heads)
+    for part in PARTS[1:]:
+        assert set(cfg[f'{part}_dataloader']) == set(cfg[f'{part}_evaluator'])
+        assert _class_of(LOOPS, cfg[f'{part}_cfg']) is not None
+
+
+@pytest.mark.parametrize('path', COFINETUNING, ids=_id)
+def test_cofinetuned_boxes_and_their_head_agree(path):
+    cfg = _config(path)
+    for name, entry in cfg.datasets.items():
+        bbox_head = cfg.model.heads[entry.get('head', name)].get('bbox_head')
+        if bbox_head is None:
+            continue
+        for part in PARTS:
+            if entry.get(part):
+                assert entry[part].num_classes == bbox_head.num_classes
+                assert entry[part].timestamp_start < entry[part].timestamp_end
+        for part in PARTS[1:]:
+            assert entry.get('test_batch_size', 1) == 1  # AVARoIHead tests one clip at a time
+            for file in ('ann_file', 'label_file', 'exclude_file'):
+                assert entry[f'{part}_evaluator'].get(file) == entry[part].get(file)

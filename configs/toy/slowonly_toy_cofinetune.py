@@ -12,7 +12,7 @@ Command: tools/dist_train.sh configs/toy/slowonly_toy_cofinetune.py 2
 _base_ = [
     '../_base_/cofinetune_runtime.py',
     '../_base_/datasets/toy_cofinetune.py',
-    '../_base_/models/slowonly_toy_cofinetune.py',
+    '../_base_/models/slowonly_toy_two_heads.py',
     '../_base_/schedules/adamw_onecycle_942i.py',
 ]
 

@@ -9,7 +9,7 @@ from mmlt.engine.hooks import (
     RunningAPHook,
     SafeCheckpointHook,
 )
-from mmlt.engine.loops import ShuffleBiasTestLoop
+from mmlt.engine.loops import MultiDatasetTestLoop, MultiDatasetValLoop, ShuffleBiasTestLoop
 from mmlt.engine.runner import CoFinetuneRunner
 
 __all__ = [
@@ -18,6 +18,8 @@ __all__ = [
     'DeferredReweightingHook',
     'FreezeHook',
     'LoadTrunkHook',
+    'MultiDatasetTestLoop',
+    'MultiDatasetValLoop',
     'ResumeStateHook',
     'RunningAPHook',
     'SafeCheckpointHook',

@@ -18,6 +18,7 @@ from mmlt.functional.detection.excluded_timestamps import read_excluded_timestam
 from mmlt.functional.detection.frame_average_precision import FrameAP, frame_average_precision
 from mmlt.functional.detection.match_scores import MatchedScores, match_scores
 from mmlt.functional.detection.read_ava_csv import read_ava_csv
+from mmlt.functional.detection.read_ava_kinetics_csv import read_ava_kinetics_csv
 from mmlt.functional.losses.class_balanced_weights import class_balanced_weights
 from mmlt.functional.retrieval.average_precision import average_precision
 from mmlt.functional.retrieval.roc_auc import roc_auc
@@ -50,6 +51,7 @@ from mmlt.functional.video.representation_bias import (
     representation_bias_std_error,
 )
 from mmlt.functional.video.sliding_windows import sliding_windows
+from mmlt.functional.video.stochastic_depth_rates import stochastic_depth_rates
 
 if TYPE_CHECKING:
     from mmlt.functional._of_tensors import *  # noqa: F403
@@ -86,6 +88,8 @@ __all__ = [
     'frame_average_precision',
     'framestack',
     'group_by_class',
+    'inflate_kernel',
+    'jitter_boxes',
     'ldam_loss',
     'ldam_margins',
     'log_odds_of_priors',
@@ -95,19 +99,23 @@ __all__ = [
     'mixup',
     'plan_draws',
     'read_ava_csv',
+    'read_ava_kinetics_csv',
     'read_excluded_timestamps',
     'rebalancing_weights',
     'reconstruct_features',
     'reconstruction_contributions',
     'representation_bias',
     'representation_bias_std_error',
+    'resize_pos_embed',
     'roc_auc',
     'sampled_average_precision',
     'shuffle_clips',
     'shuffled_frame_order',
     'sliding_windows',
+    'smooth_labels',
     'split_by_train_test_ap',
     'split_head_medium_tail',
+    'stochastic_depth_rates',
     'tau_normalize',
     'top_k_accuracy',
     'top_k_recall',

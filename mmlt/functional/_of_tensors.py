@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmlt.functional.detection.jitter_boxes import jitter_boxes
 from mmlt.functional.losses.asymmetric_loss import asymmetric_loss
 from mmlt.functional.losses.distribution_balanced_loss import (
     distribution_balanced_loss,
@@ -12,6 +13,7 @@ from mmlt.functional.losses.equalization_loss import equalization_loss
 from mmlt.functional.losses.focal_loss import focal_loss
 from mmlt.functional.losses.ldam_loss import ldam_loss, ldam_margins
 from mmlt.functional.losses.logit_adjustment import log_odds_of_priors, logit_adjusted_loss
+from mmlt.functional.losses.smooth_labels import smooth_labels
 from mmlt.functional.losses.tau_normalize import tau_normalize
 from mmlt.functional.mixing.framestack import framestack
 from mmlt.functional.mixing.long_tail_mixed_reconstruction import (
@@ -27,6 +29,8 @@ from mmlt.functional.video.frame_order import (
     video_name,
     window_shape,
 )
+from mmlt.functional.video.inflate_kernel import inflate_kernel
+from mmlt.functional.video.resize_pos_embed import resize_pos_embed
 
 __all__ = [
     'asymmetric_loss',
@@ -38,6 +42,8 @@ __all__ = [
     'equalization_loss',
     'focal_loss',
     'framestack',
+    'inflate_kernel',
+    'jitter_boxes',
     'ldam_loss',
     'ldam_margins',
     'log_odds_of_priors',
@@ -47,8 +53,10 @@ __all__ = [
     'rebalancing_weights',
     'reconstruct_features',
     'reconstruction_contributions',
+    'resize_pos_embed',
     'shuffle_clips',
     'shuffled_frame_order',
+    'smooth_labels',
     'tau_normalize',
     'video_name',
     'window_shape',

@@ -1,6 +1,7 @@
 """Models of scope ``mmlt``."""
 
 from mmlt.models import (  # noqa: F401 (registers what they hold)
+    backbones,
     blending,
     box_feature_classifier,
     cofinetune_model,
@@ -8,6 +9,8 @@ from mmlt.models import (  # noqa: F401 (registers what they hold)
     heads,
     long_tail_mixed_reconstruction,
     losses,
+    padding_data_preprocessor,
+    per_dataset_batch_norm,
     recognizers,
     roi_heads,
 )

@@ -15,6 +15,7 @@ from mmengine.model import BaseModel, ModuleDict
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from mmlt.models.per_dataset_batch_norm import PerDatasetBatchNorm, set_dataset
 from mmlt.registry import MODELS
 
 
@@ -38,6 +39,8 @@ class CoFinetuneModel(BaseModel):
         data_preprocessor: Config.
         dataset_heads: Dataset -> key in ``heads``. Others use the head of their own name.
         loss_weights: Dataset -> factor on its losses, 1 by default.
+        per_dataset_batch_norm: Whether the batch norms of the backbone become
+            :class:`mmlt.models.per_dataset_batch_norm.PerDatasetBatchNorm`.
         init_cfg: See mmengine's ``BaseModule``.
 
     Raises:
@@ -56,6 +59,7 @@ class CoFinetuneModel(BaseModel):
         *,
         dataset_heads: Mapping[str, str] | None = None,
         loss_weights: Mapping[str, float] | None = None,
+        per_dataset_batch_norm: bool = False,
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(data_preprocessor, init_cfg)
@@ -69,6 +73,8 @@ class CoFinetuneModel(BaseModel):
                 )
         self.loss_weights = dict(loss_weights or {})
         self.backbone = MODELS.build(backbone)
+        if per_dataset_batch_norm:
+            self.backbone = PerDatasetBatchNorm.convert(self.backbone, tuple(self.dataset_heads))
         self.heads = ModuleDict({name: _build_head(head) for name, head in heads.items()})
 
     def forward(
@@ -100,6 +106,7 @@ class CoFinetuneModel(BaseModel):
             return self._features(inputs)
         dataset = self._dataset_of(data_samples)
         head = self.heads[self.dataset_heads[dataset]]
+        set_dataset(self.backbone, dataset)
         features = self._features(inputs)
         if _is_roi_head(head):
             outputs = _run_roi_head(head, features, list(data_samples), mode)
