@@ -220,6 +220,14 @@ def toy_detector(tmp_path_factory, toy_world):
     return ToyDetector(root, config, root / 'detector.pth')
 
 
+@pytest.fixture(scope='session')
+def cofinetuned(tmp_path_factory, toy_world):
+    """A co-finetuned model of three datasets; run the tools in ``root``."""
+    import cofinetune_world
+
+    return cofinetune_world.make(tmp_path_factory.mktemp('cofinetuned'), toy_world)
+
+
 class TwoRanks:
     """Two gloo ranks, started with the first job: most of a job's time would be imports."""
 

@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from mmengine.config import Config
 from mmengine.dataset import Compose
@@ -26,11 +27,14 @@ from mmengine.registry import (
 )
 from yapf.yapflib.yapf_api import FormatCode
 
+from mmlt.engine.runner.expand_datasets import expand_datasets
+
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / 'configs'
 FILES = sorted(CONFIGS.rglob('*.py'))
 EXPERIMENTS = [path for path in FILES if '_base_' not in path.relative_to(CONFIGS).parts]
 FAMILIES = sorted({path.parent for path in EXPERIMENTS})
+PARTS = ('train', 'val', 'test')
 LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 EVALUATORS = ('val_evaluator', 'test_evaluator')
 MAX_LINES = 60
@@ -154,6 +158,15 @@ def test_metafile_and_readme_name_every_experiment(family):
 # ------------------------------------------------------------------------------ what they build
 
 
+def _datasets_and_metrics(cfg, part):
+    """The data sets of 'train', 'val' or 'test' and their metrics, of one loader or of several."""
+    if 'datasets' not in cfg:
+        return [cfg[f'{part}_dataloader'].dataset], _as_list(cfg.get(f'{part}_evaluator') or [])
+    entries = [entry for entry in cfg.datasets.values() if entry.get(part)]
+    metrics = [_as_list(entry.get(f'{part}_evaluator') or []) for entry in entries]
+    return [entry[part] for entry in entries], [metric for each in metrics for metric in each]
+
+
 def _with_split(model_cfg, folder):
     """The model's configuration with a split file that exists: all classes but one in the head."""
     head = model_cfg.roi_head.bbox_head if 'roi_head' in model_cfg else model_cfg
@@ -185,30 +198,37 @@ def test_model_optimizer_and_schedulers_are_built(path, tmp_path):
     model_cfg = _with_split(cfg.model, tmp_path)
     if cfg.model.type == 'mmlt.FeatureRecognizer':
         _with_counts(model_cfg, cfg.num_classes, tmp_path)
-    model = MODELS.build(model_cfg)  # without init_weights: nothing is downloaded
+    device = 'meta' if 'heads' in model_cfg else 'cpu'  # the largest have hundreds of millions
+    with torch.device(device):
+        model = MODELS.build(model_cfg)  # without init_weights: nothing is downloaded
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     optimized = sum(len(group['params']) for group in optim_wrapper.param_groups)
     assert 0 < optimized <= len(list(model.parameters()))
     for scheduler in _as_list(cfg.get('param_scheduler') or []):
         options = dict(optimizer=optim_wrapper, epoch_length=10)
+        if 'end' not in scheduler and 'total_steps' not in scheduler:  # as the runner does
+            options['end'] = cfg.train_cfg.max_epochs
         built = PARAM_SCHEDULERS.build(dict(scheduler), default_args=options)
         assert built.begin < built.end
 
 
 @every_experiment
-@pytest.mark.parametrize('loader', LOADERS)
-def test_dataset_and_its_pipeline(path, loader):
-    dataset = _config(path)[loader].dataset
-    steps = dataset.get('pipeline', [])  # features have none
-    assert len(Compose(steps).transforms) == len(steps)
-    _check_arguments(DATASETS, dataset)
+@pytest.mark.parametrize('part', PARTS)
+def test_datasets_and_their_pipelines(path, part):
+    datasets, _ = _datasets_and_metrics(_config(path), part)
+    assert datasets
+    for dataset in datasets:
+        steps = dataset.get('pipeline', [])  # features have none
+        assert len(Compose(steps).transforms) == len(steps)
+        _check_arguments(DATASETS, dataset)
 
 
 @every_experiment
 def test_evaluators_take_their_arguments(path):
-    cfg = _config(path)
-    for evaluator in EVALUATORS:
-        for metric in _as_list(cfg[evaluator]):
+    for part in PARTS[1:]:
+        _, metrics = _datasets_and_metrics(_config(path), part)
+        assert metrics
+        for metric in metrics:
             _check_arguments(METRICS, metric)
 
 
@@ -232,7 +252,7 @@ def test_hooks_are_built_and_resume_is_among_them(path):
 def test_loops_exist(path):
     cfg = _config(path)
     for name, default in (('val_cfg', 'ValLoop'), ('test_cfg', 'TestLoop')):
-        assert _class_of(LOOPS, {'type': default, **cfg[name]}) is not None
+        assert _class_of(LOOPS, {'type': default, **(cfg.get(name) or {})}) is not None
     assert cfg.train_cfg.get('by_epoch') is not None or _class_of(LOOPS, cfg.train_cfg) is not None
 
 
@@ -280,3 +300,38 @@ def test_in_the_wild_names_the_files_of_its_version(version):
 def test_every_in_the_wild_config_names_its_version():
     names = [path.stem for path in (CONFIGS / 'in_the_wild').glob('*.py')]
     assert [name for name in names if not re.search('_ava2[12](_|$)', name)] == []
+
+
+# -------------------------------------------------- what co-finetuning configs must agree about
+
+COFINETUNING = [path for path in EXPERIMENTS if 'datasets' in _config(path)]
+
+
+@pytest.mark.parametrize('path', COFINETUNING, ids=_id)
+def test_cofinetuning_config_expands_into_standard_keys(path):
+    cfg = _config(path)
+    names = list(cfg.datasets)
+    expand_datasets(cfg)
+    trained = cfg.train_dataloader
+    assert list(trained.dataset.datasets) == list(trained.sampler.batch_sizes) == names
+    assert set(cfg.model.dataset_heads.values()) == set(cfg.model.heads)
+    for part in PARTS[1:]:
+        assert set(cfg[f'{part}_dataloader']) == set(cfg[f'{part}_evaluator'])
+        assert _class_of(LOOPS, cfg[f'{part}_cfg']) is not None
+
+
+@pytest.mark.parametrize('path', COFINETUNING, ids=_id)
+def test_cofinetuned_boxes_and_their_head_agree(path):
+    cfg = _config(path)
+    for name, entry in cfg.datasets.items():
+        bbox_head = cfg.model.heads[entry.get('head', name)].get('bbox_head')
+        if bbox_head is None:
+            continue
+        for part in PARTS:
+            if entry.get(part):
+                assert entry[part].num_classes == bbox_head.num_classes
+                assert entry[part].timestamp_start < entry[part].timestamp_end
+        for part in PARTS[1:]:
+            assert entry.get('test_batch_size', 1) == 1  # AVARoIHead tests one clip at a time
+            for file in ('ann_file', 'label_file', 'exclude_file'):
+                assert entry[f'{part}_evaluator'].get(file) == entry[part].get(file)

@@ -16,6 +16,7 @@ import os
 import runpy
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -24,6 +25,7 @@ from mmengine.config import Config
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
 from mmlt.command_line import add_data_split, describe, run_main
+from mmlt.engine.runner.expand_datasets import read_config
 from mmlt.experiments.other_split import SPLITS, test_overrides
 
 
@@ -38,10 +40,10 @@ def add_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def options_on_split(args: argparse.Namespace) -> dict:
+def options_on_split(config: Config, args: argparse.Namespace) -> dict:
     """The config options that ``--data-split`` stands for, then those given by hand, which win."""
     try:
-        options = test_overrides(Config.fromfile(args.config), args.data_split)
+        options = test_overrides(config, args.data_split)
     except ValueError as error:
         raise ValueError(f'{args.config}: {error}') from None
     if args.dump:  # mmaction2 makes a list of the evaluator and that of the dump
@@ -66,8 +68,11 @@ def main():
     describe(stock['parse_args'], __doc__, add_option)
     args = stock['parse_args']()
     check_files(args)
-    args.cfg_options = options_on_split(args)
-    stock['main'].__globals__['parse_args'] = lambda: args
+    config, args.cfg_options = read_config(args.config, args.cfg_options)
+    args.cfg_options = options_on_split(config, args)
+    names = stock['main'].__globals__
+    names['parse_args'] = lambda: args
+    names['Config'] = SimpleNamespace(fromfile=lambda path: config)
     stock['main']()
 
 

@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import mmaction
 from mmaction.registry import RUNNERS
-from mmengine.config import Config
 from mmengine.runner import Runner
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
 from mmlt.command_line import describe, run_main
+from mmlt.engine.runner.expand_datasets import read_config
 
 
 def main():
@@ -37,7 +37,8 @@ def main():
         if os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0':
             print(f'error: {args.config}: no such config', file=sys.stderr)
         sys.exit(2)
-    cfg = stock['merge_args'](Config.fromfile(args.config), args)
+    cfg, args.cfg_options = read_config(args.config, args.cfg_options)
+    cfg = stock['merge_args'](cfg, args)
     if args.seed is not None:
         cfg.randomness.seed = args.seed
     if args.diff_rank_seed:

@@ -30,8 +30,10 @@ from mmlt.fileio.data_checks import (
     unused_columns,
 )
 from mmlt.fileio.label_map import read_label_map
+from mmlt.fileio.person_checks import low_scores, reaches, without_person
 from mmlt.fileio.proposals import read_proposals
 from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
+from mmlt.functional.checks import check_choice
 from mmlt.functional.detection.ava_csv import check_labels, person_ids
 from mmlt.registry import DATASETS
 
@@ -55,7 +57,14 @@ class AVADataset(_AVADataset):
     box as large as the frame) or at the very end of the frames, keyframes of videos before
     ``timestamp_start``, columns of ``num_classes`` that no class uses.
 
-    Args: those of mmaction2's ``AVADataset``.
+    Args: those of mmaction2's ``AVADataset``, and
+        persons: 'detections', the proposals of ``proposal_file``; or 'ground_truth', the annotated
+            boxes, each a proposal of score 1, in training and in testing. No proposal file is read
+            then. With the sampler's ``add_gt_as_proposals=True`` they would be trained on twice.
+        keep_one_person: Whether a keyframe on which no proposal reaches ``person_det_score_thr``
+            keeps its best one, and one without proposals a box as large as the frame, as in
+            mmaction2. With False it has no person: it is left out of training, and tested it has
+            no detection.
 
     Differs from reference: AVA's label map for evaluation holds 60 of the 80 annotated classes, so
     a training label is checked against ``num_classes`` (with ``custom_classes`` the others are left
@@ -63,12 +72,22 @@ class AVADataset(_AVADataset):
     byte-order mark, blank line or quote; this one reads what the evaluation reads.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        persons: str = 'detections',
+        keep_one_person: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        self.persons = check_choice('persons', persons, ('detections', 'ground_truth'))
+        self.keep_one_person = keep_one_person
         bound = inspect.signature(_AVADataset).bind(*args, **kwargs)
         label_file = bound.arguments.get('label_file')
         if label_file is not None and not Path(label_file).is_file():
             raise FileNotFoundError(f'label_file: {label_file} does not exist')
         proposal_file = bound.arguments.pop('proposal_file', None)  # mmaction2 unpickles it freely
+        if self.persons == 'ground_truth':
+            proposal_file = None
         self._proposals = (
             None if proposal_file is None else (proposal_file, read_proposals(proposal_file))
         )
@@ -78,13 +97,16 @@ class AVADataset(_AVADataset):
 
     def load_data_list(self) -> list[dict]:
         """Read and check the annotations: an entry for each keyframe, in the order of the file."""
-        boxes = read_ava_csv(self.ann_file)
-        persons = person_ids(self.ann_file, boxes)
+        boxes, persons = self._read_annotations()
         _raise_and_say(check_annotations(boxes, self.ann_file, is_evaluated=False))
         rows, columns = self._trained_rows(boxes)
         keyframes = group_by_keyframe(boxes, rows)
         self._annotations = boxes, keyframes.first_rows
         return self._to_samples(boxes, persons, keyframes, columns)
+
+    def _read_annotations(self) -> tuple[AVABoxes, np.ndarray]:
+        boxes = read_ava_csv(self.ann_file)
+        return boxes, person_ids(self.ann_file, boxes)
 
     def _trained_rows(self, boxes: AVABoxes) -> tuple[np.ndarray, np.ndarray]:
         """Rows whose class is trained, and the score column of each of them."""
@@ -158,19 +180,50 @@ class AVADataset(_AVADataset):
             raise ValueError(f'{self.ann_file}: {self.exclude_file} excludes every keyframe')
         print_log(f'{len(data_list)} out of {len(self.data_list)} frames are valid.', 'current')
         if self._FPS > 1:  # at one frame a second timestamps are frame numbers
-            bounds = self.timestamp_start, self.timestamp_end
-            if self.use_frames:
-                _refuse(timestamps_outside(boxes, rows, self.ann_file, *bounds))
-                _say(timestamps_at_the_end(boxes, rows, self.ann_file, bounds[1]))
-            else:  # a video has its own length, but it starts at timestamp_start
-                _say(timestamps_outside(boxes, rows, self.ann_file, bounds[0]))
+            self._check_timestamps(boxes, rows)
         if self._proposals is not None:
-            path, proposals = self._proposals
-            annotated = {info['img_key']: info['ann']['gt_bboxes'] for info in data_list}
-            options = dict(path=path, ann_file=self.ann_file, score_thr=self.person_det_score_thr)
-            _raise_and_say(check_proposals(proposals, annotated, **options))
+            data_list = self._with_persons(data_list)
         self._check_media(data_list)
         return data_list
+
+    def _check_timestamps(self, boxes: AVABoxes, rows: np.ndarray) -> None:
+        start, end = self.timestamp_start, self.timestamp_end
+        if self.use_frames:
+            _refuse(timestamps_outside(boxes, rows, self.ann_file, start, end))
+            _say(timestamps_at_the_end(boxes, rows, self.ann_file, end))
+        else:  # a video has its own length, but it starts at timestamp_start
+            _say(timestamps_outside(boxes, rows, self.ann_file, start))
+
+    def _with_persons(self, data_list: list[dict]) -> list[dict]:
+        """Check the proposals; in training only keyframes that keep a person."""
+        path, proposals = self._proposals
+        annotated = {info['img_key']: info['ann']['gt_bboxes'] for info in data_list}
+        options = dict(path=path, score_thr=self.person_det_score_thr)
+        findings = check_proposals(proposals, annotated, ann_file=self.ann_file, **options)
+        findings.raise_errors()
+        if self.keep_one_person:
+            _raise_and_say(findings)
+            sentence, is_many = low_scores(proposals, annotated, **options)
+            if sentence and not is_many:
+                print_log(sentence, 'current')
+            return data_list
+        _say(without_person(proposals, annotated, is_tested=self.test_mode, **options))
+        if self.test_mode:
+            return data_list
+        thr = self.person_det_score_thr
+        return [info for info in data_list if reaches(proposals.get(info['img_key']), thr)]
+
+    def get_data_info(self, idx: int) -> dict:
+        """One keyframe with its persons as ``proposals`` and ``scores``."""
+        info = super().get_data_info(idx)
+        if self.persons == 'ground_truth':
+            info['proposals'] = info['gt_bboxes'].copy()
+            info['scores'] = np.ones(len(info['proposals']))
+        elif self.proposals is not None and not self.keep_one_person:
+            boxes = self.proposals.get(info['img_key'])
+            if not reaches(boxes, self.person_det_score_thr):
+                info['proposals'], info['scores'] = np.zeros((0, 4)), np.zeros(0)
+        return info
 
     def _check_media(self, data_list: Sequence[dict]) -> None:
         """On one rank: the storage is asked once a video."""

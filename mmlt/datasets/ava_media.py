@@ -42,7 +42,8 @@ def last_media_files(dataset: Any, samples: Sequence[dict]) -> dict[str, str]:
 
 def _last_frame(dataset: Any, sampler: SampleAVAFrames, sample: dict) -> int:
     """The highest frame number that SampleAVAFrames can draw for a keyframe."""
-    center = sample['fps'] * (sample['timestamp'] - dataset.timestamp_start) + dataset.start_index
+    start = sample.get('timestamp_start', dataset.timestamp_start)
+    center = sample['fps'] * (sample['timestamp'] - start) + dataset.start_index
     jitter = 0 if sampler.test_mode else (sampler.frame_interval + 1) // 2 - 1
     last = center + (sampler.clip_len - 1 - sampler.clip_len // 2) * sampler.frame_interval + jitter
     first_shot_frame, end = sample['shot_info']

@@ -9,13 +9,17 @@ from mmlt.engine.hooks import (
     RunningAPHook,
     SafeCheckpointHook,
 )
-from mmlt.engine.loops import ShuffleBiasTestLoop
+from mmlt.engine.loops import MultiDatasetTestLoop, MultiDatasetValLoop, ShuffleBiasTestLoop
+from mmlt.engine.runner import CoFinetuneRunner
 
 __all__ = [
     'AtomicCheckpointHook',
+    'CoFinetuneRunner',
     'DeferredReweightingHook',
     'FreezeHook',
     'LoadTrunkHook',
+    'MultiDatasetTestLoop',
+    'MultiDatasetValLoop',
     'ResumeStateHook',
     'RunningAPHook',
     'SafeCheckpointHook',

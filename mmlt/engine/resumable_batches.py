@@ -189,6 +189,27 @@ def sampler_seed(loader: DataLoader) -> int | None:
     return int(seed) if isinstance(seed, Integral) else None
 
 
+def sampler_settings(loader: DataLoader) -> dict[str, Any] | None:
+    """What decides the order besides the seed, where the sampler tells (``describe``)."""
+    describe = getattr(sampler_of(loader), 'describe', None)
+    return None if describe is None else describe()
+
+
 def global_batch_size(loaders: list[DataLoader]) -> int:
     """Samples of one iteration over all ranks; the first loader counts."""
     return (getattr(loaders[0].batch_sampler, 'batch_size', None) or 1) * get_world_size()
+
+
+def validation_due(runner: Runner, first_batch: int) -> bool:
+    """Whether the loop would validate at this point, had it just come here by training."""
+    loop = runner.train_loop
+    if runner.val_loop is None:
+        return False
+    if isinstance(loop, IterBasedTrainLoop):
+        step, last = loop.iter, loop.max_iters
+    elif isinstance(loop, EpochBasedTrainLoop) and first_batch == 0:
+        step, last = loop.epoch, loop.max_epochs
+    else:
+        return False
+    loop._decide_current_val_interval()
+    return step >= loop.val_begin and (step % loop.val_interval == 0 or step == last)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 SPLITS = ('train', 'val', 'test')
@@ -14,19 +14,21 @@ def test_overrides(config: Mapping[str, Any], split: str) -> dict[str, Any]:
     """What makes the test of a config run on the data of its ``split``.
 
     The test's pipeline, label map and metric stay. Only the files of the data are exchanged: those
-    of the split's dataset, and with them the ground truth of the evaluator.
+    of the split's dataset, and with them the ground truth of the evaluator. Where the test is one
+    of several datasets (``mmlt.MultiDatasetTestLoop``), each gets its own.
 
     Args:
         config: A config of mmengine with ``test_dataloader``, ``test_evaluator`` and the split's
-            dataloader.
+            dataloader. Of several datasets these are dicts by name, and the train dataset has
+            such a dict as its ``datasets``.
         split: 'train', 'val' or 'test'.
 
     Returns:
         Dotted key -> value, as ``--cfg-options`` takes them; empty for 'test'.
 
     Raises:
-        ValueError: No such split, the config lacks its dataloader or its ground truth, or has more
-            than one evaluator.
+        ValueError: No such split, the config (or one of its datasets, which is named) lacks its
+            dataloader or its ground truth, or a test of one dataset has more than one evaluator.
     """
     if split not in SPLITS:
         raise ValueError(f'split must be one of {", ".join(SPLITS)}, got {split!r}')
@@ -38,8 +40,50 @@ def test_overrides(config: Mapping[str, Any], split: str) -> dict[str, Any]:
     evaluator = config['test_evaluator']
     if not isinstance(evaluator, Mapping):
         raise ValueError(f'test_evaluator is a {type(evaluator).__name__}; only one is supported')
-    source = config[f'{split}_dataloader']['dataset']
-    target = config['test_dataloader']['dataset']
+    if 'dataset' in config['test_dataloader']:
+        return _overrides_of_one(config, split)
+    overrides = {}
+    for name in config['test_dataloader']:
+        overrides.update(_overrides_of_one(config, split, name))
+    return overrides
+
+
+def _overrides_of_one(
+    config: Mapping[str, Any], split: str, name: str | None = None
+) -> dict[str, Any]:
+    """Those of the only dataset, or of the one of that name."""
+    suffix = '' if name is None else f'.{name}'
+    source_key = f'{split}_dataloader{suffix}.dataset'
+    if name is not None and split == 'train':
+        source_key = f'train_dataloader.dataset.datasets.{name}'
+    source = _at(config, source_key)
+    if not isinstance(source, Mapping):
+        raise ValueError(f'the config has no {source_key}, which a test on {split} needs')
+    target_key = f'test_dataloader{suffix}.dataset'
+    overrides = _file_overrides(source, _at(config, target_key), target_key)
+    evaluator = _at(config, f'test_evaluator{suffix}')
+    is_one = not isinstance(evaluator, Sequence)
+    for index, metric in enumerate([evaluator] if is_one else evaluator):
+        if metric is None or 'ann_file' not in metric:  # it judges by the labels of the samples
+            continue
+        # the ground truth: of val as its evaluator names it, of train as its dataset does
+        truth_key = f'val_evaluator{suffix}' if split == 'val' else source_key
+        truth = _first_with_truth(_at(config, truth_key))
+        if truth is None:
+            raise ValueError(
+                f'{truth_key} names no ann_file, the ground truth of a test on {split}'
+            )
+        prefix = f'test_evaluator{suffix}' + ('' if is_one else f'.{index}')
+        for key in _EVALUATOR_KEYS:
+            if key in metric or key in truth:
+                overrides[f'{prefix}.{key}'] = truth.get(key)
+    return overrides
+
+
+def _file_overrides(
+    source: Mapping[str, Any], target: Mapping[str, Any], target_key: str
+) -> dict[str, Any]:
+    """The files of the source, where the target has others."""
     overrides = {}
     for key in _DATASET_KEYS:
         if source.get(key) != target.get(key):
@@ -47,15 +91,20 @@ def test_overrides(config: Mapping[str, Any], split: str) -> dict[str, Any]:
             parts = value.items() if isinstance(value, Mapping) else [(None, value)]
             for part, of_part in parts:
                 name = key if part is None else f'{key}.{part}'
-                overrides[f'test_dataloader.dataset.{name}'] = of_part
-    if 'ann_file' not in evaluator:  # it judges by the labels of the samples
-        return overrides
-    # the ground truth: of val as its evaluator names it, of train as its dataset does
-    truth = config.get('val_evaluator') if split == 'val' else source
-    if not isinstance(truth, Mapping) or 'ann_file' not in truth:
-        where = 'val_evaluator' if split == 'val' else 'train_dataloader.dataset'
-        raise ValueError(f'{where} names no ann_file, the ground truth of a test on {split}')
-    for key in _EVALUATOR_KEYS:
-        if key in evaluator or key in truth:
-            overrides[f'test_evaluator.{key}'] = truth.get(key)
+                overrides[f'{target_key}.{name}'] = of_part
     return overrides
+
+
+def _first_with_truth(given: Any) -> Mapping[str, Any] | None:
+    """The dataset or metric, or the first metric of a list, that names its annotations."""
+    for each in given if isinstance(given, Sequence) else [given]:
+        if isinstance(each, Mapping) and 'ann_file' in each:
+            return each
+    return None
+
+
+def _at(config: Mapping[str, Any], dotted: str) -> Any:
+    """The value at a dotted key, None where there is none."""
+    for key in dotted.split('.'):
+        config = config.get(key) if hasattr(config, 'get') else None  # mmengine's is no Mapping
+    return config

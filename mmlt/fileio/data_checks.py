@@ -9,17 +9,17 @@ goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from mmlt.fileio.box_checks import low_class_ids, outside_ratio, pixel_boxes, repeats_warning
 from mmlt.fileio.keyframe_match import boxes_meet, listed, match_videos
+from mmlt.fileio.person_checks import low_scores
 from mmlt.functional import AVABoxes
 from mmlt.functional.detection.box_overlap import pair_iou
 
-_MANY = 0.1  # of the keyframes
 _MAX_OUTSIDE = 0.01  # of detections: a few among millions, where a detector does not clip its boxes
 
 
@@ -160,21 +160,9 @@ def check_proposals(
             f'{path}: no proposal for {len(missing)} of {len(keys)} keyframes (the first: '
             f'{missing[0]!r}); each gets one box as large as the frame'
         )
-    warnings.append(_low_scores_warning(proposals, keys, path, score_thr))
+    sentence, is_many = low_scores(proposals, keys, path, score_thr)
+    warnings.append(sentence if is_many else None)
     return _findings([], warnings)
-
-
-def _low_scores_warning(
-    proposals: Mapping[str, np.ndarray], keys: Sequence[str], path: Any, score_thr: float
-) -> str | None:
-    found = [proposals[key] for key in keys if key in proposals]
-    low = sum(boxes.shape[1] == 5 and boxes[:, 4].max() < score_thr for boxes in found)
-    if low <= _MANY * len(found):
-        return None
-    return (
-        f'{path}: on {low} of {len(found)} keyframes no proposal reaches person_det_score_thr='
-        f'{score_thr}; each keeps its best one alone'
-    )
 
 
 def _overlap(boxes: np.ndarray, other_boxes: np.ndarray) -> bool:

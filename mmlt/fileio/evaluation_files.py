@@ -16,7 +16,15 @@ from mmlt.fileio.label_map import (
     unknown_label_warning,
     unmatched_exclusions_warning,
 )
-from mmlt.functional import AVABoxes, read_ava_csv, read_excluded_timestamps
+from mmlt.functional import (
+    AVABoxes,
+    read_ava_csv,
+    read_ava_kinetics_csv,
+    read_excluded_timestamps,
+)
+from mmlt.functional.checks import check_choice
+
+_READERS = {'ava': read_ava_csv, 'ava_kinetics': read_ava_kinetics_csv}
 
 
 class AnnotatedSplit(NamedTuple):
@@ -34,6 +42,7 @@ def read_annotated_split(
     exclude_file: str | Path | None = None,
     *,
     custom_classes: Sequence[int] | None = None,
+    ann_format: str = 'ava',
 ) -> AnnotatedSplit:
     """Read the classes, the annotated boxes and the keyframes that are left out.
 
@@ -42,6 +51,8 @@ def read_annotated_split(
         label_file: Label map (pbtxt).
         exclude_file: Excluded keyframes, lines of ``video_id,timestamp``; None leaves out none.
         custom_classes: The classes of the label map to keep; None keeps all.
+        ann_format: 'ava', or 'ava_kinetics' as :func:`mmlt.functional.read_ava_kinetics_csv` reads
+            it.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -51,7 +62,7 @@ def read_annotated_split(
     label_map = read_label_map(label_file)
     if custom_classes is not None:
         label_map = select_classes(label_map, custom_classes, label_file)
-    ground_truth = read_ava_csv(ann_file)
+    ground_truth = _READERS[check_choice('ann_format', ann_format, tuple(_READERS))](ann_file)
     excluded = read_excluded_timestamps(exclude_file) if exclude_file else frozenset()
     findings = check_annotations(ground_truth, ann_file)
     findings.raise_errors()

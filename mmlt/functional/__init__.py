@@ -18,6 +18,7 @@ from mmlt.functional.detection.excluded_timestamps import read_excluded_timestam
 from mmlt.functional.detection.frame_average_precision import FrameAP, frame_average_precision
 from mmlt.functional.detection.match_scores import MatchedScores, match_scores
 from mmlt.functional.detection.read_ava_csv import read_ava_csv
+from mmlt.functional.detection.read_ava_kinetics_csv import read_ava_kinetics_csv
 from mmlt.functional.losses.class_balanced_weights import class_balanced_weights
 from mmlt.functional.retrieval.average_precision import average_precision
 from mmlt.functional.retrieval.roc_auc import roc_auc
@@ -44,6 +45,7 @@ from mmlt.functional.sampling.class_counts import (
     split_by_train_test_ap,
     split_head_medium_tail,
 )
+from mmlt.functional.sampling.dataset_schedule import dataset_schedule
 from mmlt.functional.video.representation_bias import (
     representation_bias,
     representation_bias_std_error,
@@ -73,6 +75,7 @@ __all__ = [
     'class_repeat_factors',
     'class_sampling_probs',
     'count_classes',
+    'dataset_schedule',
     'distribution_balanced_loss',
     'drawn_class_mask',
     'eqlv2_gradients',
@@ -86,6 +89,7 @@ __all__ = [
     'framestack',
     'group_by_class',
     'inflate_kernel',
+    'jitter_boxes',
     'ldam_loss',
     'ldam_margins',
     'log_odds_of_priors',
@@ -95,6 +99,7 @@ __all__ = [
     'mixup',
     'plan_draws',
     'read_ava_csv',
+    'read_ava_kinetics_csv',
     'read_excluded_timestamps',
     'rebalancing_weights',
     'reconstruct_features',
@@ -107,6 +112,7 @@ __all__ = [
     'shuffle_clips',
     'shuffled_frame_order',
     'sliding_windows',
+    'smooth_labels',
     'split_by_train_test_ap',
     'split_head_medium_tail',
     'stochastic_depth_rates',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmlt.functional.detection.jitter_boxes import jitter_boxes
 from mmlt.functional.losses.asymmetric_loss import asymmetric_loss
 from mmlt.functional.losses.distribution_balanced_loss import (
     distribution_balanced_loss,
@@ -12,6 +13,7 @@ from mmlt.functional.losses.equalization_loss import equalization_loss
 from mmlt.functional.losses.focal_loss import focal_loss
 from mmlt.functional.losses.ldam_loss import ldam_loss, ldam_margins
 from mmlt.functional.losses.logit_adjustment import log_odds_of_priors, logit_adjusted_loss
+from mmlt.functional.losses.smooth_labels import smooth_labels
 from mmlt.functional.losses.tau_normalize import tau_normalize
 from mmlt.functional.mixing.framestack import framestack
 from mmlt.functional.mixing.long_tail_mixed_reconstruction import (
@@ -41,6 +43,7 @@ __all__ = [
     'focal_loss',
     'framestack',
     'inflate_kernel',
+    'jitter_boxes',
     'ldam_loss',
     'ldam_margins',
     'log_odds_of_priors',
@@ -53,6 +56,7 @@ __all__ = [
     'resize_pos_embed',
     'shuffle_clips',
     'shuffled_frame_order',
+    'smooth_labels',
     'tau_normalize',
     'video_name',
     'window_shape',

@@ -121,3 +121,84 @@ def test_config_without_a_part(key):
 def test_several_evaluators():
     with pytest.raises(ValueError, match='test_evaluator is a list; only one is supported'):
         overrides_of(_config(evaluator=[dict(type='A'), dict(type='B')]), 'train')
+
+
+# ------------------------------------------------------------------------------ several datasets
+
+
+def _loader(name, split, **changes):
+    return dict(dataset=_dataset(f'{name}_{split}', **changes), batch_size=1)
+
+
+def _cofinetune_config():
+    """AVA, and clips whose metrics need no file."""
+    clips = dict(data_prefix=dict(video='clips/test'))
+    return {
+        'train_dataloader': dict(
+            dataset=dict(
+                type='mmlt.CoFinetuneDataset',
+                datasets=dict(
+                    ava=_dataset('ava_train', proposal_file='ava_train.pkl'),
+                    k400=_dataset('k400_train', data_prefix=dict(video='clips/train')),
+                ),
+            )
+        ),
+        'val_dataloader': dict(ava=_loader('ava', 'val'), k400=_loader('k400', 'val', **clips)),
+        'val_evaluator': dict(ava=dict(type='A', ann_file='ava_val.csv'), k400=dict(type='B')),
+        'test_dataloader': dict(ava=_loader('ava', 'test'), k400=_loader('k400', 'test', **clips)),
+        'test_evaluator': dict(
+            ava=dict(type='A', ann_file='ava_test.csv', exclude_file='ava_test_ex.csv'),
+            k400=[dict(type='B'), dict(type='C')],
+        ),
+    }
+
+
+def test_several_datasets_by_hand():
+    config = _cofinetune_config()
+    assert overrides_of(config, 'test') == {}
+    assert overrides_of(config, 'train') == {
+        'test_dataloader.ava.dataset.ann_file': 'ava_train.csv',
+        'test_dataloader.ava.dataset.proposal_file': 'ava_train.pkl',
+        'test_evaluator.ava.ann_file': 'ava_train.csv',
+        'test_evaluator.ava.exclude_file': None,
+        'test_dataloader.k400.dataset.ann_file': 'k400_train.csv',
+        'test_dataloader.k400.dataset.data_prefix.video': 'clips/train',
+    }
+    assert overrides_of(config, 'val') == {
+        'test_dataloader.ava.dataset.ann_file': 'ava_val.csv',
+        'test_evaluator.ava.ann_file': 'ava_val.csv',
+        'test_evaluator.ava.exclude_file': None,
+        'test_dataloader.k400.dataset.ann_file': 'k400_val.csv',
+    }
+
+
+def test_each_metric_of_a_dataset_gets_the_ground_truth():
+    config = _cofinetune_config()
+    for split in ('val', 'test'):
+        metric = config[f'{split}_evaluator']['ava']
+        config[f'{split}_evaluator']['ava'] = [dict(type='AccMetric'), metric]
+    found = overrides_of(config, 'val')
+    assert found['test_evaluator.ava.1.ann_file'] == 'ava_val.csv'
+    merged = Config(config)
+    merged.merge_from_dict(found)
+    assert merged.test_evaluator.ava[1].ann_file == 'ava_val.csv'
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_a_dataset_without_the_split(split):
+    config = _cofinetune_config()
+    datasets = {
+        'train': config['train_dataloader']['dataset']['datasets'],
+        'val': config['val_dataloader'],
+    }
+    del datasets[split]['k400']
+    key = {'train': r'train_dataloader\.dataset\.datasets\.k400', 'val': r'val_dataloader\.k400'}
+    with pytest.raises(ValueError, match=f'no {key[split]}.*, which a test on {split} needs'):
+        overrides_of(config, split)
+
+
+def test_a_dataset_without_ground_truth_of_the_split():
+    config = _cofinetune_config()
+    del config['val_evaluator']['ava']
+    with pytest.raises(ValueError, match=r'val_evaluator\.ava names no ann_file'):
+        overrides_of(config, 'val')

@@ -3,9 +3,10 @@
 Examples:
     python tools/data/make_toy_world.py --out data/toy --workers 2
     python tools/data/make_toy_world.py --out data/toy --parts ava
+    python tools/data/make_toy_world.py --out data/toy --parts ava clips actor_clips
 
-A part that is already there with the same settings is left alone, so that a second call costs
-nothing.
+Without --parts all are drawn but actor_clips, which is for co-finetuning. A part that is already
+there with the same settings is left alone, so that a second call costs nothing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.datasets.toy_world import (
     ToyWorldConfig,
+    make_actor_clip_world,
     make_ava_world,
     make_clip_world,
     make_feature_world,
@@ -35,7 +37,9 @@ PARTS = {
     'clips': make_clip_world,
     'features': make_feature_world,
     'videos': make_video_world,
+    'actor_clips': make_actor_clip_world,
 }
+DEFAULT_PARTS = ('ava', 'clips', 'features', 'videos')
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
@@ -62,7 +66,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--out', type=Path, required=True, help='folder of the world, one folder a part'
     )
     parser.add_argument(
-        '--parts', nargs='+', choices=PARTS, default=list(PARTS), help='what to draw'
+        '--parts', nargs='+', choices=PARTS, default=DEFAULT_PARTS, help='what to draw'
     )
     parser.add_argument('--seed', type=int, default=0, help='decides every byte')
     parser.add_argument('--scale', type=float, default=1.0, help='share of the boxes, in (0, 1]')

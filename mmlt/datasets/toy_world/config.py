@@ -28,6 +28,9 @@ _RANGES = {
     'jpeg_quality': (1, 100),
     **dict.fromkeys(('clips_train', 'clips_val', 'clips_test'), _COUNT),
     **dict.fromkeys(('clips_frames', 'clips_fps'), _COUNT),
+    **dict.fromkeys(('actor_clips_train', 'actor_clips_val', 'actor_clips_test'), _COUNT),
+    'actor_clips_size': (16, math.inf),
+    'actor_clips_size_range': _LENGTH,
     **dict.fromkeys(('features_classes', 'features_most', 'features_fewest'), _COUNT),
     **dict.fromkeys(('features_eval', 'features_dim', 'features_length_range'), _COUNT),
     'features_shown_range': _SHARE,
@@ -39,8 +42,9 @@ class ToyWorldConfig:
     """Settings of the toy world.
 
     Brightness is on a scale on which a pixel is ``128 + 64 * value``; lengths are pixels at actor
-    size 1; times are frames. The fields from ``clips_`` on belong to the clip sets, those from
-    ``features_`` on to the feature set; all the others describe the AVA set.
+    size 1; times are frames. The fields that begin with ``clips_`` belong to the clip sets that
+    differ by motion or appearance, ``actor_clips_`` to that of the AVA set's actors, ``features_``
+    to the feature set; all the others describe the AVA set.
 
     Args:
         seed: Changes the world (scenes, noise, which box carries which label), never how many boxes
@@ -89,6 +93,10 @@ class ToyWorldConfig:
             likewise.
         clips_frames: Frames of a clip, ``clips_fps`` a second, ``clips_size`` pixels square.
         clips_noise_std: Standard deviation of the noise in clips.
+        actor_clips_train: Training clips of a class of actors at scale 1; ``actor_clips_val`` and
+            ``actor_clips_test`` likewise.
+        actor_clips_size: Height and width of a clip of actors.
+        actor_clips_size_range: ``size_range`` of the actors of clips, which fill the frame.
         features_classes: Classes of the feature set.
         features_most: Training videos of the commonest feature class; ``features_fewest`` likewise
             the rarest.
@@ -152,6 +160,11 @@ class ToyWorldConfig:
     clips_fps: int = 16
     clips_size: int = 64
     clips_noise_std: float = 0.15
+    actor_clips_train: int = 200
+    actor_clips_val: int = 20
+    actor_clips_test: int = 40
+    actor_clips_size: int = 32
+    actor_clips_size_range: tuple[float, float] = (0.9, 1.3)
     features_classes: int = 40
     features_most: int = 500
     features_fewest: int = 3

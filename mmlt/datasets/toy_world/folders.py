@@ -27,13 +27,12 @@ def part_settings(part: str, config: ToyWorldConfig) -> dict[str, Any]:
     """The settings that decide a part's bytes: those of other parts are left out."""
     own = 'clips_' if part == 'videos' else f'{part}_'  # videos are made of clips
     shared = ('seed', 'scale')
-    special = ('clips_', 'features_')
+    special = ('clips_', 'actor_clips_', 'features_')
+    drawn_as_ava = part in ('ava', 'actor_clips')
     return {
         name: value
         for name, value in config.to_dict().items()
-        if name in shared
-        or name.startswith(own)
-        or (part == 'ava' and not name.startswith(special))
+        if name in shared or name.startswith(own) or (drawn_as_ava and not name.startswith(special))
     }
 
 

@@ -2,7 +2,16 @@
 
 from mmlt.datasets.transforms.keep_drawn_box import KeepDrawnBox
 from mmlt.datasets.transforms.load_feature_frames import LoadFeatureFrames
+from mmlt.datasets.transforms.scale_jitter import ScaleJitter
+from mmlt.datasets.transforms.set_dataset_name import SetDatasetName
 from mmlt.datasets.transforms.shuffle_frames import ShuffleFrames
 from mmlt.datasets.transforms.sliding_window_frames import SlidingWindowFrames
 
-__all__ = ['KeepDrawnBox', 'LoadFeatureFrames', 'ShuffleFrames', 'SlidingWindowFrames']
+__all__ = [
+    'KeepDrawnBox',
+    'LoadFeatureFrames',
+    'ScaleJitter',
+    'SetDatasetName',
+    'ShuffleFrames',
+    'SlidingWindowFrames',
+]

@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
+from mmengine.runner import IterBasedTrainLoop, Runner
 from torch.utils.data import DataLoader, IterableDataset
 
 from mmlt.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
@@ -18,8 +18,10 @@ from mmlt.engine.resumable_batches import (
     restart_iterator,
     sampler_of,
     sampler_seed,
+    sampler_settings,
     skip_in_epoch,
     train_loaders,
+    validation_due,
 )
 from mmlt.engine.rng_state import capture_rng, restore_rng, seed_rng
 from mmlt.registry import HOOKS
@@ -50,7 +52,7 @@ class ResumeStateHook(Hook):
       depends on how many there are or how long they live. With ``num_workers=0`` data are drawn
       from the main stream.
     - An epoch is resumed at its next batch; batches already used are skipped without reading them.
-      Samplers must depend on their seed and epoch only, as mmengine's do.
+      Samplers must depend on their seed and epoch only, as mmengine's and mmlt's do.
     - A validation that was due when the run died is made first.
 
     What it says instead of failing: a checkpoint without this state resumes as mmengine does, with
@@ -119,9 +121,7 @@ class ResumeStateHook(Hook):
             )
             return False
         state = _checked(self._loaded)
-        for loader, seed in zip(loaders, state['sampler_seeds']):
-            if seed is not None:
-                sampler_of(loader).seed = seed  # a run without a configured seed has drawn another
+        self._restore_samplers(runner, loaders, state)
         ranks = state['ranks']
         own = ranks[get_rank()] if len(ranks) == get_world_size() else None
         if own is None:
@@ -140,7 +140,20 @@ class ResumeStateHook(Hook):
         self._first_batch = samples_done // global_batch_size(loaders)
         if self._first_batch > 0 and any(isinstance(x.dataset, IterableDataset) for x in loaders):
             self._warn(runner, 'An iterable dataset has no position: it starts from its beginning.')
-        return not state['validated'] and _validation_due(runner, self._first_batch)
+        return not state['validated'] and validation_due(runner, self._first_batch)
+
+    def _restore_samplers(self, runner: Runner, loaders: list[DataLoader], state: dict) -> None:
+        for loader, seed in zip(loaders, state['sampler_seeds']):
+            if seed is not None:
+                sampler_of(loader).seed = seed  # a run without a configured seed has drawn another
+        for loader, saved in zip(loaders, state.get('sampler_settings', ())):
+            if saved != sampler_settings(loader):
+                self._warn(
+                    runner,
+                    f'The checkpoint was made with {saved}, this run has '
+                    f'{sampler_settings(loader)}: the epoch goes on behind about as many '
+                    'samples, in another order.',
+                )
 
     def before_train_epoch(self, runner: Runner) -> None:
         """Set every loader to its epoch and batch."""
@@ -204,6 +217,7 @@ class ResumeStateHook(Hook):
             'global_batch_size': global_batch_size(loaders),
             'validated': self._train_rng is not None,
             'sampler_seeds': [sampler_seed(loader) for loader in loaders],
+            'sampler_settings': [sampler_settings(loader) for loader in loaders],
             'ranks': ranks,
         }
         should_update = getattr(runner.optim_wrapper, 'should_update', None)
@@ -218,21 +232,6 @@ class ResumeStateHook(Hook):
         if text not in self._warned:
             self._warned.add(text)
             runner.logger.warning(text)
-
-
-def _validation_due(runner: Runner, first_batch: int) -> bool:
-    """Whether the loop would validate at this point, had it just come here by training."""
-    loop = runner.train_loop
-    if runner.val_loop is None:
-        return False
-    if isinstance(loop, IterBasedTrainLoop):
-        step, last = loop.iter, loop.max_iters
-    elif isinstance(loop, EpochBasedTrainLoop) and first_batch == 0:
-        step, last = loop.epoch, loop.max_epochs
-    else:
-        return False
-    loop._decide_current_val_interval()
-    return step >= loop.val_begin and (step % loop.val_interval == 0 or step == last)
 
 
 def _checked(state: Any) -> dict:

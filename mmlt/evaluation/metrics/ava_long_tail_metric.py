@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from mmlt.evaluation.runs.folder import write_results
 from mmlt.evaluation.runs.tasks import DETECTION
 from mmlt.evaluation.runs.terminal import print_table
 from mmlt.evaluation.score_ratios import changed_scores_warning
+from mmlt.evaluation.subsets import evaluate_subsets, read_subsets
 from mmlt.fileio.class_counts import read_class_counts
 from mmlt.fileio.class_split import read_split
 from mmlt.fileio.data_checks import check_detections, unused_columns
@@ -77,6 +78,9 @@ class AVALongTailMetric(BaseMetric):
         num_trials: Trials of the sampled form of SAP.
         seed: Seed of the sampled form.
         pool: 'boxes' or 'detections'.
+        ann_format: 'ava', or 'ava_kinetics' for what ``mmlt.AVAKineticsDataset`` reads.
+        subsets: Name -> annotations (CSV), or video ids, of a part of the videos, for the same
+            means of each part as ``ava/<name>/frame_mAP`` and so on. Each video is in one of them.
         per_class_keys: Whether the keys of single classes are returned too, and so logged.
         dump: Name of a ``.parquet`` file, beside metrics.json, for every detection at full
             precision; ``tools/analysis/evaluate_ava.py`` reads it.
@@ -105,6 +109,8 @@ class AVALongTailMetric(BaseMetric):
         num_trials: int = 15,
         seed: int = 0,
         pool: str = 'boxes',
+        ann_format: str = 'ava',
+        subsets: Mapping[str, str | Sequence[str]] | None = None,
         per_class_keys: bool = False,
         dump: str | None = None,
         out_dir: str | None = None,
@@ -117,7 +123,9 @@ class AVALongTailMetric(BaseMetric):
             raise ValueError(f'dump: {dump!r} is not the bare name of a .parquet file')
         # Everything is read here: a bad file must stop the job before the training, not after it.
         split = read_annotated_split(
-            ann_file, label_file, exclude_file, custom_classes=custom_classes
+            *(ann_file, label_file, exclude_file),
+            custom_classes=custom_classes,
+            ann_format=ann_format,
         )
         _warn(*split.warnings)
         self.label_map, self.ground_truth, self.ann_file = *split[:2], ann_file
@@ -134,6 +142,9 @@ class AVALongTailMetric(BaseMetric):
             pool=pool,
         )
         check_options(self.ground_truth, self.label_map, **self.options)
+        self.subsets = subsets and read_subsets(
+            subsets, self.ground_truth, self.label_map, **self.options
+        )
         _warn(empty_groups_warning(self.label_map, **self.options))
         self.num_classes = num_classes
         self.custom_classes = custom_classes
@@ -178,7 +189,10 @@ class AVALongTailMetric(BaseMetric):
         class_ids = self._class_ids(block['scores'].shape[1]) if found else list(self.label_map)
         with status('evaluating'):
             detections = to_ava_boxes(block, class_ids)
-            metrics = evaluate_ava(detections, self.ground_truth, self.label_map, **self.options)
+            boxes = detections, self.ground_truth, self.label_map
+            metrics = evaluate_ava(*boxes, **self.options)
+            if self.subsets:
+                metrics['subsets'] = evaluate_subsets(*boxes, self.subsets, **self.options)
         metrics['warnings'] = self._check(block, class_ids, metrics)
         _warn(*metrics['warnings'])
         text = io.StringIO()

@@ -100,6 +100,11 @@ class ResultSchema(NamedTuple):
         return {'num_classes': 'count', **self._kinds('group', is_later=False)}
 
     @property
+    def group_means(self) -> tuple[str, ...]:
+        """Key of each mean that a group, or a subset, has."""
+        return tuple(self._names('group'))
+
+    @property
     def class_keys(self) -> dict[str, str]:
         """Keys that every class has."""
         kinds = dict.fromkeys(self._names('of_class'), _FRACTION)
@@ -145,6 +150,8 @@ class ResultSchema(NamedTuple):
         flat |= {log: float(len(metrics[key])) for log, key in self.logged_lengths.items()}
         for group, means in metrics['groups'].items():
             flat |= {f'{group}/{log}': means[key] for key, log in self._logs('group')}
+        for subset, means in metrics.get('subsets', {}).items():
+            flat |= {f'{subset}/{log}': means[key] for key, log in self._logs('group')}
         for key, log in self._logs('of_class') if per_class_keys else ():
             flat |= {f'{log}/{name}': row[key] for name, row in metrics['per_class'].items()}
         return {log: math.nan if value is None else value for log, value in flat.items()}

@@ -82,6 +82,7 @@ DETECTION = ResultSchema(
         'num_classes_with_boxes': 'count',
         'num_classes_averaged': 'count',  # those that frame_mAP is the mean of
         'undetected_classes': 'texts',
+        'subsets': 'object',  # where the metric was given any
         'warnings': 'texts',
         'no_score_ratio': 'fraction',
         'missing_score_ratio': 'fraction',

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from mmlt.functional.detection.text_files import tell_csv_error
 
 FIELDS = ('video_id', 'timestamp', 'x1', 'y1', 'x2', 'y2', 'label', 'score')
 
-_PARSERS = (parse_seconds, *[parse_number] * 4, parse_class_id, parse_number)
+PARSERS = (parse_seconds, *[parse_number] * 4, parse_class_id, parse_number)
 _SHORTEST_ROW = len('v,1,0,0,1,1,1\n')
 _MAX_SHOWN = 200  # characters: a quote left open makes one row of all that follows
 
@@ -40,11 +40,11 @@ class Row(NamedTuple):
 def num_columns(path: str | os.PathLike) -> int:
     """Count the columns of the first row, 7 or 8."""
     path = os.fspath(path)
-    line, fields = next(_lines(path), (0, []))
+    line, fields = next(rows_of_file(path), (0, []))
     if not fields:
         raise ValueError(f'{path} is empty: an AVA file has one row for each box and label')
     if len(fields) not in (7, 8):
-        raise ValueError(_columns_fault(path, line, fields, None))
+        raise ValueError(columns_fault(path, line, fields, None))
     return len(fields)
 
 
@@ -97,6 +97,11 @@ def person_ids(path: str | os.PathLike, boxes: AVABoxes) -> np.ndarray:
     path = os.fspath(path)
     if num_columns(path) != 8:
         raise ValueError(f'{path}: 7 columns; annotations need 8, the last one the person id')
+    return whole_person_ids(path, boxes)
+
+
+def whole_person_ids(path: str, boxes: AVABoxes) -> np.ndarray:
+    """The scores of annotations that were read from `path` as whole numbers, (n,) int64."""
     in_range = np.abs(boxes.scores) <= 2**53
     ids = np.where(in_range, boxes.scores, 0).astype(np.int64)
     wrong = np.flatnonzero(ids != boxes.scores)
@@ -109,8 +114,12 @@ def person_ids(path: str | os.PathLike, boxes: AVABoxes) -> np.ndarray:
 
 
 def line_of_row(path: str | os.PathLike, row: int) -> int:
-    """The line on which row number `row`, from 0, of a file starts; reads up to there."""
-    for index, (line, _) in enumerate(_lines(os.fspath(path))):
+    """The line on which row number `row`, from 0, of a file starts; reads up to there.
+
+    Rows of a keyframe alone, which AVA-Kinetics has, are not counted.
+    """
+    with_a_box = (line for line, fields in rows_of_file(os.fspath(path)) if has_box(fields))
+    for index, line in enumerate(with_a_box):
         if index == row:
             return line
     raise IndexError(f'{os.fspath(path)} has no row {row}')
@@ -123,27 +132,51 @@ def exact_rows(path: str) -> Iterator[Row]:
         ValueError: at the first row that is wrong; names file, line, field and value.
     """
     num_columns = None
-    for line, fields in _lines(path):
+    for line, fields in rows_of_file(path):
         if len(fields) != num_columns:
             if num_columns is not None or len(fields) not in (7, 8):
-                raise ValueError(_columns_fault(path, line, fields, num_columns))
+                raise ValueError(columns_fault(path, line, fields, num_columns))
             num_columns = len(fields)
-        where = f'{path}: line {line}:'
-        fault = name_fault(fields[0])
-        if fault:
-            raise ValueError(f'{where} video_id is {_shown(fields[0])}: {fault}')
-        numbers = tuple(_parse_numbers(where, line, fields))
-        for low, high in ((1, 3), (2, 4)):
-            if numbers[low] > numbers[high]:
-                raise ValueError(
-                    f'{where} {FIELDS[low + 1]} is {_shown(fields[low + 1])}: it must not exceed '
-                    f'{FIELDS[high + 1]}, {numbers[high]!r}'
-                )
-        yield Row(line, fields[0], numbers)
+        yield parse_row(path, line, fields)
 
 
-def _parse_numbers(where: str, line: int, fields: list[str]) -> Iterator[float]:
-    for field, parse, text in zip(FIELDS[1:], _PARSERS, fields[1:]):
+def has_box(fields: list[str]) -> bool:
+    """Whether there is more in a row than a keyframe's video and timestamp."""
+    return any(field.strip(' \t') for field in fields[2:])
+
+
+def parse_row(
+    path: str, line: int, fields: list[str], parsers: tuple[Callable, ...] = PARSERS
+) -> Row:
+    """The values of one row.
+
+    Args:
+        path: the file.
+        line: where the row starts.
+        fields: the video id and what the parsers are for.
+        parsers: of the second field and those behind it.
+
+    Raises:
+        ValueError: naming file, line, field and value.
+    """
+    where = f'{path}: line {line}:'
+    fault = name_fault(fields[0])
+    if fault:
+        raise ValueError(f'{where} video_id is {_shown(fields[0])}: {fault}')
+    numbers = tuple(_parse_numbers(where, line, fields, parsers))
+    for low, high in ((1, 3), (2, 4)):
+        if len(numbers) > high and numbers[low] > numbers[high]:
+            raise ValueError(
+                f'{where} {FIELDS[low + 1]} is {_shown(fields[low + 1])}: it must not exceed '
+                f'{FIELDS[high + 1]}, {numbers[high]!r}'
+            )
+    return Row(line, fields[0], numbers)
+
+
+def _parse_numbers(
+    where: str, line: int, fields: list[str], parsers: tuple[Callable, ...]
+) -> Iterator[float]:
+    for field, parse, text in zip(FIELDS[1:], parsers, fields[1:]):
         try:
             yield parse(text)
         except ValueError as error:
@@ -153,7 +186,8 @@ def _parse_numbers(where: str, line: int, fields: list[str]) -> Iterator[float]:
             raise ValueError(f'{where} {field} is {_shown(text)}: {why}') from None
 
 
-def _columns_fault(path: str, line: int, fields: list[str], due: int | None) -> str:
+def columns_fault(path: str, line: int, fields: list[str], due: int | str | None) -> str:
+    """What is wrong with a row of another number of columns."""
     return (
         f'{path}: line {line} has {len(fields)} columns where {due or "7 or 8"} columns are due: '
         f'{_shown(fields)}'
@@ -166,7 +200,7 @@ def _shown(value: str | list[str]) -> str:
     return (text if len(text) <= _MAX_SHOWN else f'{text[:_MAX_SHOWN]} ...') + hint
 
 
-def _lines(path: str) -> Iterator[tuple[int, list[str]]]:
+def rows_of_file(path: str) -> Iterator[tuple[int, list[str]]]:
     """The line on which each row starts, and its fields; blank lines are passed over."""
     with _opened(path) as stream:
         # A byte that is not UTF-8 becomes a lone surrogate, which no valid text contains.

@@ -7,12 +7,14 @@ names line, field and value.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
 from mmlt.functional.detection.ava_boxes import AVABoxes
-from mmlt.functional.detection.ava_csv import FIELDS, exact_rows
+from mmlt.functional.detection.ava_csv import FIELDS, Row, exact_rows
 from mmlt.functional.detection.fields import INT32_MAX, name_fault, parse_class_id
 
 
@@ -74,15 +76,17 @@ def _translated(column: pa.DictionaryArray, values: list[int]) -> np.ndarray:
     return np.array(values, np.int32)[as_numpy(column.indices, np.int32)]
 
 
-def read_exactly(path: str, columns: AVABoxes) -> tuple[int, list[str]]:
+def read_exactly(
+    path: str, columns: AVABoxes, read_rows: Callable[[str], Iterator[Row]] = exact_rows
+) -> tuple[int, list[str]]:
     """Fill the columns row by row: number of rows and names of the videos.
 
     Raises:
-        ValueError: see :func:`exact_rows`.
+        ValueError: see `read_rows`.
     """
     code_of_name: dict = {}
     num_rows = 0
-    for num_rows, row in enumerate(exact_rows(path), start=1):
+    for num_rows, row in enumerate(read_rows(path), start=1):
         index = num_rows - 1
         columns.video_index[index] = code_of_name.setdefault(row.video_id, len(code_of_name))
         columns.timestamps[index] = row.numbers[0]

@@ -1,5 +1,7 @@
-"""Box heads of AVA detectors."""
+"""RoI heads of AVA detectors, their extractors and their box heads."""
 
+from mmlt.models.roi_heads.jittered_ava_roi_head import JitteredAVARoIHead
 from mmlt.models.roi_heads.long_tail_bbox_head import LongTailBBoxHead
+from mmlt.models.roi_heads.single_roi_extractor_3d import SingleRoIExtractor3D
 
-__all__ = ['LongTailBBoxHead']
+__all__ = ['JitteredAVARoIHead', 'LongTailBBoxHead', 'SingleRoIExtractor3D']

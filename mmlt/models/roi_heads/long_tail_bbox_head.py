@@ -134,6 +134,12 @@ class LongTailBBoxHead(BBoxHeadAVA):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
 
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, num_classes) of RoI features (n, C, T, H, W); n may be 0."""
+        if len(x):
+            return super().forward(x)
+        return self.fc_cls(x.mean(dim=(2, 3, 4)))  # mmaction2's view of no row is ambiguous
+
     def loss_and_target(
         self,
         cls_score: Tensor,
@@ -143,6 +149,9 @@ class LongTailBBoxHead(BBoxHeadAVA):
         **kwargs: Any,
     ) -> dict:
         """Loss and logged accuracies of the boxes; see ``BBoxHeadAVA.loss_and_target``."""
+        for sampled in sampling_results:
+            if sampled.pos_gt_labels.ndim == 1:  # of no proposal or no person at all
+                sampled.pos_gt_labels = cls_score.new_zeros(0, self.num_classes)
         bbox_targets = self.get_targets(sampling_results, rcnn_train_cfg)
         if bbox_targets[0].shape[1] != cls_score.shape[1]:
             raise ValueError(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from warm_python import PYTHON
 
-PARTS = ('ava', 'clips', 'features', 'videos')
+PARTS = ('ava', 'clips', 'features', 'videos')  # without --parts
 TOOL = Path(__file__).parents[3] / 'tools' / 'data' / 'make_toy_world.py'
 
 

@@ -1,4 +1,4 @@
-"""Gives tests the numbered clips that lie beside them (a script too, for two ranks)."""
+"""Gives tests the samples that lie beside them (scripts too, for two ranks)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,22 @@ from pathlib import Path
 
 import pytest
 
-_NAME = 'mmlt_tests_ordered_clips'
+
+def _beside(name):
+    full_name = f'mmlt_tests_{name}'
+    if full_name not in sys.modules:
+        path = Path(__file__).with_name(f'{name}.py')
+        spec = importlib.util.spec_from_file_location(full_name, path)
+        sys.modules[full_name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[full_name])
+    return sys.modules[full_name]
 
 
 @pytest.fixture(scope='session')
 def clips():
-    if _NAME not in sys.modules:
-        path = Path(__file__).with_name('ordered_clips.py')
-        spec = importlib.util.spec_from_file_location(_NAME, path)
-        sys.modules[_NAME] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[_NAME])
-    return sys.modules[_NAME]
+    return _beside('ordered_clips')
+
+
+@pytest.fixture(scope='session')
+def three():
+    return _beside('three_datasets')

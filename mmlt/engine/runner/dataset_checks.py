@@ -1,0 +1,182 @@
+"""What can be wrong with the datasets and heads of a co-finetuning config."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmlt.fileio.label_map import read_label_map
+from mmlt.functional.checks import check_choice
+from mmlt.functional.sampling.dataset_schedule import STRATEGIES
+
+_KEYS = (
+    'train',
+    'val',
+    'test',
+    'val_evaluator',
+    'test_evaluator',
+    'batch_size',
+    'test_batch_size',
+    'loss_weight',
+    'head',
+    'collate_fn',
+)
+_LOADER_KEYS = ('dataset', 'sampler', 'batch_sampler', 'batch_size', 'collate_fn')
+
+
+def check_config(config: Mapping[str, Any]) -> None:
+    """Refuse, before anything is built, a config whose datasets and heads do not fit.
+
+    Raises:
+        ValueError: No dataset, a bad name, an unknown key, a dataset without data, evaluator, batch
+            size or head, a head without dataset or that none trains, datasets of one head with
+            different label maps or numbers of classes, a loader that is given twice,
+            settings that do not go together.
+    """
+    datasets = config['datasets']
+    if not isinstance(datasets, Mapping) or not datasets:
+        raise ValueError(f'datasets must be a dict of at least one dataset, got {datasets!r}')
+    model = config.get('model') or {}
+    heads = model.get('heads')
+    if not isinstance(heads, Mapping) or not heads:
+        raise ValueError(
+            "model.heads must be a dict of heads, as model=dict(type='mmlt.CoFinetuneModel', "
+            f'heads=dict(...)), got {heads!r}'
+        )
+    for name, entry in datasets.items():
+        _check_entry(name, entry)
+        _check_head(name, entry, heads)
+    _check_heads(datasets, heads)
+    _check_settings(config)
+
+
+def _check_entry(name: str, entry: Any) -> None:
+    where = f'datasets.{name}'
+    if not re.fullmatch(r'[A-Za-z]\w*', name) or 'loss' in name:
+        raise ValueError(
+            f"{where}: a name is letters, digits and _, begins with a letter and has no 'loss' in "
+            'it (mmengine adds up every logged value with loss in its name)'
+        )
+    if not isinstance(entry, Mapping):
+        raise ValueError(f'{where} must be a dict, got {entry!r}')
+    unknown = [key for key in entry if key not in _KEYS]
+    if unknown:
+        raise ValueError(f'{where}.{unknown[0]} is unknown; it takes {", ".join(_KEYS)}')
+    if not any(entry.get(part) for part in ('train', 'val', 'test')):
+        raise ValueError(f'{where} is empty: it needs a train, val or test dataset')
+    for part in ('val', 'test'):
+        if entry.get(part) and not entry.get(f'{part}_evaluator'):
+            raise ValueError(f'{where}.{part} has no {part}_evaluator')
+        if entry.get(f'{part}_evaluator') and not entry.get(part):
+            raise ValueError(f'{where}.{part}_evaluator has no {part} dataset')
+    for key, is_due in (('batch_size', entry.get('train')), ('test_batch_size', False)):
+        size = entry.get(key)
+        is_size = isinstance(size, int) and not isinstance(size, bool) and size >= 1
+        if not is_size and (is_due or key in entry):
+            raise ValueError(f'{where}.{key} must be a whole number of at least 1, got {size!r}')
+    weight = entry.get('loss_weight', 1.0)
+    if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 < weight < 1e9:
+        raise ValueError(f'{where}.loss_weight must be a number above 0, got {weight!r}')
+    for part in ('train', 'val', 'test'):
+        if entry.get(part):
+            _check_pipeline(f'{where}.{part}', entry[part])
+
+
+def _check_pipeline(where: str, dataset: Mapping) -> None:
+    inner = dataset.get('dataset') or dataset.get('datasets')
+    if inner:
+        for each in [inner] if isinstance(inner, Mapping) else inner:
+            _check_pipeline(where, each)
+    elif not dataset.get('pipeline'):
+        raise ValueError(f'{where} has no pipeline, at whose end the dataset is named')
+
+
+def _check_head(name: str, entry: Mapping, heads: Mapping) -> None:
+    head = entry.get('head', name)
+    if head not in heads:
+        asked = 'head' if 'head' in entry else 'the default, its own name'
+        raise ValueError(
+            f'datasets.{name} has no head: model.heads has no {head!r} ({asked}), only '
+            f'{", ".join(heads)}'
+        )
+
+
+def _check_heads(datasets: Mapping, heads: Mapping) -> None:
+    for head in heads:
+        names = [name for name, entry in datasets.items() if entry.get('head', name) == head]
+        if not names:
+            raise ValueError(
+                f'model.heads.{head} has no dataset: the datasets are {", ".join(datasets)}'
+            )
+        if any(e.get('train') for e in datasets.values()) and not any(
+            datasets[name].get('train') for name in names
+        ):
+            raise ValueError(
+                f'model.heads.{head} is trained by no dataset: {", ".join(names)} has no train'
+            )
+        _check_labels(datasets, names, head)
+
+
+def _check_labels(datasets: Mapping, names: list[str], head: str) -> None:
+    """All that goes through one head must mean the same by its columns."""
+    first: dict[str, tuple[str, Any]] = {}
+    for name in names:
+        for part in ('train', 'val', 'test'):
+            where = f'datasets.{name}.{part}'
+            for key, value in _labels_of(datasets[name].get(part) or {}).items():
+                place, other = first.setdefault(key, (where, value))
+                if value != other:
+                    raise ValueError(
+                        f'{where} and {place} go through head {head!r} with different label maps: '
+                        f'{_difference(key, value, other)}'
+                    )
+
+
+def _labels_of(dataset: Mapping) -> dict[str, Any]:
+    """What a dataset's config says of its label columns."""
+    inner = dataset.get('dataset')
+    if isinstance(inner, Mapping):
+        return _labels_of(inner)
+    labels = {key: dataset[key] for key in ('num_classes',) if key in dataset}
+    if 'custom_classes' in dataset:
+        labels['custom_classes'] = list(dataset['custom_classes'] or [])
+    label_file = dataset.get('label_file')
+    if label_file and Path(label_file).is_file():
+        labels['label_file'] = read_label_map(label_file)
+    return labels
+
+
+def _difference(key: str, value: Any, other: Any) -> str:
+    if key != 'label_file':
+        return f'{key} is {value!r} and {other!r}'
+    ids = sorted(i for i in {*value, *other} if value.get(i) != other.get(i))
+    return f'class {ids[0]} is {value.get(ids[0])!r} and {other.get(ids[0])!r}'
+
+
+def _check_settings(config: Mapping) -> None:
+    schedule = config.get('dataset_schedule') or {}
+    unknown = [key for key in schedule if key not in ('strategy', 'alpha')]
+    if unknown:
+        raise ValueError(f'dataset_schedule.{unknown[0]} is unknown; it takes strategy, alpha')
+    check_choice('dataset_schedule.strategy', schedule.get('strategy', 'weighted'), STRATEGIES)
+    given = config.get('train_dataloader') or {}
+    for key in _LOADER_KEYS:
+        if key in given:
+            raise ValueError(
+                f'train_dataloader.{key} stands beside datasets, which say it: leave it out, or '
+                f'change datasets.NAME'
+            )
+    if config.get('sync_bn') and config['model'].get('per_dataset_batch_norm'):
+        raise ValueError(
+            'sync_bn would replace the batch norms of model.per_dataset_batch_norm: choose one'
+        )
+    is_shared = len((config.get('model') or {})['heads']) > 1
+    wrapper = config.get('model_wrapper_cfg') or {}
+    for where, holder in (('', config), ('model_wrapper_cfg.', wrapper)):
+        if is_shared and holder.get('find_unused_parameters') is False:
+            raise ValueError(
+                f'{where}find_unused_parameters=False: a step uses one head, and the ranks would '
+                'wait for the others for ever; leave it out'
+            )

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import pytest
+
+from mmlt.engine.runner.dataset_checks import check_config
+
+LABELS = 'item {{\n  name: "{}"\n  id: 1\n}}\nitem {{\n  name: "{}"\n  id: 2\n}}\n'
+
+
+def _refused(config, message):
+    with pytest.raises(ValueError, match=message):
+        check_config(config)
+
+
+def test_a_config_that_fits(config):
+    check_config(config)
+    assert set(config.datasets) == {'ava', 'k400'}
+
+
+def test_a_dataset_without_a_head(config):
+    config.datasets.mit = dict(config.datasets.k400)
+    _refused(config, "datasets.mit has no head: model.heads has no 'mit' .* only ava, k400")
+    config.datasets.mit.head = 'm'
+    _refused(config, r"datasets.mit has no head: model.heads has no 'm' \(head\)")
+
+
+def test_a_head_without_a_dataset(config):
+    config.model.heads.mit = {'type': 'I3DHead'}
+    _refused(config, 'model.heads.mit has no dataset: the datasets are ava, k400')
+
+
+def test_a_head_that_nothing_trains(config):
+    del config.datasets.k400['train']
+    _refused(config, 'model.heads.k400 is trained by no dataset: k400 has no train')
+
+
+def test_no_datasets_and_no_heads(config):
+    config.datasets = {}
+    _refused(config, 'datasets must be a dict of at least one dataset')
+
+
+def test_no_heads(config):
+    config.model.heads = {}
+    _refused(config, r'model.heads must be a dict of heads')
+
+
+@pytest.mark.parametrize('name', ['a.b', 'a/b', '1st', 'floss', 'keys-x'])
+def test_names(config, name):
+    config.datasets[name] = dict(config.datasets.k400)
+    _refused(config, 'a name is letters, digits and _')
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'batch': 3}, r'datasets.k400.batch is unknown; it takes train, val, test'),
+        ({'train': None, 'val': None, 'test': None}, 'datasets.k400 is empty: it needs a train'),
+        ({'val_evaluator': None}, 'datasets.k400.val has no val_evaluator'),
+        ({'test': None}, 'datasets.k400.test_evaluator has no test dataset'),
+        ({'batch_size': None}, 'datasets.k400.batch_size must be .* got None'),
+        ({'batch_size': True}, 'datasets.k400.batch_size must be .* got True'),
+        ({'test_batch_size': 0}, 'datasets.k400.test_batch_size must be .* got 0'),
+        ({'loss_weight': 0}, 'datasets.k400.loss_weight must be a number above 0, got 0'),
+        ({'train': {'pipeline': []}}, 'datasets.k400.train has no pipeline'),
+    ],
+)
+def test_entries(config, change, message):
+    config.datasets.k400.update(change)
+    _refused(config, message)
+
+
+def test_an_entry_that_is_no_dict(config):
+    config.datasets.k400 = None
+    _refused(config, 'datasets.k400 must be a dict, got None')
+
+
+# ------------------------------------------------------------------- what one head must agree on
+
+
+def test_label_maps_of_one_head_that_differ(config, tmp_path):
+    for name, words in (('a', ('sit', 'stand')), ('b', ('sit', 'run')), ('c', ('sit', 'stand'))):
+        (tmp_path / f'{name}.pbtxt').write_text(LABELS.format(*words))
+    ava = config.datasets.ava
+    ava.train.label_file = str(tmp_path / 'a.pbtxt')
+    config.datasets.kbox = {'train': dict(ava.train), 'batch_size': 4, 'head': 'ava'}
+    config.datasets.kbox.train.label_file = str(tmp_path / 'c.pbtxt')
+    check_config(config)  # two files that say the same
+    config.datasets.kbox.train.label_file = str(tmp_path / 'b.pbtxt')
+    _refused(
+        config,
+        "datasets.kbox.train and datasets.ava.train go through head 'ava' with different label "
+        "maps: class 2 is 'run' and 'stand'",
+    )
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'message'),
+    [
+        ('num_classes', 61, 'num_classes is 61 and 81'),
+        ('custom_classes', [1, 3], r'custom_classes is \[1, 3\] and \[1, 2\]'),
+    ],
+)
+def test_columns_of_one_head_that_differ(config, key, value, message):
+    config.datasets.ava.train.custom_classes = config.datasets.ava.val.custom_classes = [1, 2]
+    check_config(config)
+    config.datasets.ava.val[key] = value
+    _refused(config, f'datasets.ava.val and datasets.ava.train go through .*: {message}')
+
+
+# ---------------------------------------------------------------------------------- settings
+
+
+def test_settings_of_the_schedule(config):
+    config.dataset_schedule = {'strategy': 'random'}
+    _refused(config, "dataset_schedule.strategy must be one of 'weighted'.* got 'random'")
+    config.dataset_schedule = {'temperature': 2}
+    _refused(config, 'dataset_schedule.temperature is unknown; it takes strategy, alpha')
+
+
+@pytest.mark.parametrize('key', ['dataset', 'sampler', 'batch_size'])
+def test_a_loader_that_is_given_twice(config, key):
+    config.train_dataloader[key] = 1
+    _refused(config, f'train_dataloader.{key} stands beside datasets')
+
+
+def test_batch_norm_over_ranks_and_a_dataset(config):
+    config.sync_bn = 'torch'
+    config.model.per_dataset_batch_norm = True
+    _refused(config, r'sync_bn would replace the batch norms of model\.per_dataset_batch_norm')
+
+
+def test_unused_parameters_must_be_found(config):
+    config.find_unused_parameters = False
+    _refused(config, '^find_unused_parameters=False: a step uses one head')
+    config.pop('find_unused_parameters')
+    config.model_wrapper_cfg = {'find_unused_parameters': False}
+    _refused(config, '^model_wrapper_cfg.find_unused_parameters=False')
