@@ -37,14 +37,16 @@ class CoFinetuneModel(BaseModel):
         backbone: Config of any 3D backbone whose output the heads take.
         heads: Name -> config of a head.
         data_preprocessor: Config.
-        dataset_heads: Dataset -> key in ``heads``. Others use the head of their own name.
+        dataset_heads: Dataset -> key in ``heads``. None: each head is that of the dataset of its
+            name.
         loss_weights: Dataset -> factor on its losses, 1 by default.
         per_dataset_batch_norm: Whether the batch norms of the backbone become
             :class:`mmlt.models.per_dataset_batch_norm.PerDatasetBatchNorm`.
         init_cfg: See mmengine's ``BaseModule``.
 
     Raises:
-        ValueError: There is no head, or a dataset's head is not one.
+        ValueError: There is no head, a dataset's head is not one, or the RoIs of one are scaled by
+            another stride than the tubelets of the backbone have.
 
     Reference:
         Arnab et al., "Beyond Transfer Learning: Co-finetuning for Action Localisation", 2022,
@@ -65,7 +67,7 @@ class CoFinetuneModel(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         if not heads:
             raise ValueError('heads is empty: name at least one')
-        self.dataset_heads = {**{name: name for name in heads}, **(dataset_heads or {})}
+        self.dataset_heads = dict(dataset_heads or {name: name for name in heads})
         for dataset, head in self.dataset_heads.items():
             if head not in heads:
                 raise ValueError(
@@ -76,6 +78,8 @@ class CoFinetuneModel(BaseModel):
         if per_dataset_batch_norm:
             self.backbone = PerDatasetBatchNorm.convert(self.backbone, tuple(self.dataset_heads))
         self.heads = ModuleDict({name: _build_head(head) for name, head in heads.items()})
+        for name, head in self.heads.items():
+            _check_strides(name, head, self.backbone)
 
     def forward(
         self,
@@ -160,6 +164,20 @@ def _build_head(config: Mapping[str, Any]) -> nn.Module:
     return head
 
 
+def _check_strides(name: str, head: nn.Module, backbone: nn.Module) -> None:
+    """RoIs scaled by another stride would be pooled from the wrong places, without an error."""
+    tubelet_size = getattr(backbone, 'tubelet_size', None)
+    stride = getattr(getattr(head, 'bbox_roi_extractor', None), 'featmap_stride', None)
+    if tubelet_size is None or stride is None:
+        return
+    strides = (stride, stride) if isinstance(stride, int) else tuple(stride)
+    if strides != tuple(tubelet_size[1:]):
+        raise ValueError(
+            f'heads.{name}.bbox_roi_extractor.featmap_stride={stride}: the backbone has tubelets '
+            f'of {tubelet_size} (t, h, w); mmlt.SingleRoIExtractor3D takes a stride an axis'
+        )
+
+
 def _in_float32(module: nn.Module, inputs: tuple, logits: Any) -> Any:
     """Losses in full precision under autocast; clip heads take accuracies in numpy: no bfloat16."""
     is_half = isinstance(logits, Tensor) and logits.dtype in (torch.float16, torch.bfloat16)
@@ -182,7 +200,7 @@ def _run_roi_head(
     if missing:
         raise ValueError(
             f'data_samples[{missing[0]}] ({data_samples[missing[0]].metainfo.get("img_key")}) has '
-            'no proposals: give its dataset a proposal_file'
+            "no proposals: give its dataset a proposal_file, or persons='ground_truth'"
         )
     proposals = [sample.proposals for sample in data_samples]
     if mode == 'loss':

@@ -31,7 +31,8 @@ class PerDatasetBatchNorm(_BatchNorm):
 
     The keys of the state dict are those of a plain layer, whose state loads too: every dataset
     starts with its statistics. As it is a ``_BatchNorm``, ``norm_eval``, frozen stages and
-    ``norm_decay_mult`` reach it.
+    ``norm_decay_mult`` reach it. (So would mmengine's ``sync_bn``, which cannot replace it: its
+    forward then fails.)
 
     Args:
         num_features: C.

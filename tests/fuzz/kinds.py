@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 #: Where a message says in which line, or in which field, or that the fault is in the whole file.
-LINE = r'line \d+|is empty|no video|no class|an empty|not a multiple'
+LINE = r'line \d+|is empty|no video|no class|an empty|no row|not a multiple'
 FIELD = rf"{LINE}|classes\[|field \w+|(head|medium|tail)\[|key '|'groups'|'per_class'|left out"
 FIELD += r'|nested too deeply|surrogate|not a JSON object'
 ANY = ''

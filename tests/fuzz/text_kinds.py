@@ -20,7 +20,7 @@ from mmlt.fileio.class_split import read_split
 from mmlt.fileio.clip_lists import count_training_clips, read_class_names
 from mmlt.fileio.label_map import read_label_map
 from mmlt.fileio.videolt_lists import read_video_ids, read_videolt_counts, read_videolt_list
-from mmlt.functional import read_ava_csv, read_excluded_timestamps
+from mmlt.functional import read_ava_csv, read_ava_kinetics_csv, read_excluded_timestamps
 
 # ------------------------------------------------------------------------------- text of AVA
 
@@ -38,6 +38,11 @@ _CSVS = [
     b'\n'.join(b'"%b",%b' % tuple(line.split(b',', 1)) for line in _ROWS.splitlines()),
     b'"clip",902,0.1,0.2,0.3,0.4,5,0.5\n"a, b",902,0.1,0.2,0.3,0.4,5,"0.5"\n',
     '\u00fcn\u00ef \u6f22,902,-0.01,0.2,1.02,0.4,5,-3.5\nNA,902,0.1,0.2,0.3,0.4,5,0.5\n'.encode(),
+]
+_KINETICS_CSVS = [
+    *_CSVS,
+    b'nobody_000001_000011,5.000000\n-5KQ66BBWC4,1798.9,0,0,.5,1,2\nclip_000002_000012,7,,,,,\n'
+    b'clip_000002_000012,8.5,0.1,0.2,0.3,0.4,5,\nclip_000002_000012,8,0.1,0.2,0.3,0.4,5,-1\n',
 ]
 _LABEL_MAP = b"""# AVA's
 item {
@@ -74,6 +79,8 @@ def _unpacked_rows(path: Path):
 
 AVA_KINDS = [
     Kind('ava csv', 'boxes.csv', _CSVS, lambda p: rows_of(read_ava_csv(p)), alone(text.ava_csv)),
+    Kind('ava-kinetics csv', 'train.csv', _KINETICS_CSVS,
+         lambda p: rows_of(read_ava_kinetics_csv(p)), alone(text.ava_kinetics_csv)),
     Kind('label map', 'map.pbtxt', [_LABEL_MAP, BYTE_ORDER_MARK + _LABEL_MAP],
          lambda p: list(read_label_map(p).items()),
          alone(lambda p: list(text.label_map(p).items()))),

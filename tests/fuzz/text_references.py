@@ -100,6 +100,23 @@ def ava_rows(text: str):
     return found
 
 
+def ava_kinetics_csv(path):
+    found = []
+    for row in csv_rows(decoded(path)):
+        demand(len(row) in (2, 7, 8))
+        second = number(row[1])
+        demand(abs(second) <= _MAX_INT32)
+        keyframe = name(row[0]), math.trunc(second)
+        if any(field.strip(' \t') for field in row[2:]):
+            box = [number(field) for field in row[2:6]]
+            demand(box[0] <= box[2] and box[1] <= box[3])
+            has_person = len(row) == 8 and row[7].strip(' \t')
+            person = number(row[7]) if has_person else -1.0
+            found.append((*keyframe, tuple(box), class_id(row[6]), person))
+    demand(found)
+    return found
+
+
 def exclusions(path):
     rows = csv_rows(decoded(path))
     demand(all(len(row) == 2 for row in rows))

@@ -287,6 +287,28 @@ def test_heads_that_are_not_there():
         _build(dataset_heads={'mit': 'k400'})
 
 
+@pytest.mark.parametrize(
+    ('tubelet_size', 'stride', 'is_right'),
+    [((2, 4, 4), 4, True), ((2, 4, 4), 8, False), ((2, 4, 8), (4, 8), True), ((2, 4, 8), 4, False)],
+)
+def test_rois_are_scaled_as_the_tubelets_are(tubelet_size, stride, is_right):
+    vivit = {'type': 'mmlt.ViViT', 'num_frames': 4, 'img_size': 16, 'tubelet_size': tubelet_size}
+    vivit.update(
+        embed_dims=8, num_layers=(1, 1), num_heads=(2, 2), mlp_dims=(8, 8), keep_tokens=True
+    )
+    kind = 'SingleRoIExtractor3D' if isinstance(stride, int) else 'mmlt.SingleRoIExtractor3D'
+    extractor = {**ROI_HEAD['bbox_roi_extractor'], 'type': kind, 'featmap_stride': stride}
+    heads = {'ava': {**HEADS['ava'], 'bbox_roi_extractor': extractor}}
+    if is_right:
+        model = _build(backbone=vivit, heads=heads)
+        assert _run(model, _keyframes(), 'loss')['ava.loss_action_cls'] > 0
+        return
+    with pytest.raises(
+        ValueError, match=rf'heads.ava.bbox_roi_extractor.featmap_stride={stride}: '
+    ):
+        _build(backbone=vivit, heads=heads)
+
+
 def test_modes_that_are_not_there(model):
     with pytest.raises(ValueError, match="mode must be .*got 'train'"):
         model(torch.zeros(1, 3, 4, 16, 16), mode='train')

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.experiments.cofinetune_features.results import collect
-from mmlt.experiments.cofinetune_features.runs import Plan, do_run, plan_runs, run_all
+from mmlt.experiments.cofinetune_features.runs import Plan, do_run, plan_runs, processes, run_all
 from mmlt.experiments.cofinetune_features.search import search_all
 from mmlt.experiments.commands import whole_number
 from mmlt.fileio.json_files import read_json_object, write_json
@@ -38,16 +38,17 @@ def run(args: argparse.Namespace) -> None:
     """Run what is missing."""
     plan, rates = Plan(), args.work_dir / 'learning_rates.json'
     workers = whole_number('--workers', args.workers, 1)
-    if args.part == 'search':
-        write_json(rates, search_all(plan, args.work_dir / 'search', workers), overwrite=True)
-        return
-    found, folder = read_json_object(rates), args.work_dir / 'runs'
-    folder.mkdir(parents=True, exist_ok=True)
-    tasks = []
-    for each in plan_runs(plan):
-        of_decay = found[f'{each.cell.weight_decay:g}']
-        tasks.append((each, plan, {row: of_decay[row]['lr'] for row in of_decay}, folder))
-    run_all(tasks, do_run, workers)
+    with processes(workers) as pool:
+        if args.part == 'search':
+            write_json(rates, search_all(plan, args.work_dir / 'search', pool), overwrite=True)
+            return
+        found, folder = read_json_object(rates), args.work_dir / 'runs'
+        folder.mkdir(parents=True, exist_ok=True)
+        tasks = []
+        for each in plan_runs(plan):
+            of_decay = found[f'{each.cell.weight_decay:g}']
+            tasks.append((each, plan, {row: of_decay[row]['lr'] for row in of_decay}, folder))
+        run_all(tasks, do_run, pool)
     write_json(args.work_dir / 'results.json', collect(plan, folder, found), overwrite=True)
 
 

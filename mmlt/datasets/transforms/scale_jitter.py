@@ -79,9 +79,9 @@ class ScaleJitter(BaseTransform):
 
 def _crop(results: dict, corner: np.ndarray, window: np.ndarray) -> None:
     """Keep ``window`` = (h, w) pixels from ``corner`` = (y, x) on."""
-    annotated = results.get('gt_bboxes')
+    annotated, shape = results.get('gt_bboxes'), results['img_shape']
     if annotated is not None and len(annotated):
-        centres = _centres(annotated)
+        centres = _centres(annotated, shape)
         missed = np.maximum(corner - centres, 0) + np.maximum(centres - corner - window, 0)
         nearest = centres[missed.sum(axis=1).argmin()]
         corner = np.minimum(corner, np.floor(nearest).astype(int))
@@ -91,7 +91,7 @@ def _crop(results: dict, corner: np.ndarray, window: np.ndarray) -> None:
     results['img_shape'] = (height, width)
     for key, rows in BOXES.items():
         if results.get(key) is not None:
-            centres = _centres(results[key])
+            centres = _centres(results[key], shape)
             kept = ((centres >= corner) & (centres <= corner + window)).all(axis=1)
             boxes = results[key][kept]
             shift = np.array([left, top, left, top], dtype=boxes.dtype)
@@ -100,6 +100,6 @@ def _crop(results: dict, corner: np.ndarray, window: np.ndarray) -> None:
             results.update({row: results[row][kept] for row in rows if row in results})
 
 
-def _centres(boxes: np.ndarray) -> np.ndarray:
-    """(n, 2) as (y, x), of (n, 4) boxes."""
-    return (boxes[:, 1::-1] + boxes[:, 3:1:-1]) / 2
+def _centres(boxes: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(n, 2) as (y, x), of (n, 4) boxes, within the picture even where a box reaches beyond."""
+    return np.clip((boxes[:, 1::-1] + boxes[:, 3:1:-1]) / 2, 0, shape)

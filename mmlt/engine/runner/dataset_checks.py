@@ -32,7 +32,8 @@ def check_config(config: Mapping[str, Any]) -> None:
     Raises:
         ValueError: No dataset, a bad name, an unknown key, a dataset without data, evaluator, batch
             size or head, a head without dataset or that none trains, datasets of one head with
-            different label maps or numbers of classes, a loader that is given twice.
+            different label maps or numbers of classes, a loader that is given twice,
+            settings that do not go together.
     """
     datasets = config['datasets']
     if not isinstance(datasets, Mapping) or not datasets:
@@ -167,6 +168,10 @@ def _check_settings(config: Mapping) -> None:
                 f'train_dataloader.{key} stands beside datasets, which say it: leave it out, or '
                 f'change datasets.NAME'
             )
+    if config.get('sync_bn') and config['model'].get('per_dataset_batch_norm'):
+        raise ValueError(
+            'sync_bn would replace the batch norms of model.per_dataset_batch_norm: choose one'
+        )
     is_shared = len((config.get('model') or {})['heads']) > 1
     wrapper = config.get('model_wrapper_cfg') or {}
     for where, holder in (('', config), ('model_wrapper_cfg.', wrapper)):

@@ -53,7 +53,7 @@ def collect(plan: Plan, folder: Path, rates: Mapping[str, Any]) -> dict[str, Any
         files[run] for run in files if run.cell == main and run.num_updates == plan.num_updates
     ]
     return {
-        'settings': _settings(plan),
+        'settings': settings_of(plan),
         'learning_rates': dict(rates),
         'cells': cells,
         'plateau': _rows([longer]),
@@ -66,7 +66,8 @@ def _is_of(run: Run, cell: object, world: int, num_updates: int) -> bool:
     return (run.cell, run.world, run.num_updates) == (cell, world, num_updates)
 
 
-def _settings(plan: Plan) -> dict[str, Any]:
+def settings_of(plan: Plan) -> dict[str, Any]:
+    """What the results say of how they were made."""
     return {
         'num_updates': plan.num_updates,
         'num_worlds': plan.num_worlds,

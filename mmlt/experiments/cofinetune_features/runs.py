@@ -5,8 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -154,30 +155,42 @@ def _plain(value: object) -> object:
     return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
-def run_all(tasks: Iterable[tuple], work: Callable[..., float], num_workers: int) -> float:
-    """Do tasks in several processes, each of one thread.
+@contextmanager
+def processes(num_workers: int) -> Iterator[ProcessPoolExecutor | None]:
+    """Processes of one thread each; None where this one suffices."""
+    if num_workers == 1:
+        torch.set_num_threads(1)
+        yield None
+        return
+    os.environ['OMP_NUM_THREADS'] = '1'  # read when a process starts
+    context = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(num_workers, context, torch.set_num_threads, (1,)) as pool:
+        yield pool
+
+
+def run_all(
+    tasks: Iterable[tuple], work: Callable[..., float], pool: ProcessPoolExecutor | None
+) -> float:
+    """Do tasks, in the processes of a pool or in this one.
 
     Args:
-        tasks: Arguments of the work, the first with a name worth showing.
+        tasks: Arguments of the work.
         work: Gives CPU seconds; a function of a module.
-        num_workers: Processes; 1: in this one.
+        pool: See :func:`processes`.
 
     Returns:
         CPU seconds of all.
     """
     tasks = list(tasks)
-    if num_workers == 1:
-        torch.set_num_threads(1)
-        return sum(map(_shown(len(tasks)), (work(*task) for task in tasks)))
-    os.environ['OMP_NUM_THREADS'] = '1'  # read when a process starts
-    context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(num_workers, context, torch.set_num_threads, (1,)) as pool:
-        futures = [pool.submit(work, *task) for task in tasks]
-        try:
-            return sum(map(_shown(len(tasks)), (each.result() for each in as_completed(futures))))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # those that run end first; what is done is kept
-            raise
+    show = _shown(len(tasks))
+    if pool is None:
+        return sum(show(work(*task)) for task in tasks)
+    futures = [pool.submit(work, *task) for task in tasks]
+    try:
+        return sum(show(each.result()) for each in as_completed(futures))
+    except BaseException:
+        pool.shutdown(cancel_futures=True)  # those that run end first; what is done is kept
+        raise
 
 
 def _shown(number: int) -> Callable[[float], float]:

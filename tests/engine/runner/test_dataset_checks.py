@@ -123,6 +123,12 @@ def test_a_loader_that_is_given_twice(config, key):
     _refused(config, f'train_dataloader.{key} stands beside datasets')
 
 
+def test_batch_norm_over_ranks_and_a_dataset(config):
+    config.sync_bn = 'torch'
+    config.model.per_dataset_batch_norm = True
+    _refused(config, r'sync_bn would replace the batch norms of model\.per_dataset_batch_norm')
+
+
 def test_unused_parameters_must_be_found(config):
     config.find_unused_parameters = False
     _refused(config, '^find_unused_parameters=False: a step uses one head')

@@ -4,7 +4,14 @@ import pytest
 
 from mmlt.experiments.cofinetune_features import runs as module
 from mmlt.experiments.cofinetune_features.rows import ROWS
-from mmlt.experiments.cofinetune_features.runs import Cell, Plan, do_run, plan_runs, run_all
+from mmlt.experiments.cofinetune_features.runs import (
+    Cell,
+    Plan,
+    do_run,
+    plan_runs,
+    processes,
+    run_all,
+)
 from mmlt.fileio.json_files import read_json_object
 
 
@@ -57,11 +64,8 @@ def test_a_run_is_done_once_and_never_mixed_with_other_settings(fake, plan, tmp_
 
 @pytest.mark.parametrize('num_workers', [1, 2])
 def test_all_tasks_are_done_whatever_the_number_of_processes(num_workers, capsys):
-    assert run_all([('1.5',), ('2',), ('4',)], float, num_workers) == 7.5
-    assert capsys.readouterr().out.splitlines()[-1] == '3 of 3, 0.1 CPU minutes'
-
-
-@pytest.mark.parametrize('num_workers', [1, 2])
-def test_an_error_is_told(num_workers):
-    with pytest.raises(ValueError, match='could not convert'):
-        run_all([('1',), ('none',)], float, num_workers)
+    with processes(num_workers) as pool:
+        assert run_all([('1.5',), ('2',), ('4',)], float, pool) == 7.5
+        assert capsys.readouterr().out.splitlines()[-1] == '3 of 3, 0.1 CPU minutes'
+        with pytest.raises(ValueError, match='could not convert'):
+            run_all([('1',), ('none',)], float, pool)

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmlt.experiments.cofinetune_features.results import settings_of
 from mmlt.experiments.cofinetune_features.rows import ROWS
+from mmlt.experiments.cofinetune_features.runs import Plan
 from mmlt.experiments.cofinetune_pixels import ROWS as PIXEL_ROWS
 from mmlt.experiments.cofinetune_table import read_contrasts
 from mmlt.fileio.json_files import read_json_object
@@ -107,3 +109,20 @@ def test_a_readme_without_marks_leaves_everything_as_it_was(tool, folder):
     with pytest.raises(ValueError, match="marker '<!-- toy pixels -->' occurs 0 times"):
         tool.write_results('pixels', pixels, folder)
     assert not (folder / 'toy_results.json').exists()
+
+
+@pytest.mark.parametrize('on', ['features', 'pixels'])
+def test_the_readme_prints_the_committed_results_and_no_others(tool, on):
+    path = tool.FOLDER / 'toy_results.json'
+    results = read_json_object(path) if path.exists() else {}
+    text = (tool.FOLDER / 'README.md').read_text(encoding='utf-8')
+    printed = text.partition(f'<!-- toy {on} -->')[2].partition(f'<!-- end of toy {on} -->')[0]
+    assert printed.strip() == (tool.tables_of(on, results[on]) if on in results else '')
+
+
+def test_the_committed_results_are_those_of_the_plan(tool):
+    path = tool.FOLDER / 'toy_results.json'
+    results = read_json_object(path) if path.exists() else {}
+    if 'features' in results:
+        assert results['features']['settings'] == settings_of(Plan())
+        assert list(results['features']['cells']) == [cell.name for cell in Plan().cells]

@@ -1,13 +1,14 @@
-"""AdamW with one cycle over 942 updates: three passes over the toy's AVA set and clips of actors.
+"""AdamW with one cycle over 628 updates: two passes over the toy's AVA set and clips of actors.
 
 2,616 keyframes and 2,400 clips, 16 an update: 164 + 150 = 314 updates a pass. The weight decay is
-that of the contrasts (configs/cofinetune/contrasts.json).
+that of the contrasts (configs/cofinetune/contrasts.json). Val is looked at after five sixths and at
+the end.
 """
 
-max_iters = 942
+max_iters = 628
 max_lr = 0.004
 
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_begin=785, val_interval=157)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_begin=523, val_interval=523)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
