@@ -104,9 +104,12 @@ def test_parses(path):
     assert len(_config(path)) > 0
 
 
-@every_file
+@every_experiment
 def test_what_a_training_writes_down_is_formatted_and_reads_back(path, tmp_path, monkeypatch):
-    """By yapf, which no other test calls: a config that it refuses stops a training at once."""
+    """By yapf, which no other test calls: a config that it refuses stops a training at once.
+
+    Of experiments: nobody trains a base, and formatting all recipes takes seconds.
+    """
     monkeypatch.setattr('mmengine.config.config.FormatCode', FormatCode)
     _parsed(path).dump(tmp_path / 'config.py')
     assert Config.fromfile(tmp_path / 'config.py').to_dict() == _parsed(path).to_dict()
