@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,9 @@ def read_weights_file(path: str | os.PathLike) -> dict[str, np.ndarray]:
     reader = readers.get(path.suffix.lower(), _read_flax)
     try:
         return reader(path)
-    except (ValueError, TypeError, KeyError, OverflowError, zipfile.BadZipFile, EOFError) as error:
+    except (FileNotFoundError, MemoryError):
+        raise
+    except Exception as error:  # a broken archive can raise anything
         reason = str(error) or type(error).__name__
         raise ValueError(f'{path}: not a file of weights that can be read: {reason}') from None
 

@@ -138,6 +138,21 @@ def test_what_is_refused_names_the_file(tmp_path, name, data, message):
     assert str(caught.value).startswith(f'{path}: ')
 
 
+def test_an_archive_with_bytes_changed_is_refused_or_read(tmp_path):
+    """zlib, zipfile and the file system have errors of their own for what stands there then."""
+    np.savez_compressed(tmp_path / 'whole.npz', **ARRAYS)
+    whole, path = (tmp_path / 'whole.npz').read_bytes(), tmp_path / 'x.npz'
+    refused = 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            read_weights_file(path)
+        except ValueError as error:
+            assert str(error).startswith(f'{path}: ')
+            refused += 1
+    assert refused > len(whole) / 2
+
+
 def test_objects_are_never_unpickled(tmp_path):
     np.savez(tmp_path / 'x.npz', w=np.array([print], dtype=object))
     with pytest.raises(ValueError, match='allow_pickle=False'):
