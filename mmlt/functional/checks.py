@@ -87,14 +87,16 @@ def check_integer(name: str, value: int, minimum: int) -> int:
 
 def check_integers(name: str, values: Sequence[int], count: int, minimum: int = 1) -> tuple:
     """Return `values` as a tuple if they are `count` integers of at least `minimum`."""
+    if isinstance(values, np.ndarray):
+        values = values.tolist()
     if isinstance(values, (str, bytes)) or not isinstance(values, Sequence) or len(values) != count:
         raise ValueError(f'{name} must be {count} integers, got {values!r}')
     return tuple(check_integer(f'{name}[{i}]', value, minimum) for i, value in enumerate(values))
 
 
 def check_image_size(name: str, size: int | Sequence[int]) -> tuple[int, int]:
-    """Return (height, width) of an image; a number stands for a square."""
-    return check_integers(name, (size, size) if isinstance(size, int) else size, 2)
+    """Return (height, width) of a picture, a patch, a stride; a number stands for a square."""
+    return check_integers(name, (size, size) if isinstance(size, numbers.Integral) else size, 2)
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> str:

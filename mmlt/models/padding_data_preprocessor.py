@@ -8,7 +8,7 @@ from typing import Any
 from mmaction.models import ActionDataPreprocessor
 from torch import Tensor
 
-from mmlt.functional.checks import check_integer
+from mmlt.functional.checks import check_image_size
 from mmlt.registry import MODELS
 
 
@@ -38,10 +38,7 @@ class PaddingDataPreprocessor(ActionDataPreprocessor):
         self, size: int | Sequence[int], *, format_shape: str = 'NCTHW', **kwargs: Any
     ) -> None:
         super().__init__(format_shape=format_shape, **kwargs)
-        size = (size, size) if isinstance(size, int) else tuple(size)
-        if len(size) != 2:
-            raise ValueError(f'size must be (H, W), got {size!r}')
-        self.size = tuple(check_integer('size', side, 1) for side in size)
+        self.size = check_image_size('size', size)
 
     def preprocess(
         self, inputs: Sequence[Tensor], data_samples: Any, training: bool = False

@@ -8,7 +8,7 @@ import numpy as np
 from mmaction.datasets.transforms import Resize
 from mmcv.transforms import BaseTransform
 
-from mmlt.functional.checks import check_integer
+from mmlt.functional.checks import check_image_size
 from mmlt.registry import TRANSFORMS
 
 # what belongs to a box: keys of the boxes, and those with a row for each of them
@@ -46,10 +46,7 @@ class ScaleJitter(BaseTransform):
         ratio_range: Sequence[float] = (0.9, 1.33),
         interpolation: str = 'bilinear',
     ) -> None:
-        size = (size, size) if isinstance(size, int) else tuple(size)
-        if len(size) != 2:
-            raise ValueError(f'size must be (H, W), got {size!r}')
-        self.size = tuple(check_integer('size', side, 1) for side in size)
+        self.size = check_image_size('size', size)
         if len(ratio_range) != 2 or not 0 < ratio_range[0] <= ratio_range[1] < np.inf:
             raise ValueError(f'ratio_range must be (least, largest), got {ratio_range!r}')
         self.ratio_range = tuple(ratio_range)

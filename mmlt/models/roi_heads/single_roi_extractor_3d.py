@@ -8,7 +8,7 @@ from typing import Any
 from mmaction.models.roi_heads.roi_extractors import SingleRoIExtractor3D as _SingleRoIExtractor3D
 from torch import Tensor
 
-from mmlt.functional.checks import check_integer
+from mmlt.functional.checks import check_image_size
 from mmlt.registry import MODELS
 
 
@@ -26,11 +26,7 @@ class SingleRoIExtractor3D(_SingleRoIExtractor3D):
     """
 
     def __init__(self, *, featmap_stride: int | Sequence[int] = 16, **kwargs: Any) -> None:
-        strides = featmap_stride
-        strides = (strides, strides) if isinstance(strides, int) else tuple(strides)
-        if len(strides) != 2:
-            raise ValueError(f'featmap_stride must be (h, w), got {featmap_stride!r}')
-        strides = tuple(check_integer('featmap_stride', stride, 1) for stride in strides)
+        strides = check_image_size('featmap_stride', featmap_stride)
         super().__init__(featmap_stride=1, **kwargs)  # boxes come in cells of the map
         self.featmap_stride = strides
 

@@ -52,6 +52,13 @@ def test_equals_scipys_zoom(old_hw, new_hw, num_prefix_tokens):
     np.testing.assert_allclose(resized, expected, atol=1e-12, rtol=0)
 
 
+def test_numpy_will_do():
+    pos_embed = np.arange(8, dtype=np.float32).reshape(1, 4, 2)
+    resized = resize_pos_embed(pos_embed, np.array([3, 3]), old_hw=np.array([2, 2]))
+    expected = resize_pos_embed(torch.from_numpy(pos_embed), (3, 3), old_hw=(2, 2))
+    assert resized.dtype == torch.float32 and torch.equal(resized, expected)
+
+
 def test_the_same_grid_is_the_same_tensor():
     pos_embed = torch.randn(1, 7, 2)
     assert resize_pos_embed(pos_embed, (2, 3), old_hw=(2, 3), num_prefix_tokens=1) is pos_embed

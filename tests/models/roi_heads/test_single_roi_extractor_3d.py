@@ -122,5 +122,5 @@ def test_built_inside_mmdets_head():
 
 @pytest.mark.parametrize('stride', [0, (8,), (8, 8, 8), (8, 0.5), 'a'])
 def test_bad_strides(stride):
-    with pytest.raises(ValueError, match='featmap_stride must be'):
+    with pytest.raises(ValueError, match=r'featmap_stride(\[\d\])? must be'):
         SingleRoIExtractor3D(featmap_stride=stride)
