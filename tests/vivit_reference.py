@@ -167,6 +167,17 @@ def recorded(name):
     return arrays, leaves
 
 
+def recorded_image(case):
+    """An image model, the ViViT that scenic made of it, and the leaves that it left alone."""
+    arrays, _ = recorded(f'init_token_{case}')
+    source, after = (
+        {key.removeprefix(part): value for key, value in arrays.items() if key.startswith(part)}
+        for part in ('src/', 'out/')
+    )
+    not_loaded = set(arrays['not_loaded'])
+    return source, after, not_loaded
+
+
 def max_difference(found, expected):
     """The largest of two arrays or tensors of one shape."""
     found, expected = (np.asarray(getattr(x, 'detach', lambda x=x: x)()) for x in (found, expected))

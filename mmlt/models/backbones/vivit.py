@@ -11,13 +11,13 @@ from torch import Tensor
 from mmlt.functional.checks import check_choice, check_image_size, check_integer, check_integers
 from mmlt.models.backbones.vivit_blocks import TubeletEmbedding
 from mmlt.models.backbones.vivit_convert import (
-    convert_image_vit,
     convert_scenic_checkpoint,
     convert_scenic_head,
     convert_vivit_or_image_vit,
     vivit_sizes,
 )
 from mmlt.models.backbones.vivit_encoder import TransformerEncoder
+from mmlt.models.backbones.vivit_image import convert_image_vit
 from mmlt.registry import MODELS
 
 __all__ = [

@@ -1,15 +1,18 @@
-"""Image ViTs as published: in the names of flax, timm and transformers."""
+"""Weights of image ViTs, in the names of flax, timm and transformers, as :class:`ViViT`'s."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from mmlt.functional import inflate_kernel, resize_pos_embed
+from mmlt.functional.checks import check_choice, check_image_size, check_integers
 from mmlt.models.backbones.vivit_leaves import (
     check_leaves,
+    copied,
     count_blocks,
     flax_encoder_shapes,
     flax_encoder_state,
@@ -76,6 +79,89 @@ _TRANSFORMERS_5 = _TRANSFORMERS._replace(
         'norm2': ('layernorm_after',),
     },
 )
+
+
+def convert_image_vit(
+    leaves: Mapping[str, Any],
+    *,
+    tubelet_size: Sequence[int] = (2, 16, 16),
+    img_size: int | Sequence[int] | None = None,
+    pool: str = 'gap',
+    method: str = 'central',
+    pretrain_img_size: int | Sequence[int] | None = None,
+) -> dict[str, Tensor]:
+    """What :class:`ViViT` takes over from an image ViT, by its own names.
+
+    That is the tubelet embedding (the patch kernel inflated) and the spatial encoder with its
+    positions. The temporal encoder, both class tokens and the head are not in the result: they stay
+    as initialised, as in scenic.
+
+    Args:
+        leaves: Arrays by name: of flax (as in the published .npz files), of timm's
+            ``VisionTransformer`` or of transformers' ``ViTModel``.
+        tubelet_size: (t, h, w) of the video model; h and w those of the image model's patches.
+        img_size: (H, W) of the video model, to resize the positions to; None: as they are.
+        pool: That of the video model: with 'token' the class token's position stays the first,
+            with 'gap' it is left out. Where the image model has none, none is made up.
+        method: Inflation of the kernel, 'central' or 'average'.
+        pretrain_img_size: (H, W) of the image model; None stands for a square.
+
+    Returns:
+        New tensors, by name.
+
+    Raises:
+        ValueError: Leaves unknown, missing or misshapen (names them); patches of another size than
+            the tubelets; positions that are no square's.
+
+    Reference:
+        Arnab et al., "ViViT: A Video Vision Transformer", ICCV 2021, section 3.4;
+        ``initialise_from_train_state`` in scenic (projects/vivit/model_utils.py).
+    """
+    check_choice('pool', pool, ('gap', 'token'))
+    image = read_image_vit(leaves)
+    num_frames, *patch_hw = check_integers('tubelet_size', tubelet_size, 3)
+    if tuple(patch_hw) != tuple(image.kernel.shape[2:]):
+        raise ValueError(
+            f'tubelet_size {tuple(tubelet_size)}: the image model has patches of '
+            f'{tuple(image.kernel.shape[2:])}'
+        )
+    encoder = dict(image.encoder)
+    encoder['pos_embed'] = _image_positions(
+        encoder['pos_embed'],
+        image.has_class_token,
+        keep_class_row=pool == 'token',
+        old_hw=_grid_of('pretrain_img_size', pretrain_img_size, patch_hw),
+        new_hw=_grid_of('img_size', img_size, patch_hw),
+    )
+    state = {
+        'tubelet_embedding.weight': inflate_kernel(image.kernel, num_frames, method),
+        'tubelet_embedding.bias': image.bias,
+        **{f'spatial_encoder.{name}': value for name, value in encoder.items()},
+    }
+    return copied(state)
+
+
+def _image_positions(
+    pos_embed: Tensor,
+    has_class_token: bool,
+    *,
+    keep_class_row: bool,
+    old_hw: tuple[int, int] | None,
+    new_hw: tuple[int, int] | None,
+) -> Tensor:
+    if new_hw is not None:
+        pos_embed = resize_pos_embed(
+            pos_embed, new_hw, old_hw=old_hw, num_prefix_tokens=int(has_class_token)
+        )
+    return pos_embed[:, 1:] if has_class_token and not keep_class_row else pos_embed
+
+
+def _grid_of(
+    name: str, img_size: int | Sequence[int] | None, patch_hw: Sequence[int]
+) -> tuple[int, ...] | None:
+    if img_size is None:
+        return None
+    return tuple(size // part for size, part in zip(check_image_size(name, img_size), patch_hw))
 
 
 def read_image_vit(leaves: Mapping[str, object]) -> ImageViT:

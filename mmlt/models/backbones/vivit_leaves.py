@@ -97,6 +97,14 @@ def size_of(tensors: Mapping[str, Tensor], name: str, dim: int) -> int | None:
     return tensor.shape[dim] if tensor is not None and tensor.ndim > dim else None
 
 
+def copied(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Contiguous copies, so that nothing is shared with the leaves."""
+    return {
+        name: value.detach().clone(memory_format=torch.contiguous_format)
+        for name, value in state.items()
+    }
+
+
 # ------------------------------------------------------------------------------------ flax
 
 

@@ -1,13 +1,12 @@
-"""What scenic's own code made of an image model (recorded), and weights that are refused."""
+"""Weights of scenic's ViViT: every layout by hand, and those that are refused."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from vivit_reference import random_leaves, recorded
+from vivit_reference import random_leaves, recorded_image
 
-from mmlt.functional import inflate_kernel, resize_pos_embed
 from mmlt.models.backbones.vivit import (
     ViViT,
     convert_image_vit,
@@ -172,106 +171,6 @@ def test_no_mapping():
         convert_scenic_checkpoint([1])
 
 
-# ------------------------------------------------------------------------------- image models
-
-
-def _recorded_image(case):
-    arrays, _ = recorded(f'init_token_{case}')
-    source, after = (
-        {key.removeprefix(part): value for key, value in arrays.items() if key.startswith(part)}
-        for part in ('src/', 'out/')
-    )
-    not_loaded = set(arrays['not_loaded'])
-    return source, after, not_loaded
-
-
-@pytest.mark.parametrize(('case', 'size'), [('same', 16), ('resize', 24)])
-def test_an_image_model_gives_what_it_gives_in_scenic(case, size):
-    source, after, not_loaded = _recorded_image(case)
-    state = convert_image_vit(source, tubelet_size=(2, 4, 4), img_size=size, pool='token')
-    expected = convert_scenic_checkpoint(after)
-    for name, value in state.items():
-        tolerance = 1e-6 if name.endswith('pos_embed') else 0
-        torch.testing.assert_close(value, expected[name], atol=tolerance, rtol=0, msg=name)
-    left = expected.keys() - state.keys()
-    encoders = ('spatial_encoder.class_token', 'temporal_encoder.')
-    assert left == {name for name in expected if name.startswith(encoders)}
-    # the same leaves by scenic's names; the head is no part of the backbone
-    loaded = {name for name in after if name not in not_loaded}
-    assert not any(name.startswith(('cls', 'Temporal', 'output')) for name in loaded)
-    shapes = [tuple(value.shape) for name, value in after.items() if name in loaded]
-    assert sum(map(np.prod, shapes)) == sum(value.numel() for value in state.values())
-
-
-def test_class_row_is_kept_or_left_out():
-    source, _, _ = _recorded_image('same')
-    saved = torch.from_numpy(source['Transformer/posembed_input/pos_embedding'])
-    for img_size in (None, 24, (8, 12)):
-        hw = {None: (4, 4), 24: (6, 6), (8, 12): (2, 3)}[img_size]
-        expected = resize_pos_embed(saved, hw, num_prefix_tokens=1)
-        options = dict(tubelet_size=(2, 4, 4), img_size=img_size)
-        kept = convert_image_vit(source, pool='token', **options)['spatial_encoder.pos_embed']
-        left_out = convert_image_vit(source, pool='gap', **options)['spatial_encoder.pos_embed']
-        assert torch.equal(kept, expected) and torch.equal(left_out, expected[:, 1:])
-
-
-def test_an_image_model_without_class_token():
-    source, _, _ = _recorded_image('same')
-    del source['cls']
-    source['Transformer/posembed_input/pos_embedding'] = np.ones((1, 8, 16), np.float32)
-    options = dict(tubelet_size=(2, 4, 4), pretrain_img_size=(8, 16), img_size=(8, 8))
-    for pool in ('gap', 'token'):  # no row is made up
-        state = convert_image_vit(source, pool=pool, **options)
-        assert state['spatial_encoder.pos_embed'].shape == (1, 4, 16)
-
-
-@pytest.mark.parametrize('method', ['central', 'average'])
-def test_kernel_is_inflated(method):
-    source, _, _ = _recorded_image('same')
-    state = convert_image_vit(source, tubelet_size=(3, 4, 4), method=method)
-    kernel = torch.from_numpy(source['embedding/kernel']).permute(3, 2, 0, 1)
-    assert torch.equal(state['tubelet_embedding.weight'], inflate_kernel(kernel, 3, method))
-
-
-def test_a_state_loads_and_leaves_the_rest(leaves):
-    source, _, _ = _recorded_image('same')
-    state = convert_image_vit(source, tubelet_size=(2, 4, 4), pool='token')
-    model = ViViT(
-        embed_dims=16,
-        num_layers=(2, 1),
-        num_heads=(2, 2),
-        mlp_dims=(32, 8),
-        tubelet_size=(2, 4, 4),
-        img_size=24,
-        num_frames=4,
-        pool='token',
-    )
-    result = model.load_state_dict(state, strict=False)
-    assert not result.unexpected_keys
-    assert {name.partition('.')[0] for name in result.missing_keys} == {
-        'spatial_encoder',
-        'temporal_encoder',
-    }
-    assert 'spatial_encoder.class_token' in result.missing_keys
-
-
-@pytest.mark.parametrize(
-    ('options', 'message'),
-    [
-        (dict(pool='mean'), "pool must be one of 'gap', 'token'"),
-        (dict(method='mean'), "method must be one of 'central', 'average'"),
-        (dict(tubelet_size=(2, 8, 8)), r'tubelet_size \(2, 8, 8\): .* patches of \(4, 4\)'),
-        (dict(img_size=(8,)), r'img_size must be 2 integers, got \(8,\)'),
-        (dict(img_size=3), r'new_hw\[0\] must be an integer of at least 1, got 0'),
-        (dict(img_size=8, pretrain_img_size=8), r'old_hw is \(2, 2\), 4 places'),
-    ],
-)
-def test_options_that_do_not_fit(options, message):
-    source, _, _ = _recorded_image('same')
-    with pytest.raises(ValueError, match=message):
-        convert_image_vit(source, **{'tubelet_size': (2, 4, 4), **options})
-
-
 @pytest.mark.parametrize('root', ['', 'params/', 'optimizer/target/', 'opt/target/'])
 def test_parameters_are_found_in_a_train_state(leaves, root):
     state = {f'{root}{name}': value for name, value in leaves.items()}
@@ -279,7 +178,7 @@ def test_parameters_are_found_in_a_train_state(leaves, root):
         state.update({f'opt_state/0/trace/{name}': value for name, value in leaves.items()})
         state['global_step'] = np.array(3)
     _assert_equal(convert_vivit_or_image_vit(state), convert_scenic_checkpoint(leaves))
-    source, _, _ = _recorded_image('same')
+    source, _, _ = recorded_image('same')
     options = dict(tubelet_size=(2, 4, 4))
     found = convert_vivit_or_image_vit({root + n: v for n, v in source.items()}, **options)
     _assert_equal(found, convert_image_vit(source, **options))
