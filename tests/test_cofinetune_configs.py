@@ -144,6 +144,8 @@ def test_boxes_are_the_papers_and_judged_by_their_own_files(path):
     else:
         assert train.person_det_score_thr == test.person_det_score_thr == 0.8
     for part in ('val', 'test'):
+        assert entry[part].get('persons', 'detections') == 'detections'
+        assert entry[part].proposal_file != train.proposal_file
         for file in ('ann_file', 'exclude_file', 'label_file'):
             assert entry[part][file] == entry[f'{part}_evaluator'][file]
         assert (entry[part].timestamp_start, entry[part].timestamp_end) == (900, 1800)

@@ -131,13 +131,17 @@ class ViViT(BaseModule):
         )
         num_frames = check_integer('num_frames', num_frames, 1)
         t = _num_tubelets((num_frames,), tubelet, 'num_frames')
-        hw, saved_hw = (
-            None if size is None else _num_tubelets(check_image_size(name, size), tubelet[1:], name)
-            for name, size in (('img_size', img_size), ('pretrain_img_size', pretrain_img_size))
-        )
+        hw = self._grid('img_size', img_size)
+        saved_hw = self._grid('pretrain_img_size', pretrain_img_size)
         self.tubelet_embedding = TubeletEmbedding(in_channels, width, tubelet)
         self.spatial_encoder = TransformerEncoder(width, *spatial, hw, saved_hw, **options)
         self.temporal_encoder = TransformerEncoder(width, *temporal, t, **options)
+
+    def _grid(self, name: str, img_size: int | Sequence[int] | None) -> tuple[int, ...] | None:
+        """(h, w) whole tubelets of a frame; None of no frame."""
+        if img_size is None:
+            return None
+        return _num_tubelets(check_image_size(name, img_size), self.tubelet_size[1:], name)
 
     def forward(self, clips: Tensor) -> Tensor:
         """Features of clips (B, C, T, H, W)."""
