@@ -193,7 +193,8 @@ def timed(function: Callable[[], object], device: str) -> float:
 
 def compare_steps(args: argparse.Namespace) -> None:
     """Table 1."""
-    dist.init_process_group('gloo', store=dist.HashStore(), rank=0, world_size=1)
+    backend = 'gloo' if args.device == 'cpu' else 'nccl'
+    dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
     rows = []
     for wrapped in (False, True):
         models = build_models(args.device)

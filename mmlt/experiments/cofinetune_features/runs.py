@@ -56,19 +56,19 @@ class Plan(NamedTuple):
 
     cells: Sequence[Cell] = (
         Cell(0.5, 1e-4, 10),
-        Cell(0.5, 0.0, 2),
-        Cell(0.0, 1e-4, 2),
-        Cell(0.0, 0.0, 2),
-        Cell(1.0, 1e-4, 2),
-        Cell(1.0, 0.0, 2),
+        Cell(0.5, 0.0, 1),
+        Cell(0.0, 1e-4, 1),
+        Cell(0.0, 0.0, 1),
+        Cell(1.0, 1e-4, 1),
+        Cell(1.0, 0.0, 1),
     )
     num_worlds: int = 3
     num_updates: int = 2880
     plateau_rows: Sequence[str] = ('a_then_ava', 'a_with_ava')
-    num_plateau_seeds: int = 5
+    num_plateau_seeds: int = 3
     lrs: Sequence[float] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     first_lrs: Sequence[float] = (0.03, 0.1, 0.3)
-    search_seeds: Sequence[int] = (100, 101)
+    search_seeds: Sequence[int] = (100,)
     config: FactorConfig = FactorConfig()
 
 

@@ -1,7 +1,7 @@
 """One training: the loader, sampler and model of any co-finetuning, in a loop without a runner.
 
-A runner's hooks would take as long as the training itself, which is some thousand steps of a
-millisecond. Optimiser, schedule and ``train_step`` are mmengine's.
+Some thousand steps of a millisecond need neither logs nor checkpoints. Optimiser, schedule and
+``train_step`` are mmengine's.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from mmlt.fileio.json_files import read_json_object
 
 def test_the_tables_plan():
     runs = plan_runs(Plan())
-    assert len(runs) == 3 * (10 + 5 * 2) + 5
+    assert len(runs) == 3 * (10 + 5) + 3
     assert len({run.file for run in runs}) == len(runs)
     assert sum('untrained_trunk' in run.rows for run in runs) == 30
     assert {(cell.shared, cell.weight_decay) for cell in Plan().cells} == {
