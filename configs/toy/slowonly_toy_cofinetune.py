@@ -17,10 +17,7 @@ _base_ = [
 ]
 
 model = dict(
-    backbone=dict(
-        norm_cfg=dict(type='mmlt.PerDatasetBatchNorm', dataset_names=['ava', 'actors', 'motion'])
-    ),
-    heads=dict(ava=dict(train_cfg={{_base_.rcnn_train_cfg}})),
+    per_dataset_batch_norm=True, heads=dict(ava=dict(train_cfg={{_base_.rcnn_train_cfg}}))
 )
 
 # updates are counted, not passes; the better of two checkpoints on val is kept beside the last
