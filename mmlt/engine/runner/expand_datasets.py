@@ -24,7 +24,8 @@ def read_config(
     Args:
         path: Of the config.
         options: Dotted key -> value (``--cfg-options``). Those of ``datasets`` and
-            ``dataset_schedule`` are merged before the expansion, after which they are gone.
+            ``dataset_schedule``, and what they say of all loaders of val or test, are merged before
+            the expansion, after which there is no such key.
 
     Returns:
         The config, and the options that are still to be merged.
@@ -33,13 +34,20 @@ def read_config(
     if 'datasets' not in config:
         return config, options
     options = dict(options or {})
-    own = {key: options.pop(key) for key in list(options) if key.split('.')[0] in _OWN_KEYS}
+    early = [key for key in options if _comes_early(key, config['datasets'])]
+    own = {key: options.pop(key) for key in early}
     config.merge_from_dict(own)
     try:
         expand_datasets(config)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None
     return config, options or None
+
+
+def _comes_early(key: str, datasets: Mapping[str, Any]) -> bool:
+    first, *rest = key.split('.')
+    is_loader = first in ('val_dataloader', 'test_dataloader')
+    return first in _OWN_KEYS or (is_loader and bool(rest) and rest[0] not in datasets)
 
 
 def expand_datasets(config: MutableMapping[str, Any]) -> None:
