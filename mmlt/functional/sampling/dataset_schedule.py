@@ -45,7 +45,7 @@ def dataset_schedule(
         strategy: One of the four.
         seed: Of the random order, at least 0.
         epoch: Number of the epoch, at least 0; each has an order of its own.
-        alpha: Exponent of 'temperature', at least 0.
+        alpha: Exponent of 'temperature', at least 0; the others do not ask for it.
 
     Returns:
         (S,) int64, the dataset of each step.
@@ -72,7 +72,7 @@ def dataset_schedule(
     if len(sizes) != len(batch_sizes):
         raise ValueError(f'sizes has {len(sizes)} values, batch_sizes {len(batch_sizes)}')
     key = [check_integer('seed', seed, 0), check_integer('epoch', epoch, 0)]
-    counts = _step_counts(sizes, batch_sizes, strategy, _check_alpha(alpha, strategy))
+    counts = _step_counts(sizes, batch_sizes, strategy, _check_alpha(alpha))
     if strategy == 'alternating':
         return np.arange(counts.sum()) % len(sizes)
     steps = np.repeat(np.arange(len(sizes)), counts)
@@ -103,12 +103,8 @@ def _check_sizes(name: str, values: Sequence[int]) -> np.ndarray:
     return np.array(checked, dtype=np.int64)
 
 
-def _check_alpha(alpha: float, strategy: str) -> float:
+def _check_alpha(alpha: float) -> float:
     is_number = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
     if not is_number or not 0 <= alpha < float('inf'):
         raise ValueError(f'alpha must be a number of at least 0, got {alpha!r}')
-    if alpha != 1 and strategy != 'temperature':
-        raise ValueError(
-            f"alpha={alpha!r} has no effect on strategy {strategy!r}, only on 'temperature'"
-        )
     return float(alpha)

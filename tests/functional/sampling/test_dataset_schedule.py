@@ -111,7 +111,7 @@ def test_a_dataset_comes_evenly_over_the_epoch():
         ({'strategy': 'random'}, "strategy must be one of 'weighted'.*got 'random'"),
         ({'seed': -1}, 'seed must be an integer of at least 0, got -1'),
         ({'epoch': 1.0}, 'epoch must be an integer of at least 0, got 1.0'),
-        ({'alpha': 0.5}, "alpha=0.5 has no effect on strategy 'weighted', only on 'temperature'"),
+        ({'alpha': -1}, 'alpha must be a number of at least 0, got -1'),
         ({'strategy': 'temperature', 'alpha': -1}, 'alpha must be a number of at least 0, got -1'),
         ({'strategy': 'temperature', 'alpha': float('nan')}, 'alpha must be .* got nan'),
     ],
