@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Container, Mapping, MutableMapping
 from typing import Any
 
 from mmengine.config import Config
@@ -13,7 +13,9 @@ from mmengine.config import Config
 from mmlt.engine.runner.dataset_checks import check_config
 
 _PARTS = ('val', 'test')
+_OF_A_TEST = {'batch_size': 'test_batch_size', 'collate_fn': 'collate_fn'}  # key of the loader
 _OWN_KEYS = ('datasets', 'dataset_schedule')
+_LOADERS_BY_NAME = ('val_dataloader', 'test_dataloader')
 
 
 def read_config(
@@ -23,23 +25,30 @@ def read_config(
 
     Args:
         path: Of the config.
-        options: Dotted key -> value (``--cfg-options``). Those of ``datasets`` and
-            ``dataset_schedule`` are merged before the expansion, after which they are gone.
+        options: Dotted key -> value (``--cfg-options``). Those that the expansion replaces are
+            merged before it: ``datasets``, ``dataset_schedule``, and what all loaders of
+            validation or test share, such as ``val_dataloader.num_workers``.
 
     Returns:
         The config, and the options that are still to be merged.
     """
     config = Config.fromfile(path)
-    if 'datasets' not in config:
+    is_cofinetuning = 'runner_type' in config or 'heads' in (config.get('model') or {})
+    if 'datasets' not in config or not is_cofinetuning:
         return config, options
     options = dict(options or {})
-    own = {key: options.pop(key) for key in list(options) if key.split('.')[0] in _OWN_KEYS}
-    config.merge_from_dict(own)
+    first = [key for key in options if _is_replaced(key, config['datasets'])]
+    config.merge_from_dict({key: options.pop(key) for key in first})
     try:
         expand_datasets(config)
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from None
     return config, options or None
+
+
+def _is_replaced(option: str, names: Container[str]) -> bool:
+    key, *inside = option.split('.')
+    return key in _OWN_KEYS or (key in _LOADERS_BY_NAME and inside[:1] and inside[0] not in names)
 
 
 def expand_datasets(config: MutableMapping[str, Any]) -> None:
@@ -110,10 +119,10 @@ def _expand_part(config: MutableMapping, datasets: Mapping, part: str) -> None:
     loaders, evaluators = {}, {}
     for name, entry in judged.items():
         loaders[name] = {
-            'batch_size': entry.get('test_batch_size', 1),
+            'batch_size': 1,
             'sampler': {'type': 'DefaultSampler', 'shuffle': False},
-            **({'collate_fn': entry['collate_fn']} if 'collate_fn' in entry else {}),
             **shared,
+            **{key: entry[own] for key, own in _OF_A_TEST.items() if own in entry},
             **(given.get(name) or {}),
             'dataset': _named(entry[part], name),
         }
@@ -139,8 +148,9 @@ def _expand_model(config: MutableMapping, datasets: Mapping) -> None:
     config['model'].update(dataset_heads=heads, loss_weights=weights)
     if len(config['model']['heads']) > 1:
         config['find_unused_parameters'] = True
-        if config.get('model_wrapper_cfg'):
-            config['model_wrapper_cfg'].setdefault('find_unused_parameters', True)
+        wrapper = config.get('model_wrapper_cfg') or {}
+        if 'DistributedDataParallel' in str(wrapper.get('type')):  # another may not take it
+            wrapper.setdefault('find_unused_parameters', True)
 
 
 def _named(dataset: Mapping, name: str) -> dict:

@@ -208,6 +208,25 @@ def test_a_runner_without_datasets(tmp_path):
         CoFinetuneRunner.from_cfg(Config({'model': {'type': 'x'}, 'work_dir': str(tmp_path)}))
 
 
+def test_a_schedule_that_comes_too_late(training, tmp_path):
+    config = training.build_runner(tmp_path).cfg
+    config.dataset_schedule = {'strategy': 'alternating'}
+    with pytest.raises(ValueError, match='dataset_schedule=.*alternating.* has no effect'):
+        CoFinetuneRunner.from_cfg(config)
+
+
+def test_a_config_for_tests_keeps_the_data_of_the_training(training, tmp_path):
+    config = training.make_config(tmp_path)
+    for key in ('train_cfg', 'optim_wrapper', 'param_scheduler'):
+        config.pop(key)
+    runner = CoFinetuneRunner.from_cfg(config)
+    assert runner._train_dataloader is None
+    config.datasets.ava.train.pop('size')  # nor could it be read
+    CoFinetuneRunner.from_cfg(config)
+    with pytest.raises(RuntimeError, match='train_loop'):
+        runner.train()
+
+
 @pytest.mark.parametrize('is_on', [True, False])
 def test_scaling_the_learning_rate_needs_one_batch_size(training, tmp_path, is_on):
     config = training.make_config(tmp_path, epochs=1)
