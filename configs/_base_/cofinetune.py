@@ -2,7 +2,7 @@
 
 _base_ = [
     './cofinetune_runtime.py',
-    './datasets/cofinetune.py',
+    './datasets/cofinetune_sets.py',
     './models/vivit_b_cofinetune.py',
     './schedules/sgd_warmup_cosine_15e.py',
 ]

@@ -9,7 +9,7 @@ Command: tools/dist_train.sh configs/cofinetune/slowfast_r50_k400_ava22_224.py 8
 
 _base_ = [
     '../_base_/cofinetune_runtime.py',
-    '../_base_/datasets/cofinetune.py',
+    '../_base_/datasets/cofinetune_sets.py',
     '../_base_/models/slowfast_r50_cofinetune.py',
     '../_base_/schedules/sgd_warmup_cosine_15e.py',
 ]

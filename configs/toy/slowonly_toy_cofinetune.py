@@ -2,7 +2,7 @@
 
 Source: "Beyond Transfer Learning: Co-finetuning for Action Localisation" (Arnab et al. 2022),
     section 3.2, made small.
-Expected on test: configs/cofinetune/README.md.  Time: about two minutes on two cores.
+Expected on test: configs/cofinetune/README.md.  Time: about two minutes on two free cores.
     A batch is of one data set, and a plain BatchNorm would be tested on other statistics than it
     has trained with (slowonly_toy_cofinetune_plain_bn.py): each data set has its own. GroupNorm was
     tried: in as many updates it learned nothing of the clips.
@@ -17,10 +17,7 @@ _base_ = [
 ]
 
 model = dict(
-    backbone=dict(
-        norm_cfg=dict(type='mmlt.PerDatasetBatchNorm', dataset_names=['ava', 'actors', 'motion'])
-    ),
-    heads=dict(ava=dict(train_cfg={{_base_.rcnn_train_cfg}})),
+    per_dataset_batch_norm=True, heads=dict(ava=dict(train_cfg={{_base_.rcnn_train_cfg}}))
 )
 
 # updates are counted, not passes; the better of two checkpoints on val is kept beside the last

@@ -8,4 +8,4 @@ Command: tools/dist_train.sh configs/toy/slowonly_toy_cofinetune_plain_bn.py 2
 
 _base_ = './slowonly_toy_cofinetune.py'
 
-model = dict(backbone=dict(norm_cfg=dict(_delete_=True, type='BN3d')))
+model = dict(per_dataset_batch_norm=False)

@@ -11,6 +11,7 @@ _base_ = './slowonly_toy_cofinetune.py'
 max_lr = 0.001
 
 model = dict(
+    per_dataset_batch_norm=False,  # it has none
     backbone=dict(
         _delete_=True,
         type='mmlt.ViViT',

@@ -117,6 +117,7 @@ def test_safetensors(tmp_path):
         ('x.npz', b'PK\x03\x04broken', 'not a file of weights that can be read'),
         ('x.safetensors', b'\xff' * 8, 'a header of .* bytes in a file of 8'),
         ('x.safetensors', _safetensors([], b''), 'its header is no dict'),
+        ('x.safetensors', struct.pack('<Q', 9999) + b'[' * 9999, 'recursion'),
         ('x.safetensors', _safetensors({'w': _entry('F32', [1], 0, 8)}, b'1234'), 'bytes 0 to 8'),
         ('x.safetensors', _safetensors({'w': _entry('F32', [2], 0, 4)}, b'1234'), '4 bytes for'),
         ('x.safetensors', _safetensors({'w': _entry('F8', [4], 0, 4)}, b'1234'), "'F8'"),
@@ -126,6 +127,7 @@ def test_safetensors(tmp_path):
         ('flax', _flax(ARRAYS)[:-3], 'cut off'),
         ('flax', _dict([('w', _array(np.zeros(2), 'object'))]), "an array of 'object'"),
         ('flax', _dict([('w', _array(np.zeros(2), data=b'123'))]), '3 bytes for float64'),
+        ('flax', b'\xc7\x04\x01\xd4\x01\x00\x00', 'an extension 1 within an array'),
         ('flax', b'\x80\x04\x95pickled', 'it ends at byte 1'),
     ],
     ids=lambda part: repr(part)[:24],
@@ -136,6 +138,29 @@ def test_what_is_refused_names_the_file(tmp_path, name, data, message):
     with pytest.raises(ValueError, match=message) as caught:
         read_weights_file(path)
     assert str(caught.value).startswith(f'{path}: ')
+
+
+def test_a_damaged_file_is_refused_or_read(tmp_path):
+    """Bytes changed at random: a ValueError that names the file, or arrays, nothing else."""
+    np.savez(tmp_path / 'x.npz', **ARRAYS)
+    data = ARRAYS['a/kernel'].tobytes()
+    entries = {'w': _entry('F32', [2, 3], 0, 24)}
+    (tmp_path / 'x.safetensors').write_bytes(_safetensors(entries, data))
+    (tmp_path / 'flax').write_bytes(_flax(ARRAYS))
+    rng = np.random.default_rng(0)
+    for name in ('x.npz', 'x.safetensors', 'flax'):
+        whole = np.frombuffer((tmp_path / name).read_bytes(), np.uint8)
+        for _ in range(150):
+            damaged = whole[: rng.integers(len(whole)) if rng.random() < 0.2 else None].copy()
+            if len(damaged):
+                places = rng.integers(len(damaged), size=rng.integers(1, 4))
+                damaged[places] = rng.integers(256, size=len(places))
+            path = tmp_path / f'damaged_{name}'
+            path.write_bytes(damaged.tobytes())
+            try:
+                read_weights_file(path)
+            except ValueError as error:
+                assert str(error).startswith(str(path))
 
 
 def test_objects_are_never_unpickled(tmp_path):

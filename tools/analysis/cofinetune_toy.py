@@ -2,7 +2,7 @@
 
 Examples:
     python tools/analysis/cofinetune_toy.py --on features --workers 16
-    python tools/data/make_toy_world.py --out data/toy
+    python tools/data/make_toy_world.py --out data/toy --parts ava clips actor_clips
     python tools/analysis/cofinetune_toy.py --on pixels
 
 About an hour of one core each. May be stopped and started again: what is finished is not repeated,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from mmengine.config import Config
@@ -15,7 +15,6 @@ from mmlt.engine.runner.dataset_checks import check_config
 _PARTS = ('val', 'test')
 _OF_A_TEST = {'batch_size': 'test_batch_size', 'collate_fn': 'collate_fn'}  # key of the loader
 _OWN_KEYS = ('datasets', 'dataset_schedule')
-_LOADERS_BY_NAME = ('val_dataloader', 'test_dataloader')
 
 
 def read_config(
@@ -25,9 +24,9 @@ def read_config(
 
     Args:
         path: Of the config.
-        options: Dotted key -> value (``--cfg-options``). Those that the expansion replaces are
-            merged before it: ``datasets``, ``dataset_schedule``, and what all loaders of
-            validation or test share, such as ``val_dataloader.num_workers``.
+        options: Dotted key -> value (``--cfg-options``). Those of ``datasets`` and
+            ``dataset_schedule``, and what they say of all loaders of val or test, are merged before
+            the expansion, after which there is no such key.
 
     Returns:
         The config, and the options that are still to be merged.
@@ -37,8 +36,9 @@ def read_config(
     if 'datasets' not in config or not is_cofinetuning:
         return config, options
     options = dict(options or {})
-    first = [key for key in options if _is_replaced(key, config['datasets'])]
-    config.merge_from_dict({key: options.pop(key) for key in first})
+    early = [key for key in options if _comes_early(key, config['datasets'])]
+    own = {key: options.pop(key) for key in early}
+    config.merge_from_dict(own)
     try:
         expand_datasets(config)
     except ValueError as error:
@@ -46,9 +46,10 @@ def read_config(
     return config, options or None
 
 
-def _is_replaced(option: str, names: Container[str]) -> bool:
-    key, *inside = option.split('.')
-    return key in _OWN_KEYS or (key in _LOADERS_BY_NAME and inside[:1] and inside[0] not in names)
+def _comes_early(key: str, datasets: Mapping[str, Any]) -> bool:
+    first, *rest = key.split('.')
+    is_loader = first in ('val_dataloader', 'test_dataloader')
+    return first in _OWN_KEYS or (is_loader and bool(rest) and rest[0] not in datasets)
 
 
 def expand_datasets(config: MutableMapping[str, Any]) -> None:

@@ -74,7 +74,7 @@ def resize_pos_embed(
         return pos_embed
     prefix, places = pos_embed.split([num_prefix_tokens, num_places], dim=1)
     grid = places.transpose(1, 2).unflatten(2, old_hw)  # (1, D, H, W)
-    if grid.dtype in (torch.float16, torch.bfloat16):  # torch interpolates these on a GPU only
+    if grid.dtype in (torch.float16, torch.bfloat16):  # older torch interpolates them on a GPU only
         grid = grid.float()
     grid = F.interpolate(grid, size=new_hw, mode='bilinear', align_corners=True)
     places = grid.flatten(2).transpose(1, 2).to(pos_embed.dtype)  # (1, H' * W', D)

@@ -25,15 +25,8 @@ from mmlt.models.backbones.vivit_leaves import (
 _ENCODERS = {'SpatialTransformer': 'spatial_encoder', 'TemporalTransformer': 'temporal_encoder'}
 _HEAD = 'output_projection'
 #: Where train states of flax and scenic keep their parameters.
-_ROOTS = (
-    '',
-    'params/',
-    'params/params/',
-    'target/',
-    'opt/target/',
-    'optimizer/target/',
-    'optimizer/target/params/',
-)
+_ROOTS = ('', 'params/', 'params/params/', 'target/', 'opt/target/')
+_ROOTS += ('optimizer/target/', 'optimizer/target/params/')
 
 
 def convert_scenic_checkpoint(leaves: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -161,16 +161,17 @@ def test_options_of_datasets_come_first(config, tmp_path):
         'datasets.k400.batch_size': 2,
         'dataset_schedule.strategy': 'alternating',
         'train_dataloader.num_workers': 0,
-        'val_dataloader.num_workers': 5,
-        'val_dataloader.k400.num_workers': 6,
+        'val_dataloader.num_workers': 7,
+        'val_dataloader.k400.batch_size': 5,
     }
     found, left = read_config(str(path), options)
     assert found.train_dataloader.sampler.batch_sizes == {'ava': 8, 'k400': 2}
     assert found.train_dataloader.sampler.strategy == 'alternating'
-    assert left == {'train_dataloader.num_workers': 0, 'val_dataloader.k400.num_workers': 6}
-    assert found.val_dataloader.ava.num_workers == 5
+    assert found.val_dataloader.ava.num_workers == 7, 'of all'
+    assert left == {'train_dataloader.num_workers': 0, 'val_dataloader.k400.batch_size': 5}
     found.merge_from_dict(left)  # as the tools do
     assert found.train_dataloader.num_workers == 0
+    assert found.val_dataloader.k400.batch_size == 5
     assert read_config(str(path), None)[1] is None
 
 

@@ -223,7 +223,10 @@ def _gradients(model, clips):
     return {name: value.grad.clone() for name, value in model.named_parameters()}
 
 
-@pytest.mark.parametrize('options', [{}, dict(keep_tokens=True), dict(pool='token')])
+@pytest.mark.parametrize(
+    'options',
+    [{}, dict(keep_tokens=True), dict(pool='token'), dict(pool='token', keep_tokens=True)],
+)
 def test_every_parameter_learns(options):
     gradients = _gradients(_small(**options), torch.randn(2, 3, 4, 12, 8))
     bias_of_keys = slice(SMALL['embed_dims'], 2 * SMALL['embed_dims'])  # softmax cancels it
