@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,11 +74,20 @@ def test_a_kill_at_any_of_20_steps(training, tmp_path):
         {'schedule': {'strategy': 'temperature', 'alpha': 0.3}, 'hooks': [{'type': 'EMAHook'}]},
         {'schedule': {'strategy': 'sequential'}, 'seed': None},
         {'accumulative_counts': 3, 'epochs': 3},
+        {'train_cfg': {'type': 'IterBasedTrainLoop', 'max_iters': 17}},
     ],
-    ids=['alternating, workers', 'temperature, EMA', 'sequential, a seed drawn', 'accumulation'],
+    ids=[
+        'alternating, workers',
+        'temperature, EMA',
+        'sequential, a seed drawn',
+        'accumulation',
+        'by iterations',
+    ],
 )
 def test_every_kind_of_run_resumes(training, tmp_path, options, monkeypatch):
     options = {'interval': 3, **options}
+    no_wait = SimpleNamespace(sleep=lambda seconds: None)  # of the iterations, after a pass
+    monkeypatch.setattr('mmengine.runner.loops.time', no_wait)
     if options.get('seed', 0) is None:
         drawn = iter((11, 11, 99))  # the resumed run draws another
         monkeypatch.setattr('mmengine.runner.utils.sync_random_seed', lambda: next(drawn))
