@@ -84,6 +84,7 @@ class CoFinetuneSampler(Sampler):
     def describe(self) -> dict[str, Any]:
         """What decides the schedule besides seed and number of ranks."""
         return {
+            'datasets': list(self.sizes),  # their order counts, and dicts of another are equal
             'sizes': self.sizes,
             'batch_sizes': self.batch_sizes,
             'strategy': self.strategy,

@@ -139,6 +139,18 @@ def test_another_schedule_is_said_and_goes_on_behind_as_many_samples(
 
 
 @pytest.mark.resume
+def test_another_order_of_the_datasets_is_said(training, tmp_path):
+    assert training.train(tmp_path, kill={'at': 3}) is None
+    turned = dict(reversed(training.SIZES.items()))
+    runner = training.build_runner(tmp_path, resume=True, sizes=turned, epochs=1)
+    messages = _Messages()
+    runner.logger.addHandler(messages)
+    runner.train()
+    (told,) = (text for text in messages.texts if 'in another order' in text)
+    assert "'datasets': ['kbox', 'k400', 'ava']" in told
+
+
+@pytest.mark.resume
 def test_the_checkpoint_holds_what_decides_the_schedule(training, tmp_path):
     training.train(tmp_path, epochs=1)
     state = load_weights_only((tmp_path / 'last_checkpoint').read_text())['resume_state']
