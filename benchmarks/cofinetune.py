@@ -24,7 +24,7 @@ import gc
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -34,7 +34,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from mmaction.structures import ActionDataSample
-from mmengine.config import ConfigDict
+from mmengine.config import Config, ConfigDict
 from mmengine.dataset import BaseDataset, DefaultSampler, pseudo_collate
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
@@ -50,48 +50,7 @@ from mmlt.datasets.samplers import CoFinetuneBatchSampler, CoFinetuneSampler
 from mmlt.registry import DATASETS, MODELS
 
 SIZES = {'ava': 210_634, 'k400': 240_436, 'mit': 791_297, 'ssv2': 168_913}
-BACKBONE = dict(
-    type='mmaction.ResNet3dSlowOnly',
-    depth=18,
-    pretrained=None,
-    pretrained2d=False,
-    lateral=False,
-    base_channels=16,
-    num_stages=3,
-    stage_blocks=(1, 1, 1),
-    out_indices=(2,),
-    conv1_kernel=(3, 5, 5),
-    conv1_stride_t=2,
-    inflate=(1, 1, 1),
-    spatial_strides=(1, 2, 1),
-    temporal_strides=(1, 1, 1),
-    dilations=(1, 1, 1),
-)
-ROI_HEAD = dict(
-    type='AVARoIHead',
-    bbox_roi_extractor=dict(
-        type='SingleRoIExtractor3D',
-        roi_layer_type='RoIAlign',
-        output_size=4,
-        featmap_stride=8,
-        with_temporal_pool=True,
-    ),
-    bbox_head=dict(type='BBoxHeadAVA', background_class=True, in_channels=64, num_classes=81),
-)
-RCNN = dict(
-    assigner=dict(type='MaxIoUAssignerAVA', pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5),
-    sampler=dict(
-        type='RandomSampler', num=32, pos_fraction=1, neg_pos_ub=-1, add_gt_as_proposals=True
-    ),
-    pos_weight=1.0,
-)
-CLIP_HEAD = dict(type='mmaction.I3DHead', num_classes=400, in_channels=64)
-PREPROCESSOR = dict(
-    type='mmaction.ActionDataPreprocessor',
-    mean=[127.5] * 3,
-    std=[127.5] * 3,
-    format_shape='NCTHW',
-)
+TOY = Path(__file__).parents[1] / 'configs' / 'toy' / 'slowonly_toy_ava.py'  # its model is used
 
 
 def parse_args() -> argparse.Namespace:
@@ -122,29 +81,17 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
 
 def build_models(device: str) -> dict[str, torch.nn.Module]:
     """The co-finetuned model, and the two single ones with copies of its weights."""
-    head = dict(ROI_HEAD, type='mmdet.AVARoIHead', train_cfg=RCNN, test_cfg=None)
-    both = dict(
-        type='mmlt.CoFinetuneModel',
-        backbone=BACKBONE,
-        heads=dict(ava=head, k400=CLIP_HEAD),
-        data_preprocessor=PREPROCESSOR,
-    )
-    detector = dict(
-        type='FastRCNN',
-        _scope_='mmdet',
-        backbone=BACKBONE,
-        roi_head=ROI_HEAD,
-        data_preprocessor=PREPROCESSOR,
-        train_cfg=dict(rcnn=RCNN),
-        test_cfg=dict(rcnn=None),
-    )
-    recognizer = dict(
-        type='mmaction.Recognizer3D',
-        backbone=BACKBONE,
-        cls_head=CLIP_HEAD,
-        data_preprocessor=PREPROCESSOR,
-    )
-    configs = {'co-finetuning': both, 'ava': detector, 'k400': recognizer}
+    detector = Config.fromfile(TOY).model
+    shared = dict(backbone=detector.backbone, data_preprocessor=detector.data_preprocessor)
+    clip_head = dict(type='mmaction.I3DHead', num_classes=400, in_channels=64)
+    ava_head = dict(detector.roi_head, type='mmdet.AVARoIHead', test_cfg=None)
+    ava_head['train_cfg'] = detector.train_cfg.rcnn
+    heads = dict(ava=ava_head, k400=clip_head)
+    configs = {
+        'co-finetuning': dict(shared, type='mmlt.CoFinetuneModel', heads=heads),
+        'ava': detector,
+        'k400': dict(shared, type='mmaction.Recognizer3D', cls_head=clip_head),
+    }
     models = {n: MODELS.build(ConfigDict(copy.deepcopy(c))) for n, c in configs.items()}
     ours = models['co-finetuning']
     for name, part in (('ava', 'roi_head'), ('k400', 'cls_head')):
@@ -157,23 +104,19 @@ def make_batches(args: argparse.Namespace) -> dict[str, dict]:
     """A batch of boxes and one of clips, as a loader gives them."""
     generator = torch.Generator().manual_seed(0)
     size, batches = args.size, {}
-    for name in ('ava', 'k400'):
-        shape = (
-            (args.batch, 3, 8, size, size) if name == 'ava' else (args.batch, 1, 3, 8, size, size)
-        )
+    boxes = torch.tensor([[0.1, 0.1, 0.5, 0.9], [0.4, 0.2, 0.9, 0.9]]) * size
+    labels = torch.zeros(2, 31)
+    labels[:, [12, 30]] = 1
+    for name, views in (('ava', ()), ('k400', (1,))):
+        shape = (args.batch, *views, 3, 8, size, size)
         inputs = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
         samples = []
         for number in range(args.batch):
             sample = ActionDataSample(metainfo=dict(dataset_name=name, img_shape=(size, size)))
             if name == 'ava':
-                boxes = torch.tensor([[0.1, 0.1, 0.5, 0.9], [0.4, 0.2, 0.9, 0.9]]) * size
-                labels = torch.zeros(2, 81)
-                labels[:, [12, 80]] = 1
                 sample.gt_instances = InstanceData(bboxes=boxes, labels=labels)
                 sample.proposals = InstanceData(bboxes=boxes + 1)
-            else:
-                sample.set_gt_label(number)
-            samples.append(sample)
+            samples.append(sample.set_gt_label(number))
         batches[name] = dict(inputs=list(inputs), data_samples=samples)
     return batches
 
@@ -196,43 +139,30 @@ def compare_steps(args: argparse.Namespace) -> None:
     backend = 'gloo' if args.device == 'cpu' else 'nccl'
     dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
     rows = []
-    for wrapped in (False, True):
+
+    def add(what: str, alone: float, ours: float) -> None:
+        rows.append([what, f'{1000 * alone:.2f}', f'{1000 * ours:.2f}', f'{ours / alone:.3f}'])
+
+    for what in ('no wrapper', 'DDP of one rank'):
         models = build_models(args.device)
-        if wrapped:
-            models['ava, unused found'] = copy.deepcopy(models['ava'])
-            models['k400, unused found'] = copy.deepcopy(models['k400'])
+        if what != 'no wrapper':
+            for name in ('ava', 'k400'):
+                models[f'{name}, unused found'] = copy.deepcopy(models[name])
             models = {name: wrap(model, name, args.device) for name, model in models.items()}
         seconds = measure(models, args)
+        for name in ('ava', 'k400'):
+            add(f'{what}: {name}', seconds[name], seconds[f'co-finetuning, {name}'])
         alone = (seconds['ava'] + seconds['k400']) / 2
         ours = (seconds['co-finetuning, ava'] + seconds['co-finetuning, k400']) / 2
-        what = 'DDP of one rank' if wrapped else 'no wrapper'
-        for dataset in ('ava', 'k400'):
-            ratio = seconds[f'co-finetuning, {dataset}'] / seconds[dataset]
-            rows.append(
-                [
-                    f'{what}: {dataset}',
-                    ms(seconds[dataset]),
-                    ms(seconds[f'co-finetuning, {dataset}']),
-                    f'{ratio:.3f}',
-                ]
-            )
-        rows.append([f'{what}: mean of the two', ms(alone), ms(ours), f'{ours / alone:.3f}'])
-        if wrapped:
-            found = (seconds['ava, unused found'] + seconds['k400, unused found']) / 2
-            rows.append(
-                ['find_unused_parameters alone', ms(alone), ms(found), f'{found / alone:.3f}']
-            )
-            rows.append(['DDP: both with unused found', ms(found), ms(ours), f'{ours / found:.3f}'])
+        add(f'{what}: mean of the two', alone, ours)
+    found = (seconds['ava, unused found'] + seconds['k400, unused found']) / 2
+    add('find_unused_parameters alone', alone, found)
+    add('DDP: both with unused found', found, ours)
     dist.destroy_process_group()
     columns = ['a step of training', 'alone, ms', 'co-finetuning, ms', 'ratio']
     print_table(
         f'{args.batch} clips of 8 x {args.size} x {args.size}, {args.device}', columns, rows
     )
-
-
-def ms(seconds: float) -> str:
-    """Milliseconds, as they are printed."""
-    return f'{1000 * seconds:.2f}'
 
 
 def wrap(model: torch.nn.Module, name: str, device: str) -> MMDistributedDataParallel:
@@ -291,7 +221,7 @@ def compare_schedules() -> None:
 
 @DATASETS.register_module()
 class ListOfClips(BaseDataset):
-    """A list file's entries, as mmaction2's VideoDataset keeps them, and clips of noise."""
+    """A list file's entries, as mmaction2's VideoDataset keeps them, and black clips."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -327,15 +257,11 @@ def read_some(sizes: dict[str, int]) -> tuple[float, float]:
     )
     gc.collect()
     sampler = CoFinetuneSampler(dataset, dict.fromkeys(sizes, 8), seed=0)
-    loader = DataLoader(
-        dataset,
-        batch_sampler=CoFinetuneBatchSampler(sampler),
-        num_workers=2,
-        collate_fn=pseudo_collate,
-    )
-    batches: Iterator = iter(loader)
+    batches = CoFinetuneBatchSampler(sampler)
+    loader = DataLoader(dataset, batch_sampler=batches, num_workers=2, collate_fn=pseudo_collate)
+    reading = iter(loader)
     for _ in range(200):
-        next(batches)
+        next(reading)
     lists = sum(part.data_bytes.nbytes + part.data_address.nbytes for part in dataset.datasets)
     return proportional_memory(), lists / 2**20
 

@@ -82,10 +82,17 @@ def collate_by_dataset(
     Args:
         batch: Samples of one dataset, each with ``data_samples.dataset_name``.
         collate_fns: Name -> function, or its config. Other datasets get ``pseudo_collate``.
+
+    Raises:
+        ValueError: There is no function of that name.
     """
     name = batch[0]['data_samples'].metainfo['dataset_name']
     collate = collate_fns.get(name, pseudo_collate)
     if callable(collate):
         return collate(batch)
     options = {'type': collate} if isinstance(collate, str) else dict(collate)
-    return FUNCTIONS.get(options.pop('type'))(batch, **options)
+    function = FUNCTIONS.get(options['type'])
+    if function is None:
+        raise ValueError(f'datasets.{name}.collate_fn: no function {options["type"]!r}')
+    del options['type']
+    return function(batch, **options)

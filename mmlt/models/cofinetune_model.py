@@ -76,7 +76,8 @@ class CoFinetuneModel(BaseModel):
         self.loss_weights = dict(loss_weights or {})
         self.backbone = MODELS.build(backbone)
         if per_dataset_batch_norm:
-            self.backbone = PerDatasetBatchNorm.convert(self.backbone, tuple(self.dataset_heads))
+            # sorted: a config that names the datasets in another order loads the same statistics
+            self.backbone = PerDatasetBatchNorm.convert(self.backbone, sorted(self.dataset_heads))
         self.heads = ModuleDict({name: _build_head(head) for name, head in heads.items()})
         for name, head in self.heads.items():
             _check_strides(name, head, self.backbone)
@@ -96,7 +97,8 @@ class CoFinetuneModel(BaseModel):
 
         Returns:
             'tensor': what the head makes of the features, the logits of clips (B * M, classes) or
-            of all boxes; without data samples the features themselves. 'loss': name -> loss.
+            of all boxes; without data samples the features themselves, which batch norms a
+            dataset refuse. 'loss': name -> loss.
             'predict': the data samples with their predictions.
 
         Raises:
@@ -107,6 +109,7 @@ class CoFinetuneModel(BaseModel):
         if data_samples is None:
             if mode != 'tensor':
                 raise ValueError(f'mode {mode!r} needs data_samples')
+            set_dataset(self.backbone, None)  # batch norms a dataset must not take the last one's
             return self._features(inputs)
         dataset = self._dataset_of(data_samples)
         head = self.heads[self.dataset_heads[dataset]]

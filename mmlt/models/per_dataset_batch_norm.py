@@ -184,12 +184,22 @@ class PerDatasetBatchNorm(_BatchNorm):
             raise ValueError(f'expected an input of {self.input_ndims} axes, got {input.ndim}')
 
     def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: Any) -> None:
-        """Let the state of a plain layer load: all datasets get it."""
+        """Let the state of a plain layer load: all datasets get it.
+
+        Rows of other datasets are an error even where a caller asks for no strictness: left at
+        their initial values they would spoil each prediction.
+        """
         size = len(self.dataset_names)
         for key, ndim in zip(_STATISTICS, (1, 1, 0)):
             value = state_dict.get(prefix + key)
             if value is not None and value.ndim == ndim:
                 state_dict[prefix + key] = value.expand(size, *value.shape)
+            elif value is not None and len(value) != size:
+                raise ValueError(
+                    f'{prefix}{key} has statistics of {len(value)} datasets, the layer is for '
+                    f'{size} ({", ".join(self.dataset_names)}): build it for the same, or give '
+                    'it those of one (PerDatasetBatchNorm.plain_state)'
+                )
         for key in _AFFINE if self.own_affine else ():
             if prefix + key in state_dict:
                 value = state_dict.pop(prefix + key)
@@ -197,7 +207,7 @@ class PerDatasetBatchNorm(_BatchNorm):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-def set_dataset(module: nn.Module, name: str) -> None:
+def set_dataset(module: nn.Module, name: str | None) -> None:
     """Choose the dataset of the next pass for every :class:`PerDatasetBatchNorm` in a module.
 
     The layers are looked up once a module: replace none after the first call, but by
@@ -205,7 +215,7 @@ def set_dataset(module: nn.Module, name: str) -> None:
 
     Args:
         module: A model, or a part of one.
-        name: One of the layers' dataset names.
+        name: One of the layers' dataset names; None: of no dataset, the next pass is an error.
 
     Raises:
         ValueError: The layers do not know the name.
@@ -218,9 +228,9 @@ def set_dataset(module: nn.Module, name: str) -> None:
     return _choose(_layers_of[module], name)
 
 
-def _choose(layers: Sequence[PerDatasetBatchNorm], name: str) -> None:
+def _choose(layers: Sequence[PerDatasetBatchNorm], name: str | None) -> None:
     for layer in layers:
-        if name not in layer.dataset_names:
+        if name is not None and name not in layer.dataset_names:
             raise ValueError(
                 f'dataset {name!r} has no batch norm statistics: {", ".join(layer.dataset_names)}'
             )

@@ -81,4 +81,6 @@ def test_each_dataset_has_its_collate():
     named = {'a': 'pseudo_collate', 'b': {'type': 'pseudo_collate'}}
     assert collate_by_dataset(_batch('a'), named)['inputs'] == [0, 1]
     assert collate_by_dataset(_batch('b'), named)['inputs'] == [0, 1]
+    with pytest.raises(ValueError, match="datasets.a.collate_fn: no function 'no_such'"):
+        collate_by_dataset(_batch('a'), {'a': {'type': 'no_such'}})
     assert FUNCTIONS.get('mmlt.collate_by_dataset') is collate_by_dataset

@@ -198,23 +198,27 @@ def test_inflation_of_a_2d_backbone():
 def test_in_a_cofinetune_model():
     """Each dataset trains its own statistics, though two share a head."""
     head = {'type': 'mmaction.I3DHead', 'num_classes': 2, 'in_channels': 8}
+    head['loss_cls'] = {'type': 'mmaction.CrossEntropyLoss'}
     model = MODELS.build(
         {
             'type': 'mmlt.CoFinetuneModel',
             'backbone': {'type': 'mmaction.ResNet3dSlowOnly', **BACKBONE},
             'heads': {'clips': head},
-            'dataset_heads': {'k400': 'clips', 'ssv2': 'clips'},
+            'dataset_heads': {'ssv2': 'clips', 'k400': 'clips'},
             'per_dataset_batch_norm': True,
         }
     ).train()
     layer = model.backbone.conv1.bn
+    assert layer.dataset_names == ('k400', 'ssv2'), 'by name, whatever the order of a config'
     start = layer.running_mean.clone()
     samples = [ActionDataSample().set_gt_label(0), ActionDataSample().set_gt_label(1)]
     for sample in samples:
         sample.set_metainfo({'dataset_name': 'ssv2'})
     model(torch.randn(CLIPS), samples, mode='loss')
     moved = (layer.running_mean != start).any(dim=1).tolist()
-    assert dict(zip(layer.dataset_names, moved)) == {'clips': False, 'k400': False, 'ssv2': True}
+    assert moved == [False, True]
+    with pytest.raises(RuntimeError, match='no dataset is chosen'):
+        model(torch.randn(CLIPS))  # not with what the last batch chose
 
 
 def test_frozen_stages_and_norm_eval_reach_it():
@@ -351,6 +355,13 @@ def test_number_of_axes():
     set_dataset(layer, 'ava')
     with pytest.raises(ValueError, match=r'expected an input of \(5,\) axes, got 4'):
         layer(torch.randn(2, 3, 4, 4))
+
+
+def test_statistics_of_more_datasets_are_refused_though_not_strict():
+    state = nn.Sequential(PerDatasetBatchNorm(3, (*NAMES, 'ssv2'))).state_dict()
+    message = r'0.running_mean has statistics of 3 datasets, the layer is for 2 \(ava, k400\)'
+    with pytest.raises(ValueError, match=message):
+        nn.Sequential(PerDatasetBatchNorm(3, NAMES)).load_state_dict(state, strict=False)
 
 
 def test_plain_state_of_other_datasets():

@@ -199,3 +199,4 @@ recipes = dict(
 train_dataloader = dict(num_workers=8, persistent_workers=True)
 val_dataloader = dict(num_workers=4)
 test_dataloader = dict(num_workers=4)
+val_evaluator = test_evaluator = dict()  # each set's stand with it; --dump puts its own here

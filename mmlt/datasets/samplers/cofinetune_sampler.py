@@ -24,9 +24,10 @@ class CoFinetuneSampler(Sampler):
 
     The datasets take turns as :func:`mmlt.functional.dataset_schedule` says. The samples of a
     dataset come in random order, all of them before one comes again. Where the batch size does not
-    divide them, the batches of such a pass differ by one sample: none is left with a single one at
-    the end, which a BatchNorm would refuse. Ranks get equally many, so a few samples come twice
-    where W does not divide a dataset. Seed and epoch decide all, without a word between ranks.
+    divide them, the batches of such a pass differ by one sample at most, so that the last is not
+    much smaller than the others (a BatchNorm would suffer). Ranks get equally many, so a few
+    samples come twice where W does not divide a dataset. Seed and epoch decide all, without a word
+    between ranks.
 
     Used through :class:`CoFinetuneBatchSampler`; ``mmlt.CoFinetuneRunner`` configures both.
 
@@ -83,6 +84,7 @@ class CoFinetuneSampler(Sampler):
     def describe(self) -> dict[str, Any]:
         """What decides the schedule besides seed and number of ranks."""
         return {
+            'datasets': list(self.sizes),  # their order counts, and dicts of another are equal
             'sizes': self.sizes,
             'batch_sizes': self.batch_sizes,
             'strategy': self.strategy,
@@ -137,17 +139,27 @@ class CoFinetuneBatchSampler(Sampler):
 
     Args:
         sampler: The sampler, which knows the batch sizes.
-        batch_size: What mmengine passes on, of the loader's config; not used.
+        batch_size: Of the loader's config, which mmengine passes on: the largest of the sampler's,
+            or None.
 
     Attributes:
         batch_size: Mean samples of a step on one rank, rounded: by it a run that is resumed with
             other batch sizes finds its place within the epoch.
+
+    Raises:
+        ValueError: ``batch_size`` is another, and would have no effect.
     """
 
     def __init__(self, sampler: CoFinetuneSampler, batch_size: int | None = None) -> None:
         if not isinstance(sampler, CoFinetuneSampler):
             raise ValueError(
                 f'CoFinetuneBatchSampler needs a CoFinetuneSampler, got {type(sampler).__name__}'
+            )
+        largest = max(sampler.batch_sizes.values())
+        if batch_size not in (None, largest):
+            raise ValueError(
+                f'train_dataloader.batch_size={batch_size} has no effect, the batch sizes are '
+                f'{sampler.batch_sizes}: change datasets.NAME.batch_size'
             )
         self.sampler = sampler
         self.batch_size = max(1, round(len(sampler) / sampler.num_batches))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Mapping
 
 from mmengine.config import Config, ConfigDict
 from mmengine.optim import OptimWrapper
@@ -55,13 +55,26 @@ class CoFinetuneRunner(Runner):
     def from_cfg(cls, cfg: dict | Config | ConfigDict) -> CoFinetuneRunner:
         """Build from a config, expanded or not.
 
+        One that is for tests alone, without ``train_cfg`` and ``optim_wrapper``, may keep what its
+        datasets have for the training.
+
         Raises:
             ValueError: Datasets and heads do not fit.
         """
         cfg = copy.deepcopy(cfg)
-        if 'datasets' not in cfg and 'dataset_heads' not in (cfg.get('model') or {}):
-            raise ValueError("runner_type='mmlt.CoFinetuneRunner' needs datasets=dict(NAME=...)")
+        if 'datasets' not in cfg:
+            if 'dataset_heads' not in (cfg.get('model') or {}):
+                raise ValueError(
+                    "runner_type='mmlt.CoFinetuneRunner' needs datasets=dict(NAME=...)"
+                )
+            if 'dataset_schedule' in cfg:
+                raise ValueError(
+                    f'dataset_schedule={cfg["dataset_schedule"]} has no effect on a config that is '
+                    'expanded already: change train_dataloader.sampler'
+                )
         expand_datasets(cfg)
+        if cfg.get('train_cfg') is None and cfg.get('optim_wrapper') is None:
+            cfg['train_dataloader'] = None
         return super().from_cfg(cfg)
 
     def scale_lr(self, optim_wrapper: OptimWrapper, auto_scale_lr: dict | None = None) -> None:
@@ -71,14 +84,11 @@ class CoFinetuneRunner(Runner):
             ValueError: ``auto_scale_lr`` is on and the datasets have different batch sizes.
         """
         if auto_scale_lr and auto_scale_lr.get('enable'):
-            _check_one_batch_size(self._train_dataloader)
+            _check_one_batch_size(self.train_dataloader.batch_sampler.sampler.batch_sizes)
         super().scale_lr(optim_wrapper, auto_scale_lr)
 
 
-def _check_one_batch_size(loader: Any) -> None:
-    if not isinstance(loader, dict):
-        loader = {'sampler': {'batch_sizes': loader.batch_sampler.sampler.batch_sizes}}
-    sizes = loader['sampler']['batch_sizes']
+def _check_one_batch_size(sizes: Mapping[str, int]) -> None:
     if len(set(sizes.values())) > 1:
         listed = ', '.join(f'{name} {size}' for name, size in sizes.items())
         raise ValueError(

@@ -23,7 +23,15 @@ _KEYS = (
     'head',
     'collate_fn',
 )
-_LOADER_KEYS = ('dataset', 'sampler', 'batch_sampler', 'batch_size', 'collate_fn')
+_LOADER_KEYS = (
+    'dataset',
+    'sampler',
+    'batch_sampler',
+    'batch_size',
+    'collate_fn',
+    'num_batch_per_epoch',
+)
+_PER_DATASET_NORM = 'PerDatasetBatchNorm'
 
 
 def check_config(config: Mapping[str, Any]) -> None:
@@ -31,9 +39,9 @@ def check_config(config: Mapping[str, Any]) -> None:
 
     Raises:
         ValueError: No dataset, a bad name, an unknown key, a dataset without data, evaluator, batch
-            size or head, a head without dataset or that none trains, datasets of one head with
-            different label maps or numbers of classes, a loader that is given twice,
-            settings that do not go together.
+            size or head, a head or batch norm statistics without dataset or that none trains,
+            datasets of one head with different label maps or numbers of classes, a loader, an
+            evaluator or a weight that is given twice, settings that do not go together.
     """
     datasets = config['datasets']
     if not isinstance(datasets, Mapping) or not datasets:
@@ -49,6 +57,8 @@ def check_config(config: Mapping[str, Any]) -> None:
         _check_entry(name, entry)
         _check_head(name, entry, heads)
     _check_heads(datasets, heads)
+    _check_norms(config)
+    _check_given_twice(config)
     _check_settings(config)
 
 
@@ -155,28 +165,62 @@ def _difference(key: str, value: Any, other: Any) -> str:
     return f'class {ids[0]} is {value.get(ids[0])!r} and {other.get(ids[0])!r}'
 
 
+def _check_norms(config: Mapping) -> None:
+    """Batch norms a dataset: each must be trained, and stay what they are."""
+    model, datasets = config['model'], config['datasets']
+    if not (model.get('per_dataset_batch_norm') or _PER_DATASET_NORM in str(model.get('backbone'))):
+        return
+    trained = [name for name, entry in datasets.items() if entry.get('train')]
+    untrained = [name for name in datasets if name not in trained]
+    if trained and untrained:
+        raise ValueError(
+            f'datasets.{untrained[0]} has no train: of its own batch norm statistics (mmlt.'
+            f'{_PER_DATASET_NORM}) nothing would be learned; leave it to a model without them'
+        )
+    if config.get('sync_bn'):
+        raise ValueError(
+            f'sync_bn would replace the batch norms a dataset (model.per_dataset_batch_norm, mmlt.'
+            f'{_PER_DATASET_NORM}): choose one'
+        )
+
+
+def _check_given_twice(config: Mapping) -> None:
+    """What stands beside ``datasets`` and would have no effect, as inherited keys would."""
+    advice = 'stands beside datasets, which say it: leave it out, or change datasets.NAME'
+    for key in _LOADER_KEYS:
+        if key in (config.get('train_dataloader') or {}):
+            raise ValueError(f'train_dataloader.{key} {advice}')
+    for part in ('val', 'test'):
+        loader = config.get(f'{part}_dataloader') or {}
+        for where in ('', *config['datasets']):
+            if 'dataset' in ((loader.get(where) or {}) if where else loader):
+                dotted = f'{part}_dataloader.{where}.dataset'.replace('..', '.')
+                raise ValueError(f'{dotted} {advice}.{part}')
+        for where in config['datasets']:  # a metric that is inherited whole is replaced
+            if where in (config.get(f'{part}_evaluator') or {}):
+                raise ValueError(f'{part}_evaluator.{where} {advice}.{part}_evaluator')
+    for key, own in (('dataset_heads', 'head'), ('loss_weights', 'loss_weight')):
+        if config['model'].get(key):
+            raise ValueError(f'model.{key} {advice}.{own}')
+
+
 def _check_settings(config: Mapping) -> None:
     schedule = config.get('dataset_schedule') or {}
     unknown = [key for key in schedule if key not in ('strategy', 'alpha')]
     if unknown:
         raise ValueError(f'dataset_schedule.{unknown[0]} is unknown; it takes strategy, alpha')
     check_choice('dataset_schedule.strategy', schedule.get('strategy', 'weighted'), STRATEGIES)
-    given = config.get('train_dataloader') or {}
-    for key in _LOADER_KEYS:
-        if key in given:
-            raise ValueError(
-                f'train_dataloader.{key} stands beside datasets, which say it: leave it out, or '
-                f'change datasets.NAME'
-            )
-    if config.get('sync_bn') and config['model'].get('per_dataset_batch_norm'):
-        raise ValueError(
-            'sync_bn would replace the batch norms of model.per_dataset_batch_norm: choose one'
-        )
-    is_shared = len((config.get('model') or {})['heads']) > 1
+    if len(config['model']['heads']) == 1:
+        return
     wrapper = config.get('model_wrapper_cfg') or {}
     for where, holder in (('', config), ('model_wrapper_cfg.', wrapper)):
-        if is_shared and holder.get('find_unused_parameters') is False:
+        if holder.get('find_unused_parameters') is False:
             raise ValueError(
                 f'{where}find_unused_parameters=False: a step uses one head, and the ranks would '
                 'wait for the others for ever; leave it out'
             )
+    if wrapper.get('static_graph'):
+        raise ValueError(
+            'model_wrapper_cfg.static_graph=True: the heads in use differ from step to step; '
+            'leave it out'
+        )

@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmlt.engine.runner.dataset_checks import check_config
 
 _PARTS = ('val', 'test')
+_OF_A_TEST = {'batch_size': 'test_batch_size', 'collate_fn': 'collate_fn'}  # key of the loader
 _OWN_KEYS = ('datasets', 'dataset_schedule')
 
 
@@ -31,7 +32,8 @@ def read_config(
         The config, and the options that are still to be merged.
     """
     config = Config.fromfile(path)
-    if 'datasets' not in config:
+    is_cofinetuning = 'runner_type' in config or 'heads' in (config.get('model') or {})
+    if 'datasets' not in config or not is_cofinetuning:
         return config, options
     options = dict(options or {})
     early = [key for key in options if _comes_early(key, config['datasets'])]
@@ -118,10 +120,10 @@ def _expand_part(config: MutableMapping, datasets: Mapping, part: str) -> None:
     loaders, evaluators = {}, {}
     for name, entry in judged.items():
         loaders[name] = {
-            'batch_size': entry.get('test_batch_size', 1),
+            'batch_size': 1,
             'sampler': {'type': 'DefaultSampler', 'shuffle': False},
-            **({'collate_fn': entry['collate_fn']} if 'collate_fn' in entry else {}),
             **shared,
+            **{key: entry[own] for key, own in _OF_A_TEST.items() if own in entry},
             **(given.get(name) or {}),
             'dataset': _named(entry[part], name),
         }
@@ -147,8 +149,9 @@ def _expand_model(config: MutableMapping, datasets: Mapping) -> None:
     config['model'].update(dataset_heads=heads, loss_weights=weights)
     if len(config['model']['heads']) > 1:
         config['find_unused_parameters'] = True
-        if config.get('model_wrapper_cfg'):
-            config['model_wrapper_cfg'].setdefault('find_unused_parameters', True)
+        wrapper = config.get('model_wrapper_cfg') or {}
+        if 'DistributedDataParallel' in str(wrapper.get('type')):  # another may not take it
+            wrapper.setdefault('find_unused_parameters', True)
 
 
 def _named(dataset: Mapping, name: str) -> dict:

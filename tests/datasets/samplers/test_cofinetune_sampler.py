@@ -165,3 +165,10 @@ def test_a_batch_size_that_is_none(dataset):
 def test_another_sampler_below():
     with pytest.raises(ValueError, match='needs a CoFinetuneSampler, got DefaultSampler'):
         CoFinetuneBatchSampler(DefaultSampler(range(4)))
+
+
+def test_a_batch_size_that_would_have_no_effect(dataset):
+    sampler = CoFinetuneSampler(dataset, BATCH_SIZES, seed=0)
+    assert CoFinetuneBatchSampler(sampler, 4).sampler is sampler
+    with pytest.raises(ValueError, match='train_dataloader.batch_size=2 has no effect'):
+        CoFinetuneBatchSampler(sampler, 2)

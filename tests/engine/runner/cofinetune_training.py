@@ -127,6 +127,7 @@ class NoteDatasetsHook(Hook):
 def make_config(work_dir, **options):
     given = {
         'epochs': 2,
+        'train_cfg': None,
         'schedule': {'strategy': 'weighted'},
         'num_workers': 0,
         'interval': 1,
@@ -164,7 +165,8 @@ def make_config(work_dir, **options):
                 'num_workers': given['num_workers'],
                 'persistent_workers': given['num_workers'] > 0,
             },
-            'train_cfg': {'type': 'EpochBasedTrainLoop', 'max_epochs': given['epochs']},
+            'train_cfg': given['train_cfg']
+            or {'type': 'EpochBasedTrainLoop', 'max_epochs': given['epochs']},
             'optim_wrapper': {
                 'optimizer': given['optimizer'],
                 'accumulative_counts': given['accumulative_counts'],

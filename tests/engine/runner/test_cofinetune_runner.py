@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -73,11 +74,20 @@ def test_a_kill_at_any_of_20_steps(training, tmp_path):
         {'schedule': {'strategy': 'temperature', 'alpha': 0.3}, 'hooks': [{'type': 'EMAHook'}]},
         {'schedule': {'strategy': 'sequential'}, 'seed': None},
         {'accumulative_counts': 3, 'epochs': 3},
+        {'train_cfg': {'type': 'IterBasedTrainLoop', 'max_iters': 17}},
     ],
-    ids=['alternating, workers', 'temperature, EMA', 'sequential, a seed drawn', 'accumulation'],
+    ids=[
+        'alternating, workers',
+        'temperature, EMA',
+        'sequential, a seed drawn',
+        'accumulation',
+        'by iterations',
+    ],
 )
 def test_every_kind_of_run_resumes(training, tmp_path, options, monkeypatch):
     options = {'interval': 3, **options}
+    no_wait = SimpleNamespace(sleep=lambda seconds: None)  # of the iterations, after a pass
+    monkeypatch.setattr('mmengine.runner.loops.time', no_wait)
     if options.get('seed', 0) is None:
         drawn = iter((11, 11, 99))  # the resumed run draws another
         monkeypatch.setattr('mmengine.runner.utils.sync_random_seed', lambda: next(drawn))
@@ -126,6 +136,18 @@ def test_another_schedule_is_said_and_goes_on_behind_as_many_samples(
         and "'weighted'" in told[0]
         and f"'{options['schedule']['strategy']}'" in told[0]
     )
+
+
+@pytest.mark.resume
+def test_another_order_of_the_datasets_is_said(training, tmp_path):
+    assert training.train(tmp_path, kill={'at': 3}) is None
+    turned = dict(reversed(training.SIZES.items()))
+    runner = training.build_runner(tmp_path, resume=True, sizes=turned, epochs=1)
+    messages = _Messages()
+    runner.logger.addHandler(messages)
+    runner.train()
+    (told,) = (text for text in messages.texts if 'in another order' in text)
+    assert "'datasets': ['kbox', 'k400', 'ava']" in told
 
 
 @pytest.mark.resume
@@ -206,6 +228,25 @@ def test_accumulation_over_two_datasets_is_the_sum_of_both(training, tmp_path):
 def test_a_runner_without_datasets(tmp_path):
     with pytest.raises(ValueError, match="runner_type='mmlt.CoFinetuneRunner' needs datasets"):
         CoFinetuneRunner.from_cfg(Config({'model': {'type': 'x'}, 'work_dir': str(tmp_path)}))
+
+
+def test_a_schedule_that_comes_too_late(training, tmp_path):
+    config = training.build_runner(tmp_path).cfg
+    config.dataset_schedule = {'strategy': 'alternating'}
+    with pytest.raises(ValueError, match='dataset_schedule=.*alternating.* has no effect'):
+        CoFinetuneRunner.from_cfg(config)
+
+
+def test_a_config_for_tests_keeps_the_data_of_the_training(training, tmp_path):
+    config = training.make_config(tmp_path)
+    for key in ('train_cfg', 'optim_wrapper', 'param_scheduler'):
+        config.pop(key)
+    runner = CoFinetuneRunner.from_cfg(config)
+    assert runner._train_dataloader is None
+    config.datasets.ava.train.pop('size')  # nor could it be read
+    CoFinetuneRunner.from_cfg(config)
+    with pytest.raises(RuntimeError, match='train_loop'):
+        runner.train()
 
 
 @pytest.mark.parametrize('is_on', [True, False])

@@ -53,16 +53,9 @@ def _last_checkpoint(folder):
 
 
 @pytest.mark.resume
-@pytest.mark.parametrize(
-    ('options', 'rank'),
-    [
-        ({'interval': 1}, 0),
-        ({'interval': 2, 'num_workers': 1, 'diff_rank_seed': True, 'seed': 5}, 1),
-    ],
-    ids=['rank 0', 'rank 1, a worker, seeds that differ'],
-)
-def test_kill_one_rank_and_resume(tmp_path, options, rank):
-    at = random.randrange(1, 12)  # of 12 iterations; every one must do
+def test_kill_one_rank_and_resume(tmp_path):
+    options = {'interval': 2, 'num_workers': 1, 'diff_rank_seed': True, 'seed': 5}
+    rank, at = random.randrange(2), random.randrange(1, 12)  # of 12 iterations; every one must do
     print(f'killing rank {rank} before iteration {at}')
     assert _launch(tmp_path / 'whole', options) == 0
     killed = _launch(tmp_path / 'killed', options, '--kill-rank', rank, '--kill-at', at)

@@ -117,16 +117,55 @@ def test_settings_of_the_schedule(config):
     _refused(config, 'dataset_schedule.temperature is unknown; it takes strategy, alpha')
 
 
-@pytest.mark.parametrize('key', ['dataset', 'sampler', 'batch_size'])
+@pytest.mark.parametrize('key', ['dataset', 'sampler', 'batch_size', 'num_batch_per_epoch'])
 def test_a_loader_that_is_given_twice(config, key):
     config.train_dataloader[key] = 1
     _refused(config, f'train_dataloader.{key} stands beside datasets')
 
 
-def test_batch_norm_over_ranks_and_a_dataset(config):
+@pytest.mark.parametrize(
+    ('key', 'value', 'message'),
+    [
+        ('val_evaluator', {'k400': {'topk': 5}}, r'val_evaluator.k400 stands .*NAME.val_evaluator'),
+        ('test_evaluator', {'ava': None}, r'test_evaluator.ava stands .*NAME.test_evaluator'),
+        ('val_dataloader', {'dataset': {'a': 1}}, r'val_dataloader.dataset stands .*NAME.val$'),
+        ('test_dataloader', {'k400': {'dataset': {}}}, r'test_dataloader.k400.dataset stands'),
+    ],
+)
+def test_what_would_have_no_effect(config, key, value, message):
+    config[key] = value
+    _refused(config, message)
+
+
+@pytest.mark.parametrize('key', ['dataset_heads', 'loss_weights'])
+def test_what_the_model_is_told_by_the_datasets(config, key):
+    config.model[key] = {'ava': 'k400'}
+    _refused(config, f'model.{key} stands beside datasets, which say it')
+
+
+BATCH_NORMS = [
+    {'per_dataset_batch_norm': True},
+    {'backbone': {'norm_cfg': {'type': 'mmlt.PerDatasetBatchNorm', 'dataset_names': ['a']}}},
+]
+
+
+@pytest.mark.parametrize('norms', BATCH_NORMS)
+def test_batch_norm_over_ranks_and_a_dataset(config, norms):
     config.sync_bn = 'torch'
-    config.model.per_dataset_batch_norm = True
-    _refused(config, r'sync_bn would replace the batch norms of model\.per_dataset_batch_norm')
+    check_config(config)
+    config.model.update(norms)
+    _refused(config, r'sync_bn would replace the batch norms a dataset')
+
+
+@pytest.mark.parametrize('norms', BATCH_NORMS)
+def test_batch_norm_statistics_that_nothing_trains(config, norms):
+    config.datasets.kbox = {**config.datasets.ava, 'train': None, 'head': 'ava'}
+    check_config(config)
+    config.model.update(norms)
+    _refused(config, 'datasets.kbox has no train: of its own batch norm statistics')
+    for entry in config.datasets.values():
+        entry.train = None
+    check_config(config)  # a config for tests
 
 
 def test_unused_parameters_must_be_found(config):
@@ -135,3 +174,7 @@ def test_unused_parameters_must_be_found(config):
     config.pop('find_unused_parameters')
     config.model_wrapper_cfg = {'find_unused_parameters': False}
     _refused(config, '^model_wrapper_cfg.find_unused_parameters=False')
+    config.model_wrapper_cfg = {'static_graph': True}
+    _refused(config, '^model_wrapper_cfg.static_graph=True: the heads in use differ')
+    del config.datasets['k400'], config.model.heads['k400']
+    check_config(config)  # one head, always in use

@@ -65,6 +65,15 @@ def test_validation_and_test_by_dataset(config):
     assert config.test_cfg == {'type': 'mmlt.MultiDatasetTestLoop'}
 
 
+def test_what_is_of_one_dataset_goes_before_what_all_share(config):
+    config.datasets.k400.collate_fn = {'type': 'default_collate'}
+    config.val_dataloader = {'batch_size': 2, 'collate_fn': {'type': 'pseudo_collate'}}
+    loaders = _expanded(config).val_dataloader
+    assert (loaders.ava.batch_size, loaders.k400.batch_size) == (2, 4)
+    assert loaders.ava.collate_fn.type == 'pseudo_collate'
+    assert loaders.k400.collate_fn.type == 'default_collate'
+
+
 def test_nothing_to_test(config):
     for key in ('test', 'test_evaluator'):
         del config.datasets.k400[key]
@@ -96,6 +105,11 @@ def test_one_head_has_no_unused_parameters(config):
 def test_a_wrapper_of_ones_own_finds_unused_parameters(config):
     config.model_wrapper_cfg = {'type': 'MMDistributedDataParallel'}
     assert _expanded(config).model_wrapper_cfg.find_unused_parameters is True
+
+
+def test_a_wrapper_that_does_not_look_for_them_is_not_told_to(config):
+    config.model_wrapper_cfg = {'type': 'MMFullyShardedDataParallel'}
+    assert _expanded(config).model_wrapper_cfg == {'type': 'MMFullyShardedDataParallel'}
 
 
 def test_schedule_and_collate(config):
@@ -163,9 +177,10 @@ def test_options_of_datasets_come_first(config, tmp_path):
 
 def test_other_configs_are_read_as_they_are(tmp_path):
     path = tmp_path / 'config.py'
-    path.write_text("model = dict(type='Recognizer3D')\n")
-    found, left = read_config(str(path), {'datasets.a': 1})
-    assert found.model.type == 'Recognizer3D' and left == {'datasets.a': 1}
+    path.write_text("datasets = ['a']  # a variable\nmodel = dict(type='Recognizer3D')\n")
+    found, left = read_config(str(path), {'datasets.0': 'b'})
+    assert found.model.type == 'Recognizer3D' and left == {'datasets.0': 'b'}
+    assert found.datasets == ['a']
 
 
 def test_an_error_names_the_config(config, tmp_path):
