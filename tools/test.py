@@ -52,6 +52,20 @@ def options_on_split(config: Config, args: argparse.Namespace) -> dict:
     return {**options, **(args.cfg_options or {})}
 
 
+def take_val_for_test(config: Config, args: argparse.Namespace) -> None:
+    """A co-finetuning config whose data sets have a val and no test is tested on val."""
+    if config.get('runner_type') is None or config.get('test_dataloader') is not None:
+        return
+    if args.data_split != 'val' or config.get('val_dataloader') is None:
+        raise ValueError(
+            f'{args.config}: no data set has a test; give one a test and a test_evaluator, or take '
+            '--data-split val'
+        )
+    config.test_dataloader, config.test_evaluator = config.val_dataloader, config.val_evaluator
+    config.test_cfg = dict(type='mmlt.MultiDatasetTestLoop')
+    args.data_split = 'test'  # it is in its place now
+
+
 def check_files(args: argparse.Namespace) -> None:
     """End with one line, whatever the number of ranks, where a file is absent."""
     missing = [] if Path(args.config).is_file() else [f'{args.config}: no such config']
@@ -69,6 +83,7 @@ def main():
     args = stock['parse_args']()
     check_files(args)
     config, args.cfg_options = read_config(args.config, args.cfg_options)
+    take_val_for_test(config, args)
     args.cfg_options = options_on_split(config, args)
     names = stock['main'].__globals__
     names['parse_args'] = lambda: args

@@ -54,6 +54,20 @@ def count_training_clips(path: str | Path, class_names: Sequence[str] | None = N
     return count_labels(found, names, f'clips of {Path(path).name}', 'clips')
 
 
+def highest_label(path: str | Path, delimiter: str = ' ') -> int | None:
+    """The highest label at the end of a line of a list, quickly; other faults are not looked for.
+
+    Args:
+        path: Lines of ``path label`` or ``path num_frames label``.
+        delimiter: Between them.
+
+    Returns:
+        None where no line ends with a label.
+    """
+    fields = (line.strip().rpartition(delimiter)[2] for line in read_lines(path))
+    return max((int(each) for each in fields if _LABEL.fullmatch(each)), default=None)
+
+
 def _read_labels(path: str | Path) -> Iterator[tuple[str, list[int]]]:
     """Where each clip stands, and its labels."""
     for number, (clip, *fields) in read_fields(path):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmlt.fileio.clip_lists import count_training_clips, read_class_names
+from mmlt.fileio.clip_lists import count_training_clips, highest_label, read_class_names
 
 
 def test_counted_by_hand(tmp_path):
@@ -68,3 +68,12 @@ def test_a_label_list_that_is_not_utf8_is_named(tmp_path):
     (tmp_path / 'labels.txt').write_bytes(b'walk\n\xe9\n')
     with pytest.raises(ValueError, match=r"labels\.txt, line 2: byte b'\\xe9' is not UTF-8 text"):
         read_class_names(tmp_path / 'labels.txt')
+
+
+def test_highest_label(tmp_path):
+    path = tmp_path / 'list.txt'
+    path.write_text('a.mp4 3\nfolder/b c.mp4 12\n\nframes 300 7\n')
+    assert highest_label(path) == 12
+    path.write_text('a.mp4,3\nb.mp4,2\n')
+    assert highest_label(path) is None
+    assert highest_label(path, ',') == 3

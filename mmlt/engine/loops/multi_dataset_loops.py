@@ -237,7 +237,11 @@ def _check_names(loaders: Any, evaluators: Mapping, of_loaders: str, of_evaluato
     ):
         lonely = [each for each in given if each not in others]
         if lonely:
-            raise ValueError(f'{name} names {", ".join(lonely)}, {other_name} does not')
+            first = next(iter(others))
+            raise ValueError(
+                f'{name} names {", ".join(lonely)}, {other_name} does not; what is of one dataset '
+                f'stands under its name, as {name}.{first}'
+            )
 
 
 def _give_run_folder(metrics: Sequence[BaseMetric], runner: Any, name: str) -> None:

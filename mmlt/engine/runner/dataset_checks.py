@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from mmlt.fileio.label_map import read_label_map
+from mmlt.engine.runner.label_checks import check_labels
 from mmlt.functional.checks import check_choice
 from mmlt.functional.sampling.dataset_schedule import STRATEGIES
 
@@ -40,8 +39,9 @@ def check_config(config: Mapping[str, Any]) -> None:
     Raises:
         ValueError: No dataset, a bad name, an unknown key, a dataset without data, evaluator, batch
             size or head, a head or batch norm statistics without dataset or that none trains,
-            datasets of one head with different label maps or numbers of classes, a loader, an
-            evaluator or a weight that is given twice, settings that do not go together.
+            datasets of one head with different label maps or numbers of classes, labels that a head
+            has no column for, a loader, an evaluator or a weight that is given twice, settings that
+            do not go together.
     """
     datasets = config['datasets']
     if not isinstance(datasets, Mapping) or not datasets:
@@ -54,7 +54,7 @@ def check_config(config: Mapping[str, Any]) -> None:
             f'heads=dict(...)), got {heads!r}'
         )
     for name, entry in datasets.items():
-        _check_entry(name, entry)
+        _check_entry(name, entry, datasets)
         _check_head(name, entry, heads)
     _check_heads(datasets, heads)
     _check_norms(config)
@@ -62,7 +62,7 @@ def check_config(config: Mapping[str, Any]) -> None:
     _check_settings(config)
 
 
-def _check_entry(name: str, entry: Any) -> None:
+def _check_entry(name: str, entry: Any, datasets: Mapping) -> None:
     where = f'datasets.{name}'
     if not re.fullmatch(r'[A-Za-z]\w*', name) or 'loss' in name:
         raise ValueError(
@@ -75,7 +75,10 @@ def _check_entry(name: str, entry: Any) -> None:
     if unknown:
         raise ValueError(f'{where}.{unknown[0]} is unknown; it takes {", ".join(_KEYS)}')
     if not any(entry.get(part) for part in ('train', 'val', 'test')):
-        raise ValueError(f'{where} is empty: it needs a train, val or test dataset')
+        raise ValueError(
+            f'{where} is empty: it needs a train, val or test dataset (the datasets are '
+            f'{", ".join(datasets)})'
+        )
     for part in ('val', 'test'):
         if entry.get(part) and not entry.get(f'{part}_evaluator'):
             raise ValueError(f'{where}.{part} has no {part}_evaluator')
@@ -126,43 +129,7 @@ def _check_heads(datasets: Mapping, heads: Mapping) -> None:
             raise ValueError(
                 f'model.heads.{head} is trained by no dataset: {", ".join(names)} has no train'
             )
-        _check_labels(datasets, names, head)
-
-
-def _check_labels(datasets: Mapping, names: list[str], head: str) -> None:
-    """All that goes through one head must mean the same by its columns."""
-    first: dict[str, tuple[str, Any]] = {}
-    for name in names:
-        for part in ('train', 'val', 'test'):
-            where = f'datasets.{name}.{part}'
-            for key, value in _labels_of(datasets[name].get(part) or {}).items():
-                place, other = first.setdefault(key, (where, value))
-                if value != other:
-                    raise ValueError(
-                        f'{where} and {place} go through head {head!r} with different label maps: '
-                        f'{_difference(key, value, other)}'
-                    )
-
-
-def _labels_of(dataset: Mapping) -> dict[str, Any]:
-    """What a dataset's config says of its label columns."""
-    inner = dataset.get('dataset')
-    if isinstance(inner, Mapping):
-        return _labels_of(inner)
-    labels = {key: dataset[key] for key in ('num_classes',) if key in dataset}
-    if 'custom_classes' in dataset:
-        labels['custom_classes'] = list(dataset['custom_classes'] or [])
-    label_file = dataset.get('label_file')
-    if label_file and Path(label_file).is_file():
-        labels['label_file'] = read_label_map(label_file)
-    return labels
-
-
-def _difference(key: str, value: Any, other: Any) -> str:
-    if key != 'label_file':
-        return f'{key} is {value!r} and {other!r}'
-    ids = sorted(i for i in {*value, *other} if value.get(i) != other.get(i))
-    return f'class {ids[0]} is {value.get(ids[0])!r} and {other.get(ids[0])!r}'
+        check_labels(datasets, names, head, heads[head])
 
 
 def _check_norms(config: Mapping) -> None:
@@ -192,6 +159,12 @@ def _check_given_twice(config: Mapping) -> None:
             raise ValueError(f'train_dataloader.{key} {advice}')
     for part in ('val', 'test'):
         loader = config.get(f'{part}_dataloader') or {}
+        names = [*config['datasets'], 'dataset']  # the latter is told below
+        unknown = [key for key in loader if key not in names and _is_loader(loader[key])]
+        if unknown:
+            raise ValueError(
+                f'{part}_dataloader.{unknown[0]} is no dataset: {", ".join(config["datasets"])}'
+            )
         for where in ('', *config['datasets']):
             if 'dataset' in ((loader.get(where) or {}) if where else loader):
                 dotted = f'{part}_dataloader.{where}.dataset'.replace('..', '.')
@@ -204,12 +177,30 @@ def _check_given_twice(config: Mapping) -> None:
             raise ValueError(f'model.{key} {advice}.{own}')
 
 
+def _is_loader(value: Any) -> bool:
+    """Settings of a loader have a type or are no dicts."""
+    return isinstance(value, Mapping) and 'type' not in value
+
+
 def _check_settings(config: Mapping) -> None:
     schedule = config.get('dataset_schedule') or {}
     unknown = [key for key in schedule if key not in ('strategy', 'alpha')]
     if unknown:
         raise ValueError(f'dataset_schedule.{unknown[0]} is unknown; it takes strategy, alpha')
-    check_choice('dataset_schedule.strategy', schedule.get('strategy', 'weighted'), STRATEGIES)
+    strategy = schedule.get('strategy', 'weighted')
+    check_choice('dataset_schedule.strategy', strategy, STRATEGIES)
+    if ('alpha' in schedule) != (strategy == 'temperature'):
+        has = f'alpha={schedule["alpha"]!r}' if 'alpha' in schedule else 'no alpha'
+        raise ValueError(
+            f"dataset_schedule has strategy {strategy!r} and {has}: 'temperature' needs one (1 is "
+            "'weighted', 0 as many samples of each dataset), the others take none"
+        )
+    checkpoint = (config.get('default_hooks') or {}).get('checkpoint') or {}
+    if checkpoint.get('save_best') == 'auto':
+        raise ValueError(
+            "default_hooks.checkpoint.save_best='auto': of which dataset? Name a metric and its "
+            "rule, such as save_best='ava/mSAP', rule='greater'"
+        )
     if len(config['model']['heads']) == 1:
         return
     wrapper = config.get('model_wrapper_cfg') or {}

@@ -4,8 +4,6 @@ import pytest
 
 from mmlt.engine.runner.dataset_checks import check_config
 
-LABELS = 'item {{\n  name: "{}"\n  id: 1\n}}\nitem {{\n  name: "{}"\n  id: 2\n}}\n'
-
 
 def _refused(config, message):
     with pytest.raises(ValueError, match=message):
@@ -69,42 +67,27 @@ def test_entries(config, change, message):
     _refused(config, message)
 
 
+def test_a_misspelt_dataset_among_the_options(config):
+    config.merge_from_dict({'datasets.k40.loss_weight': 0.5})
+    _refused(config, r'datasets.k40 is empty: .* \(the datasets are ava, k400, k40\)')
+
+
+@pytest.mark.parametrize('part', ['val', 'test'])
+def test_a_misspelt_dataset_among_the_loaders(config, part):
+    config[f'{part}_dataloader'] = {'num_workers': 1, 'sampler': {'type': 'x'}, 'ava': {}}
+    check_config(config)
+    config[f'{part}_dataloader'].k40 = {'num_workers': 1}
+    _refused(config, f'{part}_dataloader.k40 is no dataset: ava, k400')
+
+
+def test_the_best_checkpoint_of_many_metrics(config):
+    config.default_hooks = {'checkpoint': {'save_best': 'auto'}}
+    _refused(config, "default_hooks.checkpoint.save_best='auto': of which dataset")
+
+
 def test_an_entry_that_is_no_dict(config):
     config.datasets.k400 = None
     _refused(config, 'datasets.k400 must be a dict, got None')
-
-
-# ------------------------------------------------------------------- what one head must agree on
-
-
-def test_label_maps_of_one_head_that_differ(config, tmp_path):
-    for name, words in (('a', ('sit', 'stand')), ('b', ('sit', 'run')), ('c', ('sit', 'stand'))):
-        (tmp_path / f'{name}.pbtxt').write_text(LABELS.format(*words))
-    ava = config.datasets.ava
-    ava.train.label_file = str(tmp_path / 'a.pbtxt')
-    config.datasets.kbox = {'train': dict(ava.train), 'batch_size': 4, 'head': 'ava'}
-    config.datasets.kbox.train.label_file = str(tmp_path / 'c.pbtxt')
-    check_config(config)  # two files that say the same
-    config.datasets.kbox.train.label_file = str(tmp_path / 'b.pbtxt')
-    _refused(
-        config,
-        "datasets.kbox.train and datasets.ava.train go through head 'ava' with different label "
-        "maps: class 2 is 'run' and 'stand'",
-    )
-
-
-@pytest.mark.parametrize(
-    ('key', 'value', 'message'),
-    [
-        ('num_classes', 61, 'num_classes is 61 and 81'),
-        ('custom_classes', [1, 3], r'custom_classes is \[1, 3\] and \[1, 2\]'),
-    ],
-)
-def test_columns_of_one_head_that_differ(config, key, value, message):
-    config.datasets.ava.train.custom_classes = config.datasets.ava.val.custom_classes = [1, 2]
-    check_config(config)
-    config.datasets.ava.val[key] = value
-    _refused(config, f'datasets.ava.val and datasets.ava.train go through .*: {message}')
 
 
 # ---------------------------------------------------------------------------------- settings
@@ -113,6 +96,10 @@ def test_columns_of_one_head_that_differ(config, key, value, message):
 def test_settings_of_the_schedule(config):
     config.dataset_schedule = {'strategy': 'random'}
     _refused(config, "dataset_schedule.strategy must be one of 'weighted'.* got 'random'")
+    config.dataset_schedule = {'strategy': 'temperature'}
+    _refused(config, "strategy 'temperature' and no alpha: 'temperature' needs one")
+    config.dataset_schedule = {'strategy': 'alternating', 'alpha': 0.5}
+    _refused(config, "strategy 'alternating' and alpha=0.5: .* the others take none")
     config.dataset_schedule = {'temperature': 2}
     _refused(config, 'dataset_schedule.temperature is unknown; it takes strategy, alpha')
 
@@ -176,5 +163,5 @@ def test_unused_parameters_must_be_found(config):
     _refused(config, '^model_wrapper_cfg.find_unused_parameters=False')
     config.model_wrapper_cfg = {'static_graph': True}
     _refused(config, '^model_wrapper_cfg.static_graph=True: the heads in use differ')
-    del config.datasets['k400'], config.model.heads['k400']
+    del config.datasets['k400'], config.model.heads['k400'], config.val_dataloader['k400']
     check_config(config)  # one head, always in use

@@ -98,7 +98,7 @@ def test_model_and_ranks(config):
 
 
 def test_one_head_has_no_unused_parameters(config):
-    del config.datasets['k400'], config.model.heads['k400']
+    del config.datasets['k400'], config.model.heads['k400'], config.val_dataloader['k400']
     assert 'find_unused_parameters' not in _expanded(config)
 
 
