@@ -34,7 +34,7 @@ class CoFinetuneDataset(ConcatDataset):
     def __init__(self, datasets: Mapping[str, Dataset | dict]) -> None:
         if not datasets:
             raise ValueError('datasets is empty: name at least one')
-        built = {name: _build(dataset) for name, dataset in datasets.items()}
+        built = {name: _build(name, dataset) for name, dataset in datasets.items()}
         for name, dataset in built.items():
             if not len(dataset):
                 source = getattr(dataset, 'ann_file', None)
@@ -65,11 +65,14 @@ class CoFinetuneDataset(ConcatDataset):
         return [self[index] for index in indices]
 
 
-def _build(dataset: Dataset | dict) -> Dataset:
-    if isinstance(dataset, Mapping):
-        dataset = DATASETS.build(dataset)
-    if hasattr(dataset, 'full_init'):
-        dataset.full_init()
+def _build(name: str, dataset: Dataset | dict) -> Dataset:
+    try:
+        if isinstance(dataset, Mapping):
+            dataset = DATASETS.build(dataset)
+        if hasattr(dataset, 'full_init'):
+            dataset.full_init()
+    except ValueError as error:
+        raise ValueError(f'datasets.{name}: {error}') from error
     return dataset
 
 

@@ -59,6 +59,10 @@ def test_configs_are_built(monkeypatch):
 def test_errors():
     with pytest.raises(ValueError, match='datasets is empty'):
         CoFinetuneDataset({})
+    lazy = Numbers(0, 0, lazy_init=True)
+    lazy.serialize_data = True  # mmengine's own message names nothing
+    with pytest.raises(ValueError, match='datasets.b: need at least one array'):
+        CoFinetuneDataset({'a': Numbers(0, 2), 'b': lazy})
     with pytest.raises(ValueError, match=r'datasets.b: Numbers \(numbers.txt\) is empty'):
         CoFinetuneDataset({'a': Numbers(0, 2), 'b': Numbers(0, 0)})
 

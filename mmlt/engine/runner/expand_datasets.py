@@ -14,7 +14,7 @@ from mmlt.engine.runner.dataset_checks import check_config
 
 _PARTS = ('val', 'test')
 _OF_A_TEST = {'batch_size': 'test_batch_size', 'collate_fn': 'collate_fn'}  # key of the loader
-_OWN_KEYS = ('datasets', 'dataset_schedule')
+_EARLY_KEYS = ('datasets', 'dataset_schedule', 'model')  # what the expansion checks
 
 
 def read_config(
@@ -24,9 +24,9 @@ def read_config(
 
     Args:
         path: Of the config.
-        options: Dotted key -> value (``--cfg-options``). Those of ``datasets`` and
-            ``dataset_schedule``, and what they say of all loaders of val or test, are merged before
-            the expansion, after which there is no such key.
+        options: Dotted key -> value (``--cfg-options``). Those of ``datasets``,
+            ``dataset_schedule`` and ``model``, and those of all loaders of val or test, are merged
+            before the expansion.
 
     Returns:
         The config, and the options that are still to be merged.
@@ -49,7 +49,7 @@ def read_config(
 def _comes_early(key: str, datasets: Mapping[str, Any]) -> bool:
     first, *rest = key.split('.')
     is_loader = first in ('val_dataloader', 'test_dataloader')
-    return first in _OWN_KEYS or (is_loader and bool(rest) and rest[0] not in datasets)
+    return first in _EARLY_KEYS or (is_loader and bool(rest) and rest[0] not in datasets)
 
 
 def expand_datasets(config: MutableMapping[str, Any]) -> None:

@@ -25,8 +25,8 @@ def check_labels(
         config: Its config.
 
     Raises:
-        ValueError: Two label maps or numbers of classes; a list of clips with a label that the
-            head has no column for.
+        ValueError: Two label maps or numbers of classes; a list of clips that is empty, or has a
+            label that the head has no column for.
     """
     first: dict[str, tuple[str, Any]] = {}
     for name in names:
@@ -51,7 +51,11 @@ def _innermost(dataset: Mapping) -> Mapping:
 def _check_clip_labels(where: str, dataset: Mapping, head: str, num_classes: Any) -> None:
     is_list = str(dataset.get('type')).rpartition('.')[2] in _CLIP_LISTS
     path = dataset.get('ann_file')
-    if not is_list or not isinstance(num_classes, int) or not path or not Path(path).is_file():
+    if not is_list or not path or not Path(path).is_file():
+        return
+    if not Path(path).read_bytes().strip():
+        raise ValueError(f'{where}: {path} is empty, it lists no clip')
+    if not isinstance(num_classes, int):
         return
     highest = highest_label(path, dataset.get('delimiter', ' '))
     if highest is not None and highest >= num_classes:

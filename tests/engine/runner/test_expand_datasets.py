@@ -162,6 +162,7 @@ def test_options_of_datasets_come_first(config, tmp_path):
         'dataset_schedule.strategy': 'alternating',
         'train_dataloader.num_workers': 0,
         'val_dataloader.num_workers': 7,
+        'model.heads.k400.num_classes': 9,
         'val_dataloader.k400.batch_size': 5,
     }
     found, left = read_config(str(path), options)

@@ -63,6 +63,13 @@ def test_a_clip_that_the_head_has_no_column_for(config, tmp_path, kind, line, wr
     )
 
 
+def test_an_empty_list_of_clips(config, tmp_path):
+    path = tmp_path / 'train.txt'
+    path.write_text('\n')
+    config.datasets.k400.train.ann_file = str(path)
+    _refused(config, 'datasets.k400.train: .*train.txt is empty, it lists no clip')
+
+
 def test_lists_that_cannot_be_judged_are_left_to_the_dataset(config, tmp_path):
     path = tmp_path / 'train.txt'
     path.write_text('a.mp4 500\n')
