@@ -113,16 +113,13 @@ def test_a_readme_without_marks_leaves_everything_as_it_was(tool, folder):
 
 @pytest.mark.parametrize('on', ['features', 'pixels'])
 def test_the_readme_prints_the_committed_results_and_no_others(tool, on):
-    path = tool.FOLDER / 'toy_results.json'
-    results = read_json_object(path) if path.exists() else {}
+    results = read_json_object(tool.FOLDER / 'toy_results.json')
     text = (tool.FOLDER / 'README.md').read_text(encoding='utf-8')
     printed = text.partition(f'<!-- toy {on} -->')[2].partition(f'<!-- end of toy {on} -->')[0]
-    assert printed.strip() == (tool.tables_of(on, results[on]) if on in results else '')
+    assert printed.strip() == tool.tables_of(on, results[on])
 
 
 def test_the_committed_results_are_those_of_the_plan(tool):
-    path = tool.FOLDER / 'toy_results.json'
-    results = read_json_object(path) if path.exists() else {}
-    if 'features' in results:
-        assert results['features']['settings'] == settings_of(Plan())
-        assert list(results['features']['cells']) == [cell.name for cell in Plan().cells]
+    results = read_json_object(tool.FOLDER / 'toy_results.json')
+    assert results['features']['settings'] == settings_of(Plan())
+    assert list(results['features']['cells']) == [cell.name for cell in Plan().cells]
