@@ -91,33 +91,41 @@ def shard_name(number: int) -> str:
     return f'shard_{number:05d}.npy'
 
 
+def plan_bank(sources: Mapping[str, Any], tables: BankTables) -> dict:
+    """The content of meta.json: format, sources and sizes.
+
+    Args:
+        sources: checkpoint_sha256, config_sha256, proposals_sha256, score_thr, dtype, feature_dim
+            and keyframes_per_shard.
+        tables: Who is in it.
+    """
+    num_keyframes = len(tables.keyframes)
+    return {
+        'format': FORMAT,
+        **sources,
+        'num_keyframes': num_keyframes,
+        'num_shards': -(-num_keyframes // sources['keyframes_per_shard']),
+        'num_persons': len(tables.persons),
+    }
+
+
 def start_bank(
     folder: str | Path, meta: Mapping[str, Any], tables: BankTables, *, overwrite: bool = False
-) -> dict:
+) -> None:
     """Begin a bank, or make sure that the one begun here is the same.
 
     Args:
         folder: The folder of one split.
-        meta: checkpoint_sha256, config_sha256, proposals_sha256, score_thr, dtype, feature_dim
-            and keyframes_per_shard.
+        meta: See :func:`plan_bank`.
         tables: Who is in it.
         overwrite: Whether a bank of something else may be removed.
-
-    Returns:
-        The content of meta.json: ``meta``, the format and the sizes.
 
     Raises:
         FileExistsError: The folder holds another bank (the differing entry is named) or other
             files.
     """
-    folder, num_keyframes = Path(folder), len(tables.keyframes)
+    folder = Path(folder)
     arrays = {KEYFRAMES_FILE: tables.keyframes, PERSONS_FILE: tables.persons}
-    sizes = {
-        'num_keyframes': num_keyframes,
-        'num_shards': -(-num_keyframes // meta['keyframes_per_shard']),
-        'num_persons': len(tables.persons),
-    }
-    meta = {'format': FORMAT, **meta, **sizes}
 
     def other_tables() -> str | None:
         for name, array in arrays.items():
@@ -136,7 +144,6 @@ def start_bank(
     for name, array in arrays.items():
         if not (folder / name).exists():
             _write_npy(folder / name, array)
-    return meta
 
 
 def _is_same(path: Path, array: np.ndarray) -> bool:
