@@ -82,8 +82,8 @@ def average_top_k_error(
         ValueError: as :func:`top_k_accuracy`, and where ``ks`` is empty.
 
     Reference:
-        "Three Branches: Detecting Actions With Richer Features", report to the 2019 ActivityNet
-        challenge, Table 1: "average of top-1 and top-5 error rate".
+        Report on a three-branch solution to the 2019 ActivityNet challenge (CVPR 2019), section 4:
+        "average of top-1 and top-5 error rate".
 
     Example:
         >>> average_top_k_error([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]], [[1, 0, 0], [0, 1, 0]])

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from mmaction.structures import ActionDataSample
 from mmengine.evaluator import Evaluator
 from mmengine.logging import MMLogger
 from mmengine.registry import METRICS, DefaultScope
-from test_long_tail_metric import _evaluate, _mmaction_samples, _run_two_ranks, _samples
 
 from mmlt.evaluation.metrics import AverageErrorMetric
 from mmlt.functional import average_top_k_error
@@ -17,6 +18,28 @@ from mmlt.functional import average_top_k_error
 def _world(num_samples=40, num_classes=9):
     rng = np.random.default_rng(0)
     return rng.random((num_samples, num_classes)), rng.integers(num_classes, size=num_samples)
+
+
+def _samples(scores, targets, keyed=True):
+    rows = zip(np.asarray(scores).tolist(), np.asarray(targets, int).tolist())
+    return [
+        dict(pred_score=score, gt_label=target, **(dict(sample_idx=i) if keyed else {}))
+        for i, (score, target) in enumerate(rows)
+    ]
+
+
+def _evaluate(metric, samples, size=None):
+    for sample in samples:
+        tensors = {key: torch.tensor(sample[key]) for key in ('pred_score', 'gt_label')}
+        metric.process({}, [{**sample, **tensors}])
+    return metric.evaluate(size or len(samples))
+
+
+def _mmaction_samples(scores, labels):
+    samples = [ActionDataSample() for _ in scores]
+    for sample, score, label in zip(samples, scores, labels):
+        sample.set_gt_label(int(label)).set_pred_score(torch.from_numpy(score))
+    return samples
 
 
 def test_hand_made_world():
@@ -34,7 +57,7 @@ def test_takes_the_data_samples_of_mmaction2_beside_its_own_metric():
     metrics = [dict(type='AccMetric'), dict(type='mmlt.AverageErrorMetric')]
     with DefaultScope.overwrite_default_scope('mmaction'):
         evaluator = Evaluator([METRICS.build(metric) for metric in metrics])
-    evaluator.process(_mmaction_samples(scores.astype(np.float32), labels, multi_class=False))
+    evaluator.process(_mmaction_samples(scores.astype(np.float32), labels))
     result = evaluator.evaluate(40)
     assert result['error/top1'] == pytest.approx(1 - result['acc/top1'], abs=1e-12)
     assert result['error/top5'] == pytest.approx(1 - result['acc/top5'], abs=1e-12)
@@ -59,35 +82,24 @@ def test_evaluations_do_not_add_up():
     assert _evaluate(metric, samples) == first
 
 
+#: Of two ranks, and whether the samples have a name: padded as DefaultSampler does, or uneven.
+SHARDS = [
+    ([[0, 2, 4], [1, 3, 0]], True),
+    ([[0, 2, 4], [1, 3, 0]], False),
+    ([[0, 1, 2, 3, 4], []], False),
+    ([[], [3, 3, 0, 2, 1, 4]], True),
+]
+
+
 @pytest.mark.dist
-def test_two_ranks_equal_one(tmp_path):
-    """Padded shards, named samples or not; a rank with nothing."""
+def test_two_ranks_equal_one(tmp_path, two_ranks):
     scores, labels = _world(5)
-    cases, expected = [], []
-    for number, (shards, keyed) in enumerate(
-        [([[0, 2, 4], [1, 3, 0]], True), ([[0, 2, 4], [1, 3, 0]], False), ([[0, 1, 2], []], False)]
-    ):
-        samples = _samples(scores, np.eye(9)[labels], keyed)[
-            : max(map(max, filter(None, shards))) + 1
-        ]
-        one = _evaluate(AverageErrorMetric(), samples)
-        expected.append({key: float(value).hex() for key, value in one.items()})
-        cases.append(
-            dict(
-                type='AverageErrorMetric',
-                metric={},
-                shards=[[samples[i] for i in shard] for shard in shards],
-                size=len(samples),
-                out=str(tmp_path / f'result{number}'),
-            )
-        )
-    job_file = tmp_path / 'job.json'
-    job_file.write_text(json.dumps({'rendezvous': f'{job_file}.rendezvous', 'cases': cases}))
-    _run_two_ranks(job_file)
-    for number, result in enumerate(expected):
-        for rank in range(2):
-            assert json.loads((tmp_path / f'result{number}.rank{rank}').read_text()) == result
-    assert not (tmp_path / '.dist_test').exists()
+    job = [(shards, _samples(scores, np.eye(9)[labels], keyed)) for shards, keyed in SHARDS]
+    (tmp_path / 'job').write_text(json.dumps(job))
+    two_ranks.run(Path(__file__).with_name('two_rank_average_error.py'), tmp_path / 'job')
+    expected = [_evaluate(AverageErrorMetric(), samples) for _, samples in job]
+    for rank in range(2):
+        assert json.loads((tmp_path / f'job.rank{rank}').read_text()) == expected
 
 
 def test_what_is_wrong():
@@ -105,5 +117,5 @@ def test_what_is_wrong():
 def test_missing_samples_are_reported(tmp_path, monkeypatch):
     logger = MMLogger('missing_errors', log_file=str(tmp_path / 'a.log'))
     monkeypatch.setattr(MMLogger, 'get_current_instance', lambda: logger)
-    _evaluate(AverageErrorMetric(), size=6)
+    _evaluate(AverageErrorMetric(), _samples([[0.1, 0.2]] * 4, [[0, 1]] * 4), size=6)
     assert '4 samples of a dataset of 6' in (tmp_path / 'a.log').read_text()

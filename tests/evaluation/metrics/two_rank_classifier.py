@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from mmlt.evaluation import metrics
+from mmlt.evaluation.metrics import LongTailMetric
 
 
 def main(rank: int, world_size: int, job_file: str) -> None:
@@ -17,7 +17,7 @@ def main(rank: int, world_size: int, job_file: str) -> None:
         'gloo', init_method=f'file://{job["rendezvous"]}', rank=rank, world_size=world_size
     )
     for case in job['cases']:
-        metric = getattr(metrics, case.get('type', 'LongTailMetric'))(**case['metric'])
+        metric = LongTailMetric(**case['metric'])
         for sample in case['shards'][rank]:
             tensors = {key: torch.tensor(sample[key]) for key in ('pred_score', 'gt_label')}
             metric.process({}, [{**sample, **tensors}])
