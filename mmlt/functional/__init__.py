@@ -118,6 +118,7 @@ __all__ = [
     'shuffled_frame_order',
     'sliding_windows',
     'smooth_labels',
+    'softmax_focal_loss',
     'split_by_train_test_ap',
     'split_head_medium_tail',
     'stochastic_depth_rates',
