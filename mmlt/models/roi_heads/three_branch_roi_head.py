@@ -128,13 +128,7 @@ class ThreeBranchRoIHead(JitteredAVARoIHead):
     def clip_features(self, x: Tensor | tuple[Tensor, ...]) -> Tensor:
         """(B, C) means over time and space of maps (B, ., T, H, W), joined."""
         maps = x if isinstance(x, tuple) else (x,)
-        features = torch.cat([each.mean(dim=(2, 3, 4)) for each in maps], dim=1)
-        if features.shape[1] != self.roi_channels:
-            raise ValueError(
-                f'roi_channels={self.roi_channels}, the maps of the backbone have '
-                f'{features.shape[1]} channels'
-            )
-        return features
+        return torch.cat([each.mean(dim=(2, 3, 4)) for each in maps], dim=1)
 
     def _scene_labels(self, data_samples: Sequence[BaseDataElement]) -> Tensor:
         """(B, K) union of the labels of each clip's annotated persons."""
@@ -153,9 +147,15 @@ class ThreeBranchRoIHead(JitteredAVARoIHead):
     ) -> dict[str, Tensor]:
         """Logits and pooled features of RoIs (n, 5)."""
         maps, _ = self.bbox_roi_extractor(x, rois)
+        if maps.shape[1] != self.roi_channels:
+            raise ValueError(
+                f'roi_channels={self.roi_channels}, the maps of the backbone have {maps.shape[1]} '
+                'channels'
+            )
         head = self.bbox_head
-        pooled = head.spatial_pool(head.temporal_pool(maps)).flatten(1) if len(maps) else maps
-        features = pooled.reshape(len(rois), self.roi_channels)
+        # the pooling layers take no empty batch
+        pooled = head.spatial_pool(head.temporal_pool(maps)) if len(maps) else maps[..., 0, 0]
+        features = pooled.reshape(-1, self.roi_channels)
         clip_index = rois[:, 0].long()
         parts = [features]
         if self.long_term is not None:
