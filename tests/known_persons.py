@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 import torch
 from mmdet.models.detectors.base import BaseDetector
 from mmdet.registry import MODELS
+from mmengine.registry import DefaultScope
 from mmengine.structures import InstanceData
 
 HEIGHT, WIDTH, BOX = 48, 80, 8
@@ -88,3 +90,12 @@ def write_video(path, count, fps):
     for number in range(count):
         writer.write(draw_frame(number))
     writer.release()
+
+
+@pytest.fixture(scope='module', autouse=True)
+def own_scope():
+    """What reads a config of mmdet makes mmdet's the default scope: not for other tests."""
+    before = DefaultScope._instance_dict.copy()
+    yield
+    DefaultScope._instance_dict.clear()
+    DefaultScope._instance_dict.update(before)

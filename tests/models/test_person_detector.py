@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from known_persons import CONFIG, GreenDetector, draw_frame, expected_box
+from known_persons import (  # own_scope is a fixture
+    CONFIG,
+    GreenDetector,
+    draw_frame,
+    expected_box,
+    own_scope,  # noqa: F401
+)
 from mmdet.datasets import CocoDataset
 from mmdet.registry import MODELS
 

@@ -12,7 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from known_persons import CONFIG, GreenDetector, expected_box, write_frames, write_video
+from known_persons import (  # own_scope is a fixture
+    CONFIG,
+    GreenDetector,
+    expected_box,
+    own_scope,  # noqa: F401
+    write_frames,
+    write_video,
+)
 from mmaction.datasets.transforms import SampleAVAFrames
 from mmdet.registry import MODELS
 from mmengine.config import Config
