@@ -30,13 +30,10 @@ by the next run. Exit code: 0 all videos are done, 2 nothing or not all was trie
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -47,16 +44,16 @@ from mmengine.device import get_device
 from mmengine.dist import (
     all_gather_object,
     barrier,
-    broadcast_object_list,
     get_dist_info,
     init_dist,
 )
 from mmengine.utils.dl_utils import set_multi_processing
 
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
-from mmlt.command_line import HelpFormatter, ToldError, add_run_options, tell_error, tool_main
+from mmlt.command_line import HelpFormatter, add_run_options, tell_error, tool_main
 from mmlt.datasets.keyframe_batches import KeyframeBatches
 from mmlt.evaluation.progress import rank_progress
+from mmlt.experiments.box_extraction import ERRORS, hash_settings, on_rank_zero
 from mmlt.fileio.checkpoints import hash_file
 from mmlt.fileio.feature_folder import (
     FAILURES_FILE,
@@ -81,8 +78,6 @@ from mmlt.models.person_detector import (
     person_index,
     read_config,
 )
-
-ERRORS = (OSError, ValueError, KeyError, RuntimeError)
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -173,12 +168,10 @@ def _warn(message: str) -> None:
 
 def describe(config: Config, label: int, rule: KeyframeRule, args: argparse.Namespace) -> dict:
     """What meta.json says: whatever the boxes depend on."""
-    parts = [config.model.to_dict(), config.test_dataloader.dataset.to_dict()]
-    text = json.dumps(parts, sort_keys=True, default=str).encode()
     seconds = list(rule.seconds) if rule.seconds else None
     return {
         'weights_sha256': hash_file(args.checkpoint),
-        'config_sha256': hashlib.sha256(text).hexdigest(),
+        'config_sha256': hash_settings(config, config.test_dataloader.dataset.to_dict()),
         'person_label': label,
         'score_thr': args.score_thr,
         **{**rule._asdict(), 'seconds': seconds},
@@ -191,26 +184,21 @@ def detect_folder(args: argparse.Namespace) -> int:
     videos, are_frames = find_keyframe_videos(args.videos, args.filename_tmpl, args.start_index)
     rule, folder = keyframe_rule(args, are_frames), parts_folder(args.out)
     config = read_config(args.config, args.cfg_options)
+    pipeline = image_pipeline(config)
     model = build_detector(config, args.checkpoint, args.device or get_device())
     label = person_index(config, args.checkpoint, args.person_label)
-    answer: list[Any] = [None, None]
-    if rank == 0:
-        try:
-            meta = describe(config, label, rule, args)
-            start_persons(args.out, meta, overwrite=args.overwrite)
-            answer[1] = missing_persons(folder, videos)
-        except ERRORS as error:
-            answer[0] = str(error)
-    broadcast_object_list(answer)  # or the other ranks would wait for a rank that has stopped
-    if answer[0] is not None:
-        raise ValueError(answer[0]) if rank == 0 else ToldError
-    mine = answer[1][rank::world_size]
-    batches = KeyframeBatches(mine, rule, image_pipeline(config), args.batch_size)
+
+    def begin() -> list[Video]:
+        start_persons(args.out, describe(config, label, rule, args), overwrite=args.overwrite)
+        return missing_persons(folder, videos)
+
+    missing = on_rank_zero(begin)
+    batches = KeyframeBatches(missing[rank::world_size], rule, pipeline, args.batch_size)
     detect = PersonDetector(model, label, args.score_thr)
     gathered = all_gather_object(detect_videos(detect, batches, args.num_workers, folder))
     failures = [failure for of_rank in gathered for failure in of_rank]
     if rank == 0:
-        finish(args.out, videos, len(answer[1]), failures)
+        finish(args.out, videos, len(missing), failures)
     barrier()
     return 3 if failures else 0
 

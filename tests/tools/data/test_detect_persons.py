@@ -186,6 +186,29 @@ def test_the_dataset_and_its_clip_read_them(tool, root, tmp_path):
             assert green.max() < 127
 
 
+def test_the_dataset_of_a_feature_bank_reads_them(tool, root, tmp_path):
+    """Which needs no annotation; of the threshold its own counts."""
+    found = _detect(tool, root, tmp_path / 'p.pkl')
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        for score_thr, num_persons in ((0.2, 2), (0.8, 1)):
+            dataset = DATASETS.build(
+                dict(
+                    type='mmlt.ProposalDataset',
+                    proposal_file=str(tmp_path / 'p.pkl'),
+                    pipeline=[],
+                    score_thr=score_thr,
+                    data_prefix=dict(img=str(root / 'frames')),
+                    num_classes=2,
+                    fps=5,
+                    timestamp_start=900,
+                    timestamp_end=908,
+                )
+            )
+            infos = [dataset.get_data_info(index) for index in range(len(dataset))]
+            assert [info['img_key'] for info in infos] == list(found)
+            assert {len(info['proposals']) for info in infos} == {num_persons}
+
+
 # ------------------------------------------------------------------------ a detector of mmdet
 
 
