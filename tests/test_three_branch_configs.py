@@ -14,6 +14,7 @@ import torch
 from mmaction.registry import TRANSFORMS
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
+from mmengine.hub import get_config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, PARAM_SCHEDULERS, DefaultScope
 from mmengine.structures import BaseDataElement
@@ -180,9 +181,9 @@ def test_augmented_test_is_the_reports(name):
     assert ('mmlt.LoadFeatureBank' in _steps(before)) == ('mmlt.LoadFeatureBank' in _steps(tested))
 
 
-#: Of type PERSON_MOVEMENT in AVA's list of all 80 classes; the maps for the evaluation have no types.
-POSES = """bend/bow (at the waist), crawl, crouch/kneel, dance, fall down, get up, jump/leap, lie/sleep,
-    martial art, run/jog, sit, stand, swim, walk"""
+#: Of type PERSON_MOVEMENT in AVA's list of all 80 classes; maps for the evaluation have no types.
+POSES = """bend/bow (at the waist), crawl, crouch/kneel, dance, fall down, get up, jump/leap,
+    lie/sleep, martial art, run/jog, sit, stand, swim, walk"""
 
 
 def test_poses_are_those_of_ava():
@@ -243,7 +244,7 @@ def _on_meta(model_cfg):
 
 def _zoo_config(depth):
     stem = f'slowfast_r{depth}_8xb8-8x8x1-256e_kinetics400-rgb'
-    return Config.fromfile(f'mmaction::recognition/slowfast/{stem}.py', lazy_import=False)
+    return get_config(f'mmaction::recognition/slowfast/{stem}.py')
 
 
 @pytest.mark.parametrize(
