@@ -8,7 +8,7 @@ Needs: the bank of phase one. Both, and the report, by one command:
 Command: python tools/three_branch.py configs/toy/slowonly_toy_three_branch.py 2
 """
 
-_base_ = './slowonly_toy_three_branch_phase_one.py'
+_base_ = ['./slowonly_toy_three_branch_phase_one.py', '../_base_/datasets/toy_tta.py']
 
 model = dict(
     roi_head=dict(
@@ -21,4 +21,9 @@ model = dict(
 train_dataloader = {{_base_.bank_dataloaders.train}}
 val_dataloader = {{_base_.bank_dataloaders.val}}
 test_dataloader = {{_base_.bank_dataloaders.test}}
+tta_pipeline = [
+    *_base_.bank_dataloaders.test.dataset.pipeline[:2],
+    _base_.bank_dataloaders.test.dataset.pipeline[-2],
+    dict(type='TestTimeAug', transforms={{_base_.tta_views}}),
+]
 bank_dataloaders = None
