@@ -373,7 +373,7 @@ def _window():
 def _step(cfg, pipeline=None, model=None):
     """A training step of a narrow model; a window is there where a branch reads it."""
     torch.manual_seed(0)
-    np.random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
     if model is None:
         model = _small(cfg)
         model.init_weights()
