@@ -22,11 +22,17 @@ ROOT = Path(__file__).parents[2]
 BASES = ROOT / 'configs' / '_base_' / 'datasets'
 SLOWFAST = 'slowfast/slowfast_kinetics400-pretrained-r50_8xb8-8x8x1-20e_ava21-rgb.py'
 NUM_KEYFRAMES = 8  # of 23, but where metrics are made
-SHORT_SIDES, FLIP_RATIOS = (60, 64, 80), (0, 1)  # those of toy_tta.py
-FEW = f"""
+SHORT_SIDES, FLIP_RATIOS = (60, 64, 80), (0, 1)  # toy_tta.py has these sides and no flip
+WITH_FLIPS = f"""
 test_dataloader = dict(
     num_workers=0, persistent_workers=False, dataset=dict(indices={NUM_KEYFRAMES})
 )
+flips = [dict(type='Flip', flip_ratio=flip_ratio) for flip_ratio in {FLIP_RATIOS}]
+sides, _, shape, pack = _base_.tta_views
+tta_pipeline = [
+    *_base_.tta_pipeline[:-1],
+    dict(type='TestTimeAug', transforms=[sides, flips, shape, pack]),
+]
 """
 ALL = 'test_dataloader.dataset.indices=None'
 SINGLE_VIEW = """
@@ -43,7 +49,7 @@ test_dataloader = dict(dataset=dict(pipeline=[
 
 
 class Detector(NamedTuple):
-    """A working directory, a config with the views of toy_tta.py, and a checkpoint."""
+    """A working directory, a config with six views, and a checkpoint."""
 
     root: Path
     config: Path
@@ -58,7 +64,7 @@ def _write_config(path, bases, text=''):
 @pytest.fixture(scope='module')
 def slowonly(toy_detector, tmp_path_factory):
     path = tmp_path_factory.mktemp('slowonly') / 'slowonly_tta.py'
-    config = _write_config(path, [toy_detector.config, BASES / 'toy_tta.py'], FEW)
+    config = _write_config(path, [toy_detector.config, BASES / 'toy_tta.py'], WITH_FLIPS)
     return Detector(toy_detector.root, config, toy_detector.checkpoint)
 
 
@@ -77,7 +83,7 @@ def slowfast(toy_detector, tmp_path_factory):
     config = _write_config(
         folder / 'slowfast_tta.py',
         [toy_detector.config, BASES / 'toy_tta.py'],
-        f"""{FEW}
+        f"""{WITH_FLIPS}
 model = {model!r}
 files = {{{{_base_.test_evaluator}}}}
 test_evaluator = [
