@@ -14,6 +14,7 @@ import torch
 from mmaction.registry import TRANSFORMS
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
+from mmengine.hub import get_config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, PARAM_SCHEDULERS, DefaultScope
 from mmengine.structures import BaseDataElement
@@ -180,9 +181,9 @@ def test_augmented_test_is_the_reports(name):
     assert ('mmlt.LoadFeatureBank' in _steps(before)) == ('mmlt.LoadFeatureBank' in _steps(tested))
 
 
-#: Of type PERSON_MOVEMENT in AVA's list of all 80 classes; the maps for the evaluation have no types.
-POSES = """bend/bow (at the waist), crawl, crouch/kneel, dance, fall down, get up, jump/leap, lie/sleep,
-    martial art, run/jog, sit, stand, swim, walk"""
+#: Of type PERSON_MOVEMENT in AVA's list of all 80 classes; maps for the evaluation have no types.
+POSES = """bend/bow (at the waist), crawl, crouch/kneel, dance, fall down, get up, jump/leap,
+    lie/sleep, martial art, run/jog, sit, stand, swim, walk"""
 
 
 def test_poses_are_those_of_ava():
@@ -243,7 +244,7 @@ def _on_meta(model_cfg):
 
 def _zoo_config(depth):
     stem = f'slowfast_r{depth}_8xb8-8x8x1-256e_kinetics400-rgb'
-    return Config.fromfile(f'mmaction::recognition/slowfast/{stem}.py', lazy_import=False)
+    return get_config(f'mmaction::recognition/slowfast/{stem}.py')
 
 
 @pytest.mark.parametrize(
@@ -369,28 +370,34 @@ def _window():
     return window
 
 
-@pytest.mark.parametrize('name', ['', '_phase_one', '_global_loss', '_global_feature_long_term'])
-def test_a_small_one_steps(name):
-    """Each branch that is on is moved; a window is there where a branch reads it."""
-    cfg = _config(WHOLE + name)
+def _step(cfg, pipeline=None, model=None):
+    """A training step of a narrow model; a window is there where a branch reads it."""
     torch.manual_seed(0)
+    np.random.seed(0)
+    if model is None:
+        model = _small(cfg)
+        model.init_weights()
+    long_term = {'long_term': _window()} if 'long_term' in cfg.model.roi_head else {}
+    batch = _batch(pipeline or cfg.train_dataloader.dataset.pipeline, long_term)
+    logged = model.train().train_step(batch, build_optim_wrapper(model, cfg.optim_wrapper))
+    assert 0 < logged['loss_action_cls'].item() < math.inf
+    return logged
+
+
+@pytest.mark.parametrize('name', EIGHT)
+def test_a_narrow_one_steps_and_moves_what_is_on(name):
+    cfg = _config(name)
+    torch.manual_seed(1)
     model = _small(cfg)
     model.init_weights()
-    optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     before = {key: p.detach().clone() for key, p in model.named_parameters()}
-    model.train()
-    long_term = {'long_term': _window()} if 'long_term' in cfg.model.roi_head else {}
-    logged = model.train_step(
-        _batch(cfg.train_dataloader.dataset.pipeline, long_term), optim_wrapper
-    )
-    assert 0 < logged['loss_action_cls'].item() < math.inf
+    logged = _step(cfg, model=model)
     assert ('loss_global' in logged) == ('global_loss' in cfg.model.roi_head)
     moved = {key for key, p in model.named_parameters() if not torch.equal(p, before[key])}
-    parts = {'.'.join(key.split('.')[:2]) for key in moved}
     expected = {'backbone.slow_path', 'backbone.fast_path', 'roi_head.bbox_head'}
-    expected |= {'roi_head.long_term'} if long_term else set()
+    expected |= {'roi_head.long_term'} if 'long_term' in cfg.model.roi_head else set()
     expected |= {'roi_head.global_classifier'} if 'loss_global' in logged else set()
-    assert parts == expected
+    assert {'.'.join(key.split('.')[:2]) for key in moved} == expected
 
 
 # ----------------------------------------------------------------------------- Kinetics, Task A
@@ -458,3 +465,70 @@ def test_pre_trainings_are_joined_by_their_paths():
     assert first.load_from is None
     last = f'iter_{first.train_cfg.max_iters}.pth'
     assert second.load_from == f'work_dirs/slowfast_r101_kinetics600/{last}'
+
+
+# ---------------------------------------------------------------------------------- the README
+
+README = (FOLDER / 'README.md').read_text(encoding='utf-8')
+
+
+def test_table_of_the_readme_has_the_switches_of_the_configs():
+    rows = re.findall(r'^\| `(slowfast_\w+_three_branch\w*)\.py` \|(.*)\|$', README, re.MULTILINE)
+    assert sorted(name for name, _ in rows) == sorted(AVA)
+    for name, cells in rows:
+        head = _config(name).model.roi_head
+        switches = 'global_loss' in head, head.global_feature, 'long_term' in head
+        assert [cell.strip() == 'on' for cell in cells.split('|')[:3]] == list(switches)
+
+
+def test_example_of_the_readme_is_complete(tmp_path):
+    """Upon mmaction2's own AVA config: built and stepped, its bank where the environment says."""
+    path = tmp_path / 'mine.py'
+    path.write_text(re.search(r'```python\n(.*?)```', README, re.DOTALL)[1], encoding='utf-8')
+    cfg = Config.fromfile(path)
+    assert cfg.custom_imports['imports'] == ['mmlt']
+    for part, split in (('train', 'train'), ('val', 'val'), ('test', 'val')):
+        steps = _steps(cfg[f'{part}_dataloader'].dataset.pipeline)
+        assert steps['mmlt.LoadFeatureBank'].bank_dir == f'work_dirs/feature_bank/{split}'
+        assert steps['PackActionInputs'].algorithm_keys == ('long_term',)
+    pipeline = [step for step in cfg.train_dataloader.dataset.pipeline if 'Random' not in step.type]
+    assert _step(cfg, pipeline)['loss_global'] > 0
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        {'fusion': 'sum'},
+        {'long_term.num_blocks': 3},
+        {'long_term.block': 'transformer', 'long_term.num_heads': 4},
+        {'bbox_head.pose_ids': (), 'bbox_head.gamma': 0, 'global_loss.gamma': 0},
+    ],
+)
+def test_options_of_the_readme_are_taken(options):
+    for option, value in options.items():
+        printed = f"'{value}'" if isinstance(value, str) else f'{value}'
+        assert f'`bbox_head.{option}' in README or f'{option}={printed}' in README
+    cfg = Config(_config(WHOLE).to_dict())
+    cfg.merge_from_dict({f'model.roi_head.{key}': value for key, value in options.items()})
+    assert _step(cfg)['loss_global'] > 0
+
+
+def test_activation_checkpointing_of_the_readme():
+    """Less memory, the same losses."""
+    losses = []
+    for with_cp in (False, True):
+        cfg = Config(_config(f'{WHOLE}_phase_one').to_dict())
+        for path in ('slow', 'fast'):
+            option = f'model.backbone.{path}_pathway.with_cp'
+            assert f'{option}=True' in README
+            cfg.merge_from_dict({option: with_cp, 'model.roi_head.box_jitter': 0})
+        losses.append(_step(cfg)['loss_action_cls'].item())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_size_of_the_bank_in_the_readme():
+    bytes_a_person = 4 * _config(WHOLE).model.roi_head.roi_channels
+    assert f'A person takes {bytes_a_person:,} bytes' in README
+    videos, seconds = map(int, re.search(r'AVA has (\d+) videos of (\d+) seconds', README).groups())
+    assert (videos, seconds) == (235 + 64, 1798 - 902 + 1)
+    assert f'that is {2 * videos * seconds * bytes_a_person / 1e9:.1f} GB' in README

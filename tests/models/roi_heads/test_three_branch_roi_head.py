@@ -144,11 +144,26 @@ def test_an_empty_window_leaves_the_persons_feature_as_it_is():
 def test_the_global_loss_is_of_the_union_of_labels():
     head = roi_head(global_loss=dict(type='mmlt.BCELoss', loss_weight=0.25))
     found = losses_of(head)['loss_global']
-    logits = head.global_classifier(head.clip_features(maps()))
+    metas = [sample.metainfo for sample in samples()]
+    logits = head.global_classifier(head.clip_features(maps(), metas))
     union = torch.tensor([[1.0, 1, 1, 0]] * 2)  # of both persons, without column 0
     assert torch.equal(LABELS.amax(dim=0)[1:], union[0])
     loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, union)
     assert found.item() == pytest.approx(0.25 * loss.item(), rel=1e-6)
+
+
+def test_the_clip_feature_is_of_the_clip_and_not_of_what_pads_it():
+    """A batch is as wide as its widest clip; a cell that the clip reaches into counts."""
+    head = roi_head(global_feature=True)
+    padded = tuple(torch.nn.functional.pad(each, (0, 3, 0, 1), value=9) for each in maps())
+    metas = [sample.metainfo for sample in samples()]
+    expected = torch.cat([each.mean(dim=(2, 3, 4)) for each in maps()], dim=1)
+    torch.testing.assert_close(head.clip_features(padded, metas), expected)
+    partly = [dict(img_shape=(40, 57)), dict(img_shape=(33, 64))]  # 8 pixels a cell
+    torch.testing.assert_close(head.clip_features(padded, partly), expected)
+    whole = torch.cat([each.mean(dim=(2, 3, 4)) for each in padded], dim=1)
+    larger = [dict(img_shape=(640, 640))] * 2  # than the maps show
+    torch.testing.assert_close(head.clip_features(padded, larger), whole)
 
 
 @every_combination
