@@ -71,7 +71,8 @@ def check_keyframes(path: Path, keyframes: np.ndarray, meta: dict) -> None:
         place = int(wrong.argmax())
         raise ValueError(
             f'{path}, keyframe {place}: {keyframes[place].tolist()}: keyframes and their first '
-            f'rows, from 0 to num_persons={meta["num_persons"]}, must ascend; {AGAIN}'
+            f'rows, from 0 to num_persons={meta["num_persons"]} of {META_FILE}, must ascend; '
+            f'{AGAIN}'
         )
 
 
@@ -87,7 +88,7 @@ def check_persons(path: Path, tables: BankTables, meta: dict) -> None:
         row = int(wrong.argmax()) + 1
         raise ValueError(
             f'{path}, row {row}: score {scores[row]} after {scores[row - 1]}: the best-scored '
-            f'person of a keyframe must come first; {AGAIN}'
+            f'person of a keyframe of {KEYFRAMES_FILE} must come first; {AGAIN}'
         )
 
 

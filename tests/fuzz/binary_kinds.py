@@ -19,6 +19,7 @@ from kinds import ANY, Kind, alone
 from proposal_kinds import PROPOSALS, Attack
 from text_kinds import rows_of
 
+from mmlt.fileio import feature_bank as bank
 from mmlt.fileio.box_feature_reader import open_features
 from mmlt.fileio.box_features import (
     ROW_DTYPE,
@@ -28,6 +29,7 @@ from mmlt.fileio.box_features import (
     write_shard,
 )
 from mmlt.fileio.detections import read_detections, write_detections
+from mmlt.fileio.feature_bank_reader import open_feature_bank
 from mmlt.fileio.frame_features import open_frame_features
 from mmlt.functional import ava_boxes_from_arrays
 from mmlt.weights_only import read_checkpoint
@@ -75,6 +77,40 @@ def _opened(path: Path, depth: int) -> tuple:
     features = found.read(np.arange(len(found.rows))).numpy()
     keyframes = found.keyframes.tolist()
     return found.meta, keyframes, *(binary.plain(a) for a in (features, found.labels, found.rows))
+
+
+def _opened_bank(path: Path) -> tuple:
+    found = open_feature_bank(path.parent)
+    for video in found.videos:
+        found.window(video, 902, window_sec=3, max_persons=2)
+    arrays = (binary.plain(array) for array in (found.persons, *found.shards))
+    return found.meta, found.keyframes.tolist(), *arrays
+
+
+def _bank_folder(folder: Path) -> dict[str, bytes]:
+    """Content of the files of a finished feature bank."""
+    persons = [np.array([0.99, 0.9]), np.array([0.95]), np.array([0.97, 0.93])]
+    boxes = [np.tile([0.1, 0.2, 1 / 3, 0.4], (len(scores), 1)) for scores in persons]
+    tables = bank.make_tables([('another', 902), ('one', 7), ('one', 903)], persons, boxes)
+    meta = {'checkpoint_sha256': 'c' * 64, 'config_sha256': 'c' * 64, 'proposals_sha256': 'c' * 64}
+    meta |= {'dtype': 'float32', 'feature_dim': 7, 'score_thr': 0.8, 'keyframes_per_shard': 2}
+    meta = bank.plan_bank(meta, tables)
+    bank.start_bank(folder, meta, tables)
+    for number, rows in enumerate((slice(0, 3), slice(3, 5))):
+        bank.write_shard(folder, number, _FEATURES[rows])
+    bank.finish_bank(folder, meta, tables)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def bank_kinds(scratch: Path) -> list[Kind]:
+    """A kind for each file of a feature bank, its first shard for all of them."""
+    files = _bank_folder(scratch / 'feature_bank')
+    return [
+        Kind(f'bank: {file}', file, [content], _opened_bank,
+             alone(lambda path: binary.feature_bank(path.parent)),
+             is_exact=False, place=ANY, is_binary=file.endswith('.npy'), beside=files)
+        for file, content in files.items() if file != 'shard_00001.npy'
+    ]  # fmt: skip
 
 
 def array_kinds(scratch: Path) -> list[Kind]:
@@ -230,4 +266,10 @@ CHECKPOINTS = [
 
 def binary_kinds(scratch: Path) -> list[Kind]:
     """All of them; ``scratch`` is an empty folder."""
-    return [*array_kinds(scratch), PROPOSALS, *detection_kinds(scratch), *CHECKPOINTS]
+    return [
+        *array_kinds(scratch),
+        *bank_kinds(scratch),
+        PROPOSALS,
+        *detection_kinds(scratch),
+        *CHECKPOINTS,
+    ]

@@ -96,6 +96,33 @@ def box_features(folder) -> tuple:
     return meta, keyframes.tolist(), plain(features), plain(labels), plain(rows)
 
 
+def feature_bank(folder) -> tuple:
+    """What a feature bank holds, as far as its files agree."""
+    meta, index = json_object(folder / 'meta.json'), json_object(folder / 'index.json')
+    keyframes, persons = npy(folder / 'keyframes.npy'), npy(folder / 'persons.npy')
+    demand(meta['format'] == 'mmlt feature bank, version 1')
+    demand(re.fullmatch('[0-9a-f]{64}', meta['checkpoint_sha256']))
+    rows, size = keyframes.tolist(), meta['keyframes_per_shard']
+    demand((len(rows), len(persons)) == (meta['num_keyframes'], meta['num_persons']))
+    demand(all(one[:2] < other[:2] and one[2] < other[2] for one, other in zip(rows, rows[1:])))
+    bounds = [row[2] for row in rows] + [len(persons)]
+    demand(bounds[0] == 0 and all(one < other for one, other in zip(bounds, bounds[1:])))
+    for start, stop in zip(bounds, bounds[1:]):
+        scores = persons['score'][start:stop].tolist()
+        demand(not any(one < other for one, other in zip(scores, scores[1:])))
+    starts = [*bounds[:-1][::size], len(persons)]
+    demand(len(starts) - 1 == len(index['shards']) == meta['num_shards'])
+    shards = []
+    for number, (start, stop) in enumerate(zip(starts, starts[1:])):
+        features = npy(folder / f'shard_{number:05d}.npy')
+        demand(features.shape == (stop - start, meta['feature_dim']))
+        demand(features.dtype == meta['dtype'])
+        named = {'name': f'shard_{number:05d}.npy', 'num_rows': stop - start}
+        demand(index['shards'][number] == named)
+        shards.append(features)
+    return meta, rows, plain(persons), *map(plain, shards)
+
+
 class _StandIn:
     """Takes numpy's place: keeps what it is called with."""
 

@@ -20,7 +20,8 @@ CASES_OF_A_KIND = 45
 BINARY_NAMES = (
     ['frame features', *(f'boxes: {name}' for name in ('index.json', 'keyframes.npy', 'meta.json'))]
     + [f'boxes: {name}.npy' for name in ('features', 'labels', 'rows')]
-    + ['proposals', 'detections', 'detections of others']
+    + [f'bank: {name}' for name in ('index.json', 'keyframes.npy', 'meta.json', 'persons.npy')]
+    + ['bank: shard_00000.npy', 'proposals', 'detections', 'detections of others']
     + ['checkpoint', 'pickle in checkpoint', 'old checkpoint']
 )
 
