@@ -177,7 +177,7 @@ def _read_config(path: Path, bank: Path, _: int) -> Config:
 
 
 def _has_long_term(config: Config) -> bool:
-    return bool((config.get('model', {}).get('roi_head') or {}).get('long_term'))
+    return (config.get('model', {}).get('roi_head') or {}).get('long_term') is not None
 
 
 def _loaders(config: Config) -> list:
