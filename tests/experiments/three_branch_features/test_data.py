@@ -6,33 +6,33 @@ import torch
 from mmlt.experiments.three_branch_features.data import MAX_PERSONS, WINDOW_SEC, window_slots
 
 
-def _slots(keyframes, keyframe_of_person, scores):
-    found = window_slots(keyframes, np.array(keyframe_of_person), np.array(scores))
-    return found.reshape(len(keyframes), WINDOW_SEC, MAX_PERSONS)
+def _windows(keyframes, keyframe_of_person, scores):
+    """Persons in the window of each keyframe."""
+    slots = window_slots(keyframes, np.array(keyframe_of_person), np.array(scores))
+    assert slots.shape == (len(keyframes), WINDOW_SEC * MAX_PERSONS)
+    nobody = len(scores)
+    for window in slots:
+        number = (window < nobody).sum()
+        assert (window[number:] == nobody).all()
+    return [window[window < nobody].tolist() for window in slots]
 
 
 def test_window_by_hand():
     # two seconds of a video, one of another; two persons, one, and one
     keyframes = [('a', 902), ('a', 905), ('b', 902)]
-    slots = _slots(keyframes, [0, 0, 1, 2], [0.6, 0.9, 0.8, 0.7])
-    middle, nobody = WINDOW_SEC // 2, 4
-    assert slots[0, middle].tolist() == [1, 0, nobody, nobody, nobody]  # the best-scored first
-    assert slots[0, middle + 3].tolist() == [2, *[nobody] * 4]
-    assert slots[1, middle - 3, :2].tolist() == [1, 0]
-    assert slots[2, middle, 0] == 3
-    assert (slots != nobody).sum(axis=(1, 2)).tolist() == [3, 3, 1]
+    assert _windows(keyframes, [0, 0, 1, 2], [0.6, 0.9, 0.8, 0.7]) == [[0, 1, 2], [0, 1, 2], [3]]
 
 
 def test_a_second_has_its_best_scored_persons():
-    slots = _slots([('a', 902)], [0] * 7, [0.6, 0.95, 0.7, 0.9, 0.65, 0.8, 0.85])
-    assert slots[0, WINDOW_SEC // 2].tolist() == [1, 3, 6, 5, 2]
+    scores = [0.6, 0.95, 0.7, 0.9, 0.65, 0.8, 0.85]
+    assert _windows([('a', 902)], [0] * 7, scores) == [[1, 2, 3, 5, 6]]
 
 
 def test_the_window_ends_ten_seconds_away():
     keyframes = [('a', 902 + second) for second in range(25)]
-    slots = _slots(keyframes, list(range(25)), [0.9] * 25)
-    assert sorted(slots[12][slots[12] < 25]) == list(range(2, 23))
-    assert sorted(slots[0][slots[0] < 25]) == list(range(11))
+    windows = _windows(keyframes, list(range(25)), [0.9] * 25)
+    assert windows[12] == list(range(2, 23))
+    assert windows[0] == list(range(11))
 
 
 def test_batches_hold_the_boxes_of_their_keyframes(data):
@@ -44,8 +44,10 @@ def test_batches_hold_the_boxes_of_their_keyframes(data):
     assert torch.equal(batch['boxes'][: counts[0]], split.boxes[first : first + counts[0]])
     assert torch.equal(batch['targets'][-1], split.targets[split.starts[21] - 1])
     assert torch.equal(batch['clips'], split.clips[[5, 0, 20]])
-    assert batch['bank'].shape == (3, WINDOW_SEC * MAX_PERSONS, data.num_channels)
-    assert (batch['bank'][~batch['mask']] == 0).all() and batch['mask'].any(dim=1).all()
+    widest = (split.slots[[5, 0, 20]] < len(split.persons) - 1).sum(dim=1)
+    assert batch['bank'].shape == (3, widest.max(), data.num_channels)
+    assert batch['mask'].sum(dim=1).tolist() == widest.tolist()
+    assert (batch['bank'][~batch['mask']] == 0).all()
 
 
 def test_an_epoch_has_every_keyframe_once_in_an_order_by_the_seed(data):
