@@ -18,6 +18,7 @@ DATASETS = _root.Registry(
         'mmlt.datasets.ava_kinetics_dataset',
         'mmlt.datasets.box_feature_dataset',
         'mmlt.datasets.cofinetune_dataset',
+        'mmlt.datasets.proposal_dataset',
         'mmlt.datasets.videolt_dataset',
     ],
 )

@@ -148,7 +148,7 @@ def _open_shard(folder: Path, meta: dict, shard: dict, number: int) -> tuple:
     _check_array(inside / 'rows.npy', rows, (num_rows,), ROW_DTYPE)
     labels = load_array(inside / 'labels.npy')
     _check_array(inside / 'labels.npy', labels, (num_rows, meta['num_classes']), np.dtype('u1'))
-    mapped = load_array(inside / 'features.npy', mmap_mode='r')
+    mapped = load_array(inside / 'features.npy', is_mapped=True)
     dtype = np.dtype(meta['dtype'])
     _check_array(inside / 'features.npy', mapped, (num_rows, meta['feature_dim']), dtype)
     _check_values(inside, rows, labels)
@@ -162,7 +162,7 @@ def _open_shard(folder: Path, meta: dict, shard: dict, number: int) -> tuple:
             f'{inside / "rows.npy"}: keyframes are not those of the shard, {first} to {last - 1} '
             f'in ascending order; {AGAIN}'
         )
-    return rows, labels, _map_tensor(inside / 'features.npy', mapped)
+    return rows, labels, torch.from_numpy(mapped)
 
 
 def _check_values(inside: Path, rows: np.ndarray, labels: np.ndarray) -> None:
@@ -178,16 +178,6 @@ def _check_values(inside: Path, rows: np.ndarray, labels: np.ndarray) -> None:
             f'{inside / "labels.npy"}, row {row}: {labels[row, column]} for class {column}, not 0 '
             f'or 1; {AGAIN}'
         )
-
-
-def _map_tensor(path: Path, mapped: np.ndarray) -> torch.Tensor:
-    """The same bytes as a tensor. Unlike numpy's map it keeps no file open: AVA has 800 shards."""
-    if not mapped.size:
-        return torch.from_numpy(np.array(mapped))
-    size = mapped.offset + mapped.nbytes
-    everything = torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8)
-    dtype = torch.from_numpy(np.empty(0, mapped.dtype)).dtype
-    return everything[mapped.offset :].view(dtype).reshape(mapped.shape)
 
 
 def _check_array(path: Path, array: np.ndarray, shape: tuple, dtype: np.dtype) -> None:

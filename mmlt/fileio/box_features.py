@@ -187,10 +187,10 @@ def is_finished(folder: str | Path) -> bool:
     return not missing_shards(folder, read_json_object(folder / META_FILE)['num_shards'])
 
 
-def load_array(path: Path, mmap_mode: str | None = None) -> np.ndarray:
-    """Read (or map, mode 'r') an array; an error says how to make the file again."""
+def load_array(path: Path, *, is_mapped: bool = False) -> np.ndarray:
+    """Read (or map) an array; an error says how to make the file again."""
     try:
-        return read_npy(path) if mmap_mode is None else map_npy(path)
+        return map_npy(path, keeps_open=False) if is_mapped else read_npy(path)  # AVA: 800 shards
     except FileNotFoundError:
         raise FileNotFoundError(f'{path} is missing; {AGAIN}') from None
     except ValueError as error:

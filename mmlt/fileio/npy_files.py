@@ -53,12 +53,29 @@ def read_npy(path: str | os.PathLike) -> np.ndarray:
     return array.reshape(header.shape, order=header.order)
 
 
-def map_npy(path: str | os.PathLike) -> np.ndarray:
-    """Map an array instead of reading it; see :func:`read_npy`. An empty one is read."""
+def map_npy(path: str | os.PathLike, *, keeps_open: bool = True) -> np.ndarray:
+    """Map an array instead of reading it; see :func:`read_npy`. An empty one is read.
+
+    Args:
+        path: The file.
+        keeps_open: Whether the file may stay open as long as the array lives, as numpy's maps do:
+            a process may open about a thousand. Otherwise it is mapped by torch. Writing into
+            that array changes this process's copy of it, never the file.
+    """
     header = _read_header(path)
     if not math.prod(header.shape):
         return read_npy(path)
-    return np.memmap(path, header.dtype, 'r', header.offset, header.shape, header.order)
+    if keeps_open:
+        array = np.memmap(path, header.dtype, 'r', header.offset, header.shape, header.order)
+    else:
+        import torch  # here: who opens a few files does not wait for it
+
+        size = os.path.getsize(path)
+        everything = torch.from_file(str(path), shared=False, size=size, dtype=torch.uint8).numpy()
+        flat = everything[header.offset :].view(header.dtype)
+        array = flat.reshape(header.shape, order=header.order)
+    _check_text(path, array)
+    return array
 
 
 def _read_header(path: str | os.PathLike) -> _Header:

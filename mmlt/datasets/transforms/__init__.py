@@ -1,6 +1,7 @@
 """Transforms, registered in scope ``mmlt``."""
 
 from mmlt.datasets.transforms.keep_drawn_box import KeepDrawnBox
+from mmlt.datasets.transforms.load_feature_bank import LoadFeatureBank
 from mmlt.datasets.transforms.load_feature_frames import LoadFeatureFrames
 from mmlt.datasets.transforms.scale_jitter import ScaleJitter
 from mmlt.datasets.transforms.set_dataset_name import SetDatasetName
@@ -9,6 +10,7 @@ from mmlt.datasets.transforms.sliding_window_frames import SlidingWindowFrames
 
 __all__ = [
     'KeepDrawnBox',
+    'LoadFeatureBank',
     'LoadFeatureFrames',
     'ScaleJitter',
     'SetDatasetName',

@@ -32,8 +32,8 @@ class ThreeBranchRoIHead(JitteredAVARoIHead):
 
     - RoI branch: the box head's pooling of each RoI, by default mean over time and max over space.
     - Global branch, two switches: a loss of every action in the scene (the union of the labels of
-      all annotated persons) on the clip feature, the mean of the maps over time and space; and that
-      feature beside each RoI's.
+      all annotated persons) on the clip feature, the mean of the maps over time and space without
+      what pads a clip in its batch; and that feature beside each RoI's.
     - Long-term branch: what a RoI finds in the window of its keyframe, see
       :class:`mmlt.models.roi_heads.long_term_branch.LongTermBranch`. The windows are those of
       ``mmlt.LoadFeatureBank``, taken out of the data samples once they are used.
@@ -110,7 +110,8 @@ class ThreeBranchRoIHead(JitteredAVARoIHead):
         self._take_windows(data_samples)
         losses = super().loss(x, rpn_results_list, data_samples, **kwargs)
         if self.global_loss is not None:
-            logits = self.global_classifier(self.clip_features(x))
+            metas = [sample.metainfo for sample in data_samples]
+            logits = self.global_classifier(self.clip_features(x, metas))
             losses['loss_global'] = self.global_loss(logits, self._scene_labels(data_samples))
         return losses
 
@@ -125,16 +126,25 @@ class ThreeBranchRoIHead(JitteredAVARoIHead):
         self._take_windows(data_samples)
         return super().predict(x, rpn_results_list, data_samples, **kwargs)
 
-    def clip_features(self, x: Tensor | tuple[Tensor, ...]) -> Tensor:
-        """(B, C) means over time and space of maps (B, ., T, H, W), joined."""
-        maps = x if isinstance(x, tuple) else (x,)
-        features = torch.cat([each.mean(dim=(2, 3, 4)) for each in maps], dim=1)
-        if features.shape[1] != self.roi_channels:
-            raise ValueError(
-                f'roi_channels={self.roi_channels}, the maps of the backbone have '
-                f'{features.shape[1]} channels'
-            )
-        return features
+    def clip_features(
+        self, x: Tensor | tuple[Tensor, ...], batch_img_metas: Sequence[dict]
+    ) -> Tensor:
+        """(B, C) means over time and space of maps (B, ., T, H, W), joined.
+
+        Of each clip as large as its ``img_shape``: what pads it to its batch is left out.
+        """
+        means = []
+        for each in x if isinstance(x, tuple) else (x,):
+            sizes = [self._cells(meta['img_shape'], each.shape[3:]) for meta in batch_img_metas]
+            clips = [clip[:, :, :h, :w].mean(dim=(1, 2, 3)) for clip, (h, w) in zip(each, sizes)]
+            means.append(torch.stack(clips))
+        return torch.cat(means, dim=1)
+
+    def _cells(self, image_size: Sequence[int], map_size: Sequence[int]) -> list[int]:
+        """Height and width of what a map (H, W) shows of an image; a cell in part counts."""
+        stride = self.bbox_roi_extractor.featmap_stride
+        strides = stride if isinstance(stride, Sequence) else (stride, stride)
+        return [min(-(-n // s), most) for n, s, most in zip(image_size, strides, map_size)]
 
     def _scene_labels(self, data_samples: Sequence[BaseDataElement]) -> Tensor:
         """(B, K) union of the labels of each clip's annotated persons."""
@@ -153,16 +163,22 @@ class ThreeBranchRoIHead(JitteredAVARoIHead):
     ) -> dict[str, Tensor]:
         """Logits and pooled features of RoIs (n, 5)."""
         maps, _ = self.bbox_roi_extractor(x, rois)
+        if maps.shape[1] != self.roi_channels:
+            raise ValueError(
+                f'roi_channels={self.roi_channels}, the maps of the backbone have {maps.shape[1]} '
+                'channels'
+            )
         head = self.bbox_head
-        pooled = head.spatial_pool(head.temporal_pool(maps)).flatten(1) if len(maps) else maps
-        features = pooled.reshape(len(rois), self.roi_channels)
+        # the pooling layers take no empty batch
+        pooled = head.spatial_pool(head.temporal_pool(maps)) if len(maps) else maps[..., 0, 0]
+        features = pooled.reshape(-1, self.roi_channels)
         clip_index = rois[:, 0].long()
         parts = [features]
         if self.long_term is not None:
             found = self._look_back(features, clip_index)
             parts.append(found if self.fusion == 'concat' else self.long_term_map(found))
         if self.global_feature:
-            parts.append(self.clip_features(x)[clip_index])
+            parts.append(self.clip_features(x, batch_img_metas)[clip_index])
         joined = torch.cat(parts, dim=1) if self.fusion == 'concat' else sum(parts)
         logits = head(joined[:, :, None, None, None])
         return {'cls_score': logits, 'bbox_feats': features}

@@ -1,6 +1,6 @@
-"""The extraction with a rank that kills itself where it would move a shard into place.
+"""A tool with a rank that kills itself where it would move a shard into place.
 
-python killed_extraction.py RANK SHARD [arguments of extract_box_features.py]
+python killed_extraction.py TOOL RANK SHARD [arguments of the tool]
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from pathlib import Path
 
 from mmengine.dist import get_rank
 
-from mmlt.fileio import box_features as box_feature_files
-
-TOOL = Path(__file__).parents[3] / 'tools' / 'features' / 'extract_box_features.py'
+TOOLS = Path(__file__).parents[3] / 'tools' / 'features'
 
 if __name__ == '__main__':
-    kill_rank, kill_shard = int(sys.argv[1]), sys.argv[2]
-    rename = os.rename
+    tool, kill_rank, kill_shard = str(TOOLS / sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 
-    def rename_or_die(source, target):
-        if get_rank() == kill_rank and Path(target).name == kill_shard:
-            os.kill(os.getpid(), signal.SIGKILL)
-        rename(source, target)
+    def or_die(move):
+        def move_or_die(source, target):
+            if get_rank() == kill_rank and Path(target).name == kill_shard:
+                os.kill(os.getpid(), signal.SIGKILL)
+            move(source, target)
 
-    box_feature_files.os.rename = rename_or_die
-    sys.argv = [str(TOOL), *sys.argv[3:]]
-    runpy.run_path(str(TOOL), run_name='__main__')
+        return move_or_die
+
+    os.rename, os.replace = or_die(os.rename), or_die(os.replace)  # a folder, a file
+    sys.argv = [tool, *sys.argv[4:]]
+    runpy.run_path(tool, run_name='__main__')

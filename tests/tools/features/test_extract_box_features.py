@@ -137,7 +137,8 @@ def _files(folder):
 
 def _run(toy_detector, out, *options, kill=(), ranks=1):
     """The tool in processes of its own, as users start it."""
-    script = [Path(__file__).with_name('killed_extraction.py'), *kill] if kill else [TOOL]
+    killed = [Path(__file__).with_name('killed_extraction.py'), TOOL.name, *kill]
+    script = killed if kill else [TOOL]
     launch = ['-m', 'torch.distributed.run', '--standalone', f'--nproc_per_node={ranks}']
     arguments = [
         toy_detector.config,
