@@ -31,7 +31,7 @@ class Split(NamedTuple):
         context: (N,) place in ``CONTEXT_KINDS``.
         clips: (K, D) means of the maps.
         persons: (P + 1, D) of the feature bank, and nobody, who is zero.
-        slots: (K, S) rows of ``persons`` in the window of each keyframe.
+        slots: (K, S) rows of ``persons`` in the window of each keyframe, nobody last.
     """
 
     boxes: Tensor
@@ -49,6 +49,8 @@ class Split(NamedTuple):
         before = counts.cumsum(0) - counts
         rows = torch.arange(len(clip_index)) + (starts - before)[clip_index]
         slots = self.slots[keyframes]
+        # the empty ones are last, and masked: those that all windows have are left out
+        slots = slots[:, : (slots < len(self.persons) - 1).sum(dim=1).max()]
         return {
             'boxes': self.boxes[rows],
             'clips': self.clips[keyframes],
@@ -131,7 +133,7 @@ def window_slots(
         scores: (P,).
 
     Returns:
-        (K, S) persons, P where there is none.
+        (K, S) persons, then P for those that are missing.
     """
     num_persons, num_keyframes = len(scores), len(keyframes)
     order = np.lexsort((-scores, keyframe_of_person))
@@ -146,4 +148,5 @@ def window_slots(
         [index.get((video, second + offset), num_keyframes) for offset in offsets]
         for video, second in keyframes
     ]
-    return of_second[np.array(seconds)].reshape(num_keyframes, -1)
+    # attention asks for no order: in that of the rows, in which nobody is last
+    return np.sort(of_second[np.array(seconds)].reshape(num_keyframes, -1), axis=1)
