@@ -3,7 +3,7 @@
 Source: "Three Branches: Detecting Actions With Richer Features" (AVA challenge report, 2019),
     section 3, made small. A branch is switched off by `model.roi_head.global_loss=None`,
     `model.roi_head.global_feature=False` or `model.roi_head.long_term=None`.
-Expected on test: configs/three_branch/README.md.  Time: about four minutes on two free cores.
+Expected on test: configs/three_branch/README.md.  Time: about six minutes on two free cores.
 Needs: the bank of phase one. Both, and the report, by one command:
 Command: python tools/three_branch.py configs/toy/slowonly_toy_three_branch.py 2
 """

@@ -39,9 +39,9 @@ def test_the_rows_differ_in_the_branches_alone():
 
 def test_the_schedule_is_in_whole_passes():
     cfg = PHASE_ONE.train_cfg
-    assert cfg.max_iters == 6 * cfg.val_interval == PHASE_ONE.param_scheduler.total_steps
+    assert cfg.max_iters == 9 * cfg.val_interval == PHASE_ONE.param_scheduler.total_steps
     assert cfg.val_interval == -(-2600 // 16) == PHASE_ONE.default_hooks.checkpoint.interval
-    assert cfg.val_begin == 4 * cfg.val_interval
+    assert cfg.val_begin == 7 * cfg.val_interval
     assert PHASE_ONE.default_hooks.checkpoint.save_best == 'ava/mSAP'
 
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import tracemalloc
+from functools import partial
 
 import numpy as np
 import pytest
 
 from mmlt.fileio.npy_files import map_npy, read_npy
 
+READERS = {'read': read_npy, 'map': map_npy, 'closed map': partial(map_npy, keeps_open=False)}
 ARRAYS = {
     'float': np.arange(6, dtype='<f4').reshape(2, 3),
     'big-endian': np.arange(6, dtype='>f8').reshape(3, 2),
@@ -20,7 +22,7 @@ ARRAYS = {
 
 
 @pytest.mark.parametrize('name', ARRAYS)
-@pytest.mark.parametrize('read', [read_npy, map_npy])
+@pytest.mark.parametrize('read', READERS.values(), ids=READERS)
 @pytest.mark.parametrize('version', [(1, 0), (2, 0), (3, 0)])
 def test_what_numpy_writes_comes_back(tmp_path, name, read, version):
     with open(tmp_path / 'a.npy', 'wb') as file:
@@ -33,6 +35,13 @@ def test_what_numpy_writes_comes_back(tmp_path, name, read, version):
 def test_a_map_reads_nothing(tmp_path):
     np.save(tmp_path / 'a.npy', ARRAYS['float'])
     assert isinstance(map_npy(tmp_path / 'a.npy'), np.memmap)
+
+
+def test_what_is_written_into_a_map_stays_out_of_the_file(tmp_path):
+    np.save(tmp_path / 'a.npy', ARRAYS['float'])
+    mapped = map_npy(tmp_path / 'a.npy', keeps_open=False)
+    mapped[0, 0] = 7
+    assert mapped[0, 0] == 7 and np.load(tmp_path / 'a.npy')[0, 0] == 0
 
 
 def _with_header(path, header, data=b'\0' * 24):
@@ -67,7 +76,7 @@ GOOD = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n"
 )
 def test_a_header_that_is_not_numpys(tmp_path, header, message):
     path = _with_header(tmp_path / 'a.npy', header)
-    for read in (read_npy, map_npy):
+    for read in READERS.values():
         with pytest.raises(ValueError, match=r'a\.npy.*' + message) as error:
             read(path)
         assert type(error.value) is ValueError
@@ -86,7 +95,7 @@ def test_the_long_integers_of_python_2(tmp_path, descr, shape):
     path = _with_header(tmp_path / 'a.npy', header, np.arange(6, dtype='<f4').tobytes())
     with pytest.warns(UserWarning, match='Python 2'):
         expected = np.load(path)
-    for read in (read_npy, map_npy):
+    for read in READERS.values():
         assert read(path).dtype == expected.dtype
         np.testing.assert_array_equal(read(path), expected)
 
@@ -105,8 +114,9 @@ def test_text_that_is_no_unicode(tmp_path, code):
     np.save(tmp_path / 'a.npy', np.array([('abc', 1)], [('video_id', '<U3'), ('t', '<i4')]))
     content = (tmp_path / 'a.npy').read_bytes().replace(b'b\0\0\0', code.to_bytes(4, 'little'))
     (tmp_path / 'a.npy').write_bytes(content)
-    with pytest.raises(ValueError, match=r'a\.npy: a text in it is no Unicode'):
-        read_npy(tmp_path / 'a.npy')
+    for read in READERS.values():
+        with pytest.raises(ValueError, match=r'a\.npy: a text in it is no Unicode'):
+            read(tmp_path / 'a.npy')
 
 
 def test_other_files(tmp_path):

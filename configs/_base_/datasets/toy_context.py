@@ -1,7 +1,8 @@
 """The toy world of which a third of the object labels depend on context, with and without a bank.
 
-`python tools/data/make_toy_world.py --out data/toy_context --parts ava \
-    --set keyframes_per_video=40 context_share=0.3333`
+`python tools/data/make_toy_world.py --out data/toy_context --parts ava --set \
+    keyframes_per_video=40 context_share=0.3333 rarest_object=100 rarest_interaction=300 \
+    object_radius=4.5`
 
 As in the report: annotated persons in training, detections in testing, here those over .5. No flip:
 left and right are what classes differ by. The feature bank: $FEATURE_BANK, a folder for each split.

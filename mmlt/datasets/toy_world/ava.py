@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from mmlt.datasets.toy_world.labels import (
 )
 from mmlt.datasets.toy_world.proposals import draw_proposals
 from mmlt.datasets.toy_world.scenes import render_video
+from mmlt.fileio.proposals import write_proposals
 
 
 class VideoTask(NamedTuple):
@@ -154,17 +154,12 @@ def _write_split(
     (annotations / f'{split}.csv').write_text(''.join(rows), encoding='utf-8')
     if config.context_share:
         (annotations / f'{split}_context.csv').write_text(''.join(context), encoding='utf-8')
-    # Through lists, for a pickle's bytes tell an array from another process (a dtype object of its
-    # own) from one of here.
     proposals = {
-        f'{video_id(split, index)},{config.first_timestamp + keyframe:04d}': np.array(
-            found.tolist()
-        )
+        f'{video_id(split, index)},{config.first_timestamp + keyframe:04d}': found
         for index, video in enumerate(videos)
         for keyframe, found in enumerate(video.proposals)
     }
-    with open(annotations / f'{split}_proposals.pkl', 'wb') as file:
-        pickle.dump(proposals, file, protocol=4)
+    write_proposals(annotations / f'{split}_proposals.pkl', proposals)
     excluded = [f'{video_id(split, v)},{t:04d}\n' for v, t in _excluded(config, split, plan)]
     path = annotations / f'{split}_excluded_timestamps.csv'
     path.write_text(''.join(excluded), encoding='utf-8')

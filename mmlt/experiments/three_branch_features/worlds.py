@@ -11,8 +11,11 @@ from mmlt.experiments.steps import Step
 
 TRUNK_CONFIG = ROOT / 'configs' / 'toy' / 'slowonly_toy_ava.py'
 #: Of all worlds. A window of 21 seconds is half a video. Objects and partners are less rare than
-#: by default, by which the kind of an object all but tells its side.
-SETTINGS = dict(keyframes_per_video=40, rarest_object=100, rarest_interaction=300)
+#: by default, by which the kind of an object all but tells its side, and objects are larger, or the
+#: trunk would not tell their kinds apart (on val).
+SETTINGS = dict(
+    keyframes_per_video=40, rarest_object=100, rarest_interaction=300, object_radius=4.5
+)
 
 
 class World(NamedTuple):

@@ -138,13 +138,7 @@ class ThreeBranchRoIHead(JitteredAVARoIHead):
             sizes = [self._cells(meta['img_shape'], each.shape[3:]) for meta in batch_img_metas]
             clips = [clip[:, :, :h, :w].mean(dim=(1, 2, 3)) for clip, (h, w) in zip(each, sizes)]
             means.append(torch.stack(clips))
-        features = torch.cat(means, dim=1)
-        if features.shape[1] != self.roi_channels:
-            raise ValueError(
-                f'roi_channels={self.roi_channels}, the maps of the backbone have '
-                f'{features.shape[1]} channels'
-            )
-        return features
+        return torch.cat(means, dim=1)
 
     def _cells(self, image_size: Sequence[int], map_size: Sequence[int]) -> list[int]:
         """Height and width of what a map (H, W) shows of an image; a cell in part counts."""

@@ -1,12 +1,12 @@
-"""AdamW with one cycle over 978 updates: six passes over the toy world with context.
+"""AdamW with one cycle over 1,467 updates: nine passes over the toy world with context.
 
 2,600 keyframes, 16 an update: 163 updates a pass. Val is looked at after the last three passes.
 """
 
-max_iters = 978
+max_iters = 1467
 max_lr = 0.004
 
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_begin=652, val_interval=163)
+train_cfg = dict(type='IterBasedTrainLoop', max_iters=max_iters, val_begin=1141, val_interval=163)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
 
