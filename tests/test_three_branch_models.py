@@ -33,7 +33,7 @@ def test_both_phases_start_from_the_same_weights(depth):
         assert config(name).model.backbone.get('init_cfg') is None
 
 
-def on_meta(model_cfg):
+def _on_meta(model_cfg):
     with torch.device('meta'):
         return MODELS.build(model_cfg)
 
@@ -54,10 +54,10 @@ def _zoo_config(depth):
 )
 def test_weights_of_kinetics_fit_the_backbone(network, kinetics):
     """All but the non-local blocks, by name and shape; dilation and stride change neither."""
-    model = on_meta(config(f'slowfast_{network}_three_branch').model)
+    model = _on_meta(config(f'slowfast_{network}_three_branch').model)
     wanted = {key: value.shape for key, value in model.backbone.state_dict().items()}
     given = {
-        key: value.shape for key, value in on_meta(kinetics().model).backbone.state_dict().items()
+        key: value.shape for key, value in _on_meta(kinetics().model).backbone.state_dict().items()
     }
     new = {key for key in wanted if '.non_local_block.' in key}
     assert {key.partition('.non_local_block.')[0] for key in new} == {
@@ -68,7 +68,7 @@ def test_weights_of_kinetics_fit_the_backbone(network, kinetics):
 
 @pytest.mark.parametrize('network', ['r50', 'r101'])
 def test_res5_is_dilated_by_2_and_has_no_stride_in_both_pathways(network):
-    model = on_meta(config(f'slowfast_{network}_three_branch').model)
+    model = _on_meta(config(f'slowfast_{network}_three_branch').model)
     for path in (model.backbone.slow_path, model.backbone.fast_path):
         for layer, dilation in ((path.layer3, 1), (path.layer4, 2)):
             for block in layer:
@@ -109,7 +109,7 @@ def test_every_second_frame_alone_is_the_same_input():
 
 
 def test_batch_norm_is_frozen_and_non_local_blocks_are_trained():
-    model = narrow_model(config(f'{WHOLE}_phase_one')).train()
+    model = _on_meta(config(f'{WHOLE}_phase_one').model).train()
     norms = [module for module in model.backbone.modules() if isinstance(module, _BatchNorm)]
     assert len(norms) > 100
     assert not any(norm.training or norm.weight.requires_grad for norm in norms)

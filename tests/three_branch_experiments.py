@@ -59,17 +59,21 @@ def docstring(name):
     return (FOLDER / f'{name}.py').read_text(encoding='utf-8').split('"""')[1]
 
 
-NARROW = {'slow_pathway.base_channels': 8, 'fast_pathway.base_channels': 1}
-ROI_CHANNELS = 8 * 32 + 32
+ROI_CHANNELS = 8 * 32 + 32  # slow, fast
 
 
 def narrow_model(cfg):
-    """The model with few channels and without weights, changed by options as a user would."""
+    """The model with few channels and blocks and without weights, by options as a user would."""
     cfg = Config(cfg.to_dict())
-    options = {f'model.backbone.{key}': value for key, value in NARROW.items()}
-    cfg.merge_from_dict({**options, 'model.roi_head.roi_channels': ROI_CHANNELS})
+    options = {'roi_head.roi_channels': ROI_CHANNELS}
+    for name, base_channels in (('slow', 8), ('fast', 1)):
+        options[f'backbone.{name}_pathway.base_channels'] = base_channels
+        options[f'backbone.{name}_pathway.stage_blocks'] = (1, 1, 2, 1)
+    if 'non_local' in cfg.model.backbone.slow_pathway:
+        options['backbone.slow_pathway.non_local'] = (0, 0, (0, 1), 0)
     if 'long_term' in cfg.model.roi_head:
-        cfg.merge_from_dict({'model.roi_head.long_term.latent_channels': 16})
+        options['roi_head.long_term.latent_channels'] = 16
+    cfg.merge_from_dict({f'model.{key}': value for key, value in options.items()})
     cfg.model.pop('init_cfg')
     return MODELS.build(cfg.model)
 
