@@ -12,7 +12,7 @@ _base_ = ['./slowonly_toy_three_branch_phase_one.py', '../_base_/datasets/toy_tt
 
 model = dict(
     roi_head=dict(
-        global_loss=dict(type='mmlt.FocalLoss', gamma=2.0),
+        global_loss=dict(type='mmlt.FocalLoss', gamma=2.0, reduction='batchmean'),
         global_feature=True,
         long_term=dict(latent_channels=64),
     ),

@@ -46,7 +46,7 @@ def pathway(**kwargs):
     )
 
 
-global_loss = dict(type='mmlt.FocalLoss', gamma=gamma, loss_weight=1.0)
+global_loss = dict(type='mmlt.FocalLoss', gamma=gamma, loss_weight=1.0, reduction='batchmean')
 long_term = dict(latent_channels=512, num_blocks=2, block='non_local', dropout_ratio=0.2)
 
 model = dict(

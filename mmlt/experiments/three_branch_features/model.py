@@ -107,7 +107,8 @@ class FeatureBranches(BaseModel):
         self.bbox_head = MODELS.build(head)
         if row.global_loss:
             self.global_classifier = nn.Linear(num_channels, num_classes)
-            self.loss_global = MODELS.build(dict(type='mmlt.FocalLoss', gamma=row.gamma))
+            loss = dict(type='mmlt.FocalLoss', gamma=row.gamma, reduction='batchmean')
+            self.loss_global = MODELS.build(loss)
 
     def init_weights(self) -> None:
         """Initialise all parts."""

@@ -38,7 +38,9 @@ class PoseBBoxHead(LongTailBBoxHead):
         gamma: Focusing parameter of the poses' focal loss, and of the other classes' where
             ``loss_cls`` is None; 0 for cross entropies.
         pose_weight: w.
-        loss_cls: Loss of the other classes. None: ``mmlt.FocalLoss(gamma)``.
+        loss_cls: Loss of the other classes. None: ``mmlt.FocalLoss(gamma, reduction='batchmean')``,
+            a sum over classes and a mean over boxes. A mean over classes too would leave them a
+            share of the gradient that is smaller the more of them there are.
         **kwargs: See ``LongTailBBoxHead``; ``trained_groups`` is not possible.
 
     Raises:
@@ -47,9 +49,10 @@ class PoseBBoxHead(LongTailBBoxHead):
 
     Reference:
         The three-branch report of the ActivityNet challenge 2019, section 3, "Training Loss".
-        How the two terms are weighed it does not say. A mean over boxes for the poses, over boxes
-        and classes for the others, is what its authors did later (Tang et al., "Asynchronous
-        Interaction Aggregation for Action Detection", ECCV 2020, their published code).
+        How the two terms are weighed it does not say. A mean over boxes for the poses, weighed by
+        1.2, and a sum over classes for the others is what its authors did later (Tang et al.,
+        "Asynchronous Interaction Aggregation for Action Detection", ECCV 2020, the defaults of
+        their published code, whose boxes without a pose count as the first one).
     """
 
     def __init__(
@@ -77,7 +80,7 @@ class PoseBBoxHead(LongTailBBoxHead):
         self.gamma = check_real('gamma', gamma, 0)
         self.pose_weight = check_real('pose_weight', pose_weight, 0)
         if loss_cls is None:
-            loss_cls = dict(type='mmlt.FocalLoss', gamma=self.gamma)
+            loss_cls = dict(type='mmlt.FocalLoss', gamma=self.gamma, reduction='batchmean')
         super().__init__(background_class, *args, loss_cls=loss_cls, **kwargs)
         for name, columns in (('pose_columns', self._poses), ('rest_columns', self._rest)):
             self.register_buffer(name, torch.tensor(columns, dtype=torch.long), persistent=False)

@@ -57,10 +57,10 @@ def test_by_hand_without_focal():
     logits[0, 1] = math.log(2)  # softmax over three poses: 2/4, 1/4, 1/4
     labels = torch.zeros(2, NUM_CLASSES)
     labels[0, 1] = labels[1, 5] = 1  # box 1 has no pose
-    # poses: ln 2 of the one box that has one; the rest: 2 boxes x 3 classes at sigmoid 1/2
-    expected = math.log(2) + math.log(2)
-    assert _loss(_head(gamma=0), logits, labels).item() == pytest.approx(expected)
-    assert _loss(_head(gamma=0, pose_weight=0), logits, labels).item() == pytest.approx(math.log(2))
+    # poses: ln 2 of the one box that has one; the rest: 3 classes at sigmoid 1/2, in both boxes
+    of_poses, of_rest = math.log(2), 3 * math.log(2)
+    assert _loss(_head(gamma=0), logits, labels).item() == pytest.approx(of_poses + of_rest)
+    assert _loss(_head(gamma=0, pose_weight=0), logits, labels).item() == pytest.approx(of_rest)
 
 
 def test_against_torchs_losses_without_focal():
@@ -68,7 +68,7 @@ def test_against_torchs_losses_without_focal():
     poses = torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0.5, 0.5]])
     of_poses = cross_entropy(LOGITS[[0, 1, 3]][:, POSES], poses)
     rest = [2, 5, 6]
-    of_rest = binary_cross_entropy_with_logits(LOGITS[:4][:, rest], labelled[:, rest])
+    of_rest = 3 * binary_cross_entropy_with_logits(LOGITS[:4][:, rest], labelled[:, rest])
     found = _loss(_head(gamma=0, pose_weight=3))
     assert found.item() == pytest.approx((3 * of_poses + of_rest).item(), rel=1e-6)
 
@@ -81,9 +81,8 @@ def test_focal_fades_both_terms():
 
 
 def test_without_poses_it_is_the_head_without_softmax():
-    plain = LongTailBBoxHead(
-        True, num_classes=NUM_CLASSES, in_channels=4, topk=(), loss_cls=dict(type='mmlt.FocalLoss')
-    )
+    loss = dict(type='mmlt.FocalLoss', reduction='batchmean')
+    plain = LongTailBBoxHead(True, num_classes=NUM_CLASSES, in_channels=4, topk=(), loss_cls=loss)
     switched_off = _head(pose_ids=())
     assert torch.equal(_loss(switched_off), _loss(plain))
     assert torch.equal(_predict(switched_off), _predict(plain))
