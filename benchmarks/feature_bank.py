@@ -7,9 +7,10 @@ windows (this is asserted, on all that are read):
    `mmlt.LoadFeatureBank` against mmaction2's `LFB` in memory, turn by turn; the copy of a window is
    the limit. mmaction2 reads a window for every RoI, in the head; mmlt one for every keyframe, in
    the loader's workers. With AVA's mean of annotated boxes a keyframe the cost of a RoI follows.
-2. Windows a CPU second through loaders with 1, 2 and 4 workers and on 2 ranks, all processes
-   counted and the way from worker to rank included, and memory: proportional (PSS) of all of
-   them, beyond the same processes without a bank. Linux only.
+2. The same in the workers of 1 and 2 ranks, and the memory of all processes together: what each has
+   of its own beyond what it had before the bank was opened (window buffers and the index; of
+   mmaction2's side the bank), and the proportional part (PSS) of the bank's pages, which processes
+   share. Linux only. The way of a window from a worker to its rank is told beside.
 
 Example:
     OMP_NUM_THREADS=1 python benchmarks/feature_bank.py
@@ -22,7 +23,6 @@ import argparse
 import contextlib
 import gc
 import io
-import itertools
 import os
 import statistics
 import subprocess
@@ -30,7 +30,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -170,62 +170,81 @@ def compare_windows(folder: Path, args: argparse.Namespace) -> None:
 # ----------------------------------------------------------------------------- loaders and ranks
 
 
-class Windows(Dataset):
-    """The windows of keyframes; without a bank zeros of the same size."""
+def anonymous() -> float:
+    """Memory of this process that no file stands behind, MB."""
+    for line in Path('/proc/self/smaps_rollup').read_text().splitlines():
+        if line.startswith('Anonymous:'):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError('no Anonymous in /proc/self/smaps_rollup')
 
-    def __init__(self, keyframes: list, bank_dir: Path | None, channels: int) -> None:
+
+def mapped(pid: int, folder: Path) -> float:
+    """Proportional part (PSS) of a process in the pages of a folder's files, MB."""
+    total, is_bank = 0, False
+    for line in Path(f'/proc/{pid}/smaps').read_text().splitlines():
+        name = line.split(maxsplit=5)
+        if not name[0].endswith(':'):  # the first line of a mapping
+            is_bank = str(folder) in line
+        elif is_bank and name[0] == 'Pss:':
+            total += int(name[1])
+    return total / 1024
+
+
+class Windows(Dataset):
+    """Of each keyframe (process, CPU seconds, growth in MB) of reading its window."""
+
+    def __init__(self, keyframes: list, bank_dir: Path) -> None:
         self.keyframes = keyframes
-        self.load = None if bank_dir is None else LoadFeatureBank(str(bank_dir), **WINDOW)
-        self.shape = WINDOW['window_sec'] * WINDOW['max_persons'], channels
+        self.load = LoadFeatureBank(str(bank_dir), **WINDOW)
+        self.before, self.growth = None, 0.0
 
     def __len__(self) -> int:
         return len(self.keyframes)
 
-    def __getitem__(self, index: int) -> torch.Tensor:
-        if self.load is None:
-            return torch.zeros(self.shape)
+    def __getitem__(self, index: int) -> tuple:
+        self.before = anonymous() if self.before is None else self.before
         video, second = self.keyframes[index]
-        return self.load(dict(video_id=video, timestamp=second))['long_term'].features
+        start = time.process_time()
+        self.load(dict(video_id=video, timestamp=second))
+        spent = time.process_time() - start
+        if index % 32 == 0 or index > len(self) - 8:  # it takes longer than a window
+            self.growth = anonymous() - self.before
+        return os.getpid(), spent, self.growth
 
 
-def family() -> list[psutil.Process]:
-    """This process and those that it has started."""
-    own = psutil.Process()
-    return [own, *own.children(recursive=True)]
-
-
-def cpu_seconds() -> float:
-    """Of this process and its workers, so far."""
-    return sum(sum(process.cpu_times()[:2]) for process in family())
+def read_lfb(folder: Path, keyframes: list, channels: int) -> Iterator[tuple]:
+    """The same of mmaction2's side, which reads in the rank itself."""
+    before = anonymous()
+    lfb = open_lfb(folder, channels)
+    growth = anonymous() - before
+    for video, second in keyframes:
+        start = time.process_time()
+        lfb[f'{video},{second:04d}']
+        yield os.getpid(), time.process_time() - start, growth
 
 
 def be_rank(side: str, folder: Path, workers: int, args: argparse.Namespace, meet, told) -> None:
     """Read the windows as a rank does, tell what that took, and wait for memory to be read."""
     torch.set_num_threads(1)
     keyframes = draw_keyframes(args)
-    if side.startswith('LFB'):
-        lfb = open_lfb(folder, args.channels) if side == 'LFB' else None
-        shape = WINDOW['window_sec'] * WINDOW['max_persons'], args.channels
-        windows = (lfb[f'{v},{s:04d}'] if lfb else torch.zeros(shape) for v, s in keyframes)
+    if side == 'LFB':
+        reading = read_lfb(folder, keyframes, args.channels)
     else:
-        bank_dir = folder / 'bank' if side == 'bank' else None
-        dataset = Windows(keyframes, bank_dir, args.channels)
-        loader = DataLoader(dataset, num_workers=workers, batch_size=None)
-        windows = iter(loader)
-    warm = 4 * workers + 4  # workers are started, and have opened the bank
-    for _ in itertools.islice(windows, warm):
-        pass
-    start = cpu_seconds()
-    count = sum(1 for _ in itertools.islice(windows, len(keyframes) - warm - 4 * workers))
-    told.put(count / (cpu_seconds() - start))
-    meet.wait()  # workers are still there
+        dataset = Windows(keyframes, folder / 'bank')
+        options = dict(num_workers=workers, batch_size=None, persistent_workers=True)
+        loader = DataLoader(dataset, **options)
+        reading = iter(loader)
+    found = list(reading)
+    growth = {pid: last for pid, _, last in found}
+    told.put((statistics.median(spent for _, spent, _ in found), sum(growth.values())))
+    meet.wait()  # the workers are still there
     meet.wait()
 
 
 def run_ranks(
     side: str, folder: Path, ranks: int, workers: int, args: argparse.Namespace
-) -> tuple[float, float]:
-    """Windows a CPU second of a rank, and PSS in MB of all ranks and their workers."""
+) -> tuple[float, float, float]:
+    """CPU seconds a window, growth of all processes in MB, and the bank's mapped pages in MB."""
     context = get_context('fork')  # who spawns imports everything again, on both sides
     meet, told = context.Barrier(ranks + 1), context.Queue()
     started = [
@@ -234,40 +253,55 @@ def run_ranks(
     ]
     for process in started:
         process.start()
-    rates = [told.get() for _ in started]
+    spent, growth = zip(*(told.get() for _ in started))
     meet.wait()
-    memory = 0
+    pages = 0.0
     for process in started:
         rank = psutil.Process(process.pid)
         for member in (rank, *rank.children(recursive=True)):
-            memory += member.memory_full_info().pss
+            pages += mapped(member.pid, folder / 'bank')
     meet.wait()
     for process in started:
         process.join()
-    return statistics.mean(rates), memory / 2**20
+    return statistics.mean(spent), sum(growth), pages
 
 
 def compare_loaders(folder: Path, args: argparse.Namespace) -> None:
     """Table 2."""
     gc.collect()  # what table 1 has mapped would be every rank's
     rows = []
+
+    def add(name: str, side: str, ranks: int, workers: int) -> None:
+        spent, growth, pages = run_ranks(side, folder, ranks, workers, args)
+        cells = [f'{1000 * spent:.3f}', f'{1 / spent:,.0f}']
+        rows.append([name, *cells, f'{growth:.0f}', f'{pages:.0f}', f'{growth + pages:.0f}'])
+
     for ranks, workers in ((1, 1), (1, 2), (1, 4), (2, 1), (2, 2)):
-        rate, memory = run_ranks('bank', folder, ranks, workers, args)
-        transport, without = run_ranks('no bank', folder, ranks, workers, args)
-        own = 1 / (1 / rate - 1 / transport)
-        name = f'mmlt: {ranks} rank{"s" * (ranks > 1)}, {workers} worker{"s" * (workers > 1)} each'
-        cells = [f'{rate:,.0f}', f'{own:,.0f}', f'{rate:,.0f}']
-        rows.append([name, *cells, f'{memory:.0f}', f'{memory - without:.0f}'])
+        add(f'mmlt, ranks x workers: {ranks} x {workers}', 'bank', ranks, workers)
     for ranks in (1, 2):
-        rate, memory = run_ranks('LFB', folder, ranks, 0, args)
-        _, without = run_ranks('LFB, none', folder, ranks, 0, args)
-        cells = [f'{rate:,.0f}', f'{rate:,.0f}', f'{rate / ROIS:,.0f}']
-        name = f"mmaction2's LFB: {ranks} rank{'s' * (ranks > 1)}"
-        rows.append([name, *cells, f'{memory:.0f}', f'{memory - without:.0f}'])
-    columns = ['processes', 'windows a CPU s', 'without transport', 'keyframes a CPU s']
-    columns += ['PSS MB', 'of which the bank']
+        add(f"mmaction2's LFB, ranks: {ranks}", 'LFB', ranks, 0)
+    columns = ['processes', 'CPU ms a window', 'a CPU second', 'own MB', 'shared MB', 'MB in all']
     size = sum(file.stat().st_size for file in (folder / 'bank').iterdir()) / 2**20
     print_table(f'a bank of {size:.0f} MB on disk', columns, rows)
+
+
+def compare_transport(args: argparse.Namespace) -> None:
+    """What a window costs on its way from a worker to the rank, and it alone."""
+    window = torch.zeros(WINDOW['window_sec'] * WINDOW['max_persons'], args.channels)
+    spent = []
+    for sent in (torch.zeros(1), window):
+        repeated = [sent] * args.windows
+        loader = DataLoader(repeated, num_workers=1, batch_size=None, persistent_workers=True)
+        windows, own = iter(loader), psutil.Process()
+        first = sum(next(windows).sum() for _ in range(20))
+        family = [own, *own.children(recursive=True)]
+        start = [sum(member.cpu_times()[:2]) for member in family]
+        count = sum(1 for _ in zip(windows, range(args.windows - 40)))
+        used = sum(sum(m.cpu_times()[:2]) - s for m, s in zip(family, start))
+        assert first == 0
+        spent.append(used / count)
+        del windows, loader
+    print(f'from a worker to its rank: {1000 * (spent[1] - spent[0]):.2f} CPU ms a window')
 
 
 def main() -> None:
@@ -280,6 +314,7 @@ def main() -> None:
         draw_bank(folder, args)
         compare_windows(folder, args)
         compare_loaders(folder, args)
+        compare_transport(args)
 
 
 if __name__ == '__main__':
