@@ -28,7 +28,7 @@ _base_ = {{base!r}}
 train_dataloader = dict(batch_size=2, {NO_WORKERS})
 val_dataloader = dict({NO_WORKERS})
 test_dataloader = dict({NO_WORKERS})
-train_cfg = dict(max_iters=6, val_begin=1, val_interval=3)
+train_cfg = dict(max_iters=6, val_begin=1, val_interval=6)
 param_scheduler = dict(total_steps=6)
 default_hooks = dict(checkpoint=dict(interval=2))
 """

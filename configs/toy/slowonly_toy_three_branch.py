@@ -5,7 +5,7 @@ Source: "Three Branches: Detecting Actions With Richer Features" (AVA challenge 
     `model.roi_head.global_feature=False` or `model.roi_head.long_term=None`.
 Expected on test: configs/three_branch/README.md.  Time: about six minutes on two free cores.
 Needs: the bank of phase one. Both, and the report, by one command:
-Command: python tools/three_branch.py configs/toy/slowonly_toy_three_branch.py 2
+Command: python tools/three_branch.py configs/toy/slowonly_toy_three_branch.py 2 --score-thr 0.5
 """
 
 _base_ = ['./slowonly_toy_three_branch_phase_one.py', '../_base_/datasets/toy_tta.py']
