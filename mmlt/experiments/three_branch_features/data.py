@@ -62,7 +62,7 @@ class Split(NamedTuple):
 
 
 class Data:
-    """A world. Features of boxes, with them persons, and of clips have mean 0 and deviation 1 in train.
+    """A world, whose features have mean 0 and deviation 1 in train: of boxes and persons, of clips.
 
     Raw, a mean over a map is a tenth of a maximum over a RoI, and the long-term branch diverges at
     rates that the RoI branch needs.
