@@ -37,11 +37,11 @@ class Plan(NamedTuple):
     shares: Sequence[float] = (1 / 3, 0.0)
     num_worlds: int = 3
     num_seeds: int = 3
-    num_updates: int = 650
+    num_updates: int = 700
     plateau_rows: Sequence[str] = ('roi', 'all')
     num_plateau_seeds: int = 3
-    lrs: Sequence[float] = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-    first_lrs: Sequence[float] = (0.03, 0.1, 0.3)
+    lrs: Sequence[float] = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
+    first_lrs: Sequence[float] = (0.003, 0.01, 0.03)
     search_seeds: Sequence[int] = (100,)
     scale: float = 1.0
 

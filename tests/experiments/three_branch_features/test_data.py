@@ -66,6 +66,17 @@ def test_an_epoch_has_every_keyframe_once_in_an_order_by_the_seed(data):
     assert torch.equal(again[: len(own)], epoch) and not torch.equal(again[len(own) :], epoch)
 
 
+def test_features_are_standardised_by_those_of_train(data):
+    train, test = data.splits['train'], data.splits['test']
+    for features in (train.boxes, train.clips):
+        torch.testing.assert_close(features.mean(dim=0), torch.zeros(8), atol=1e-5, rtol=0)
+        torch.testing.assert_close(features.std(dim=0), torch.ones(8))
+    assert test.boxes.mean(dim=0).abs().max() > 0.01
+    # in these worlds everybody who is annotated is detected too, as the same features
+    torch.testing.assert_close(test.persons[:-1], test.boxes)
+    assert (test.persons[-1] == 0).all()
+
+
 def test_groups_are_columns(data):
     assert data.groups['head'].tolist() == [0, 1, 20]
     assert data.groups['objects'].tolist() == list(range(20, 26))

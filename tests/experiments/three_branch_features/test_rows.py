@@ -34,7 +34,7 @@ def test_a_world_without_context_has_no_such_measure(data):
 
 @pytest.mark.parametrize('row', ['roi', 'all'])
 def test_a_row_learns_and_says_which_checkpoint_it_is(data, row):
-    found = run_row(data, row, 60, 0.03, 0)
+    found = run_row(data, row, 60, 0.01, 0)
     assert found['val'] == max(found['curve']) > found['curve'][0]
     assert found['step'] == 6 * (found['curve'].index(found['val']) + 1)
     assert found['means']['AP all'] > 2 * data.splits['test'].targets.mean().item()

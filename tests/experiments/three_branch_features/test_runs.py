@@ -33,7 +33,7 @@ def test_the_tables_plan():
 
 @pytest.fixture
 def fake(monkeypatch):
-    """Rows that are run at once: (row, updates, rate, seed); .01 is the best rate."""
+    """Rows that are run at once: (row, updates, rate, seed); .001 is the best rate."""
     done = []
 
     def run_row(data, row, num_updates, lr, seed):
@@ -42,7 +42,7 @@ def fake(monkeypatch):
 
     def train_row(data, row, num_updates, lr, seed):
         done.append((row, num_updates, lr, seed))
-        return None, Best(1 - abs(lr - 0.01), 1, {}, [])
+        return None, Best(1 - abs(lr - 0.001), 1, {}, [])
 
     monkeypatch.setattr(module, 'run_row', run_row)
     monkeypatch.setattr(module, 'train_row', train_row)
@@ -74,15 +74,15 @@ def test_all_rows_have_the_same_search_until_no_best_rate_is_at_the_edge(fake, p
     rates = search_all(plan, work_dir)
     assert list(rates) == list(ROWS)
     for row in ROWS:
-        assert rates[row]['lr'] == 0.01
-        assert list(rates[row]['tried']) == ['0.003', '0.01', '0.03', '0.1', '0.3']
+        assert rates[row]['lr'] == 0.001
+        assert list(rates[row]['tried']) == ['0.0003', '0.001', '0.003', '0.01', '0.03']
         lrs = [lr for name, _, lr, seed in fake if (name, seed) == (row, 100)]
-        assert lrs == [0.03, 0.1, 0.3, 0.01, 0.003]
+        assert lrs == [0.003, 0.01, 0.03, 0.001, 0.0003]
 
 
 def test_what_is_searched_is_not_searched_again(fake, plan, work_dir):
     first = search_all(plan, work_dir)
-    (work_dir / 'search' / 'sum_lr0.1_seed100.json').unlink()
+    (work_dir / 'search' / 'sum_lr0.01_seed100.json').unlink()
     fake.clear()
     assert search_all(plan, work_dir) == first
-    assert fake == [('sum', 10, 0.1, 100)]
+    assert fake == [('sum', 10, 0.01, 100)]
