@@ -77,7 +77,7 @@ def test_the_test_set_may_lend_train_its_pipeline():
     )
     expected = [dict(type='mmaction.SampleAVAFrames', clip_len=8, test_mode=True)]
     assert dataset_config(config, 'train')['pipeline'] == expected
-    del config['test_dataloader']
+    config.pop('test_dataloader')
     with pytest.raises(ValueError, match='no val_dataloader, whose pipeline train is to take'):
         dataset_config(config, 'train')
 
