@@ -50,7 +50,9 @@ def test_the_eight_differ_in_their_switches_alone(switches):
     head = 'model.roi_head'
     expected = {f'{head}.global_feature'} if feature else set()
     if loss:
-        expected |= {f'{head}.global_loss.{key}' for key in ('type', 'gamma', 'loss_weight')}
+        expected |= {
+            f'{head}.global_loss.{key}' for key in ('type', 'gamma', 'loss_weight', 'reduction')
+        }
     if long_term:
         branch = ('latent_channels', 'num_blocks', 'block', 'dropout_ratio')
         expected |= {f'{head}.long_term.{key}' for key in branch}

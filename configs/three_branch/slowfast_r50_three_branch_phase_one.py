@@ -10,7 +10,7 @@ Command: tools/dist_train.sh configs/three_branch/slowfast_r50_three_branch_phas
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/datasets/ava22_three_branch.py',
-    '../_base_/models/slowfast_r50_three_branch.py',
+    '../_base_/models/slowfast_r50_branches.py',
     '../_base_/schedules/sgd_step_26k_iters.py',
 ]
 

@@ -9,7 +9,7 @@ Command: tools/dist_train.sh configs/toy/slowonly_toy_three_branch_phase_one.py 
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/datasets/toy_context.py',
-    '../_base_/models/slowonly_toy_three_branch.py',
+    '../_base_/models/slowonly_toy_branches.py',
     '../_base_/schedules/adamw_onecycle_1467i.py',
 ]
 

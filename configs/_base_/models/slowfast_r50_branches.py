@@ -1,10 +1,10 @@
-"""SlowFast-R50 in the place of the report's R101, else as `slowfast_r101_three_branch.py`.
+"""SlowFast-R50 in the place of the report's R101, else as `slowfast_r101_branches.py`.
 
 SlowFast's own AVA config of R50 has no non-local blocks; here they are behind every second of the
 six blocks of res4, the part of Wang et al. 2018's five that lies there.
 """
 
-_base_ = './slowfast_r101_three_branch.py'
+_base_ = './slowfast_r101_branches.py'
 
 # mmaction2's model zoo: top-1 76.80 on Kinetics-400
 kinetics_checkpoint = (
