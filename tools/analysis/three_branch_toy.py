@@ -1,10 +1,12 @@
 """The three branches on the toy world: run what is missing, print tables and verdicts.
 
-Example:
+Examples:
     python tools/analysis/three_branch_toy.py --on features --workers 16
+    python tools/analysis/three_branch_toy.py --on pixels
 
-About an hour of one core. May be stopped and started again: what is finished is not repeated. What
-a run prints is in its log.
+About an hour of one core each. May be stopped and started again: what is finished is not repeated,
+and a training of pixels goes on from its last checkpoint. What a run prints is in its log. Pixels
+are read from data/toy_context, which configs/_base_/datasets/toy_context.py says how to draw.
 """
 
 from __future__ import annotations
@@ -19,11 +21,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.experiments.commands import ROOT, check_plain_path, tool, whole_number
+from mmlt.experiments.contrasts import contrast_table
 from mmlt.experiments.seed_table import replace_between
 from mmlt.experiments.steps import Step, Steps
-from mmlt.experiments.three_branch_features.results import make_tables
+from mmlt.experiments.three_branch_features.results import CONTRASTS, make_tables
 from mmlt.experiments.three_branch_features.runs import Plan
 from mmlt.experiments.three_branch_features.worlds import world_steps
+from mmlt.experiments.three_branch_pixels import pixel_steps, pixel_table, read_pixel_results
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.json_files import read_json_object, write_json
 
@@ -77,7 +81,35 @@ def read_feature_results(args: argparse.Namespace) -> dict[str, Any]:
     return read_json_object(args.work_dir / 'results.json')
 
 
-PARTS = {'features': Part(feature_steps, read_feature_results, make_tables)}
+def steps_of_pixels(args: argparse.Namespace) -> list[Step]:
+    """Trainings, banks and tests of all seeds."""
+    return pixel_steps(args.work_dir, args.seeds)
+
+
+def read_pixels(args: argparse.Namespace) -> dict[str, Any]:
+    """What the tests have found."""
+    return {'seeds': args.seeds, 'rows': read_pixel_results(args.work_dir, args.seeds)}
+
+
+def tables_of_pixels(results: Mapping[str, Any]) -> str:
+    """Contrasts and rows, as Markdown."""
+    one_world = {
+        row: {measure: [values] for measure, values in measures.items()}
+        for row, measures in results['rows'].items()
+    }
+    return '\n\n'.join(
+        (
+            f'One world, {len(results["seeds"])} seeds:',
+            contrast_table(CONTRASTS, 'pixels', one_world),
+            pixel_table(results['rows']),
+        )
+    )
+
+
+PARTS = {
+    'features': Part(feature_steps, read_feature_results, make_tables),
+    'pixels': Part(steps_of_pixels, read_pixels, tables_of_pixels),
+}
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -88,6 +120,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--work-dir', type=Path, help='default: work_dirs/three_branch_ and the name of --on'
     )
     parser.add_argument('--workers', default='1', help='of features: processes, of one thread each')
+    parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='of pixels')
     parser.add_argument('--write', action='store_true', help='results and tables into the repo')
     parser.add_argument(
         '--dry-run', action='store_true', help='print what would be run, and run nothing'

@@ -12,6 +12,8 @@ from mmlt.experiments.contrasts import read_contrasts
 from mmlt.experiments.three_branch_features.model import ROWS
 from mmlt.experiments.three_branch_features.results import CONTRASTS, settings_of
 from mmlt.experiments.three_branch_features.runs import Plan
+from mmlt.experiments.three_branch_pixels import GROUPS
+from mmlt.experiments.three_branch_pixels import ROWS as PIXEL_ROWS
 from mmlt.fileio.json_files import read_json_object
 
 ROOT = Path(__file__).parents[3]
@@ -88,14 +90,40 @@ def test_a_readme_without_marks_leaves_everything_as_it_was(tool, tmp_path):
     assert not (tmp_path / 'toy_results.json').exists()
 
 
-def test_the_readme_prints_the_committed_results_and_no_others(tool):
-    results = read_json_object(tool.FOLDER / 'toy_results.json')['features']
+@pytest.mark.parametrize('on', ['features', 'pixels'])
+def test_the_readme_prints_the_committed_results_and_no_others(tool, on):
+    results = read_json_object(tool.FOLDER / 'toy_results.json')[on]
     text = (tool.FOLDER / 'README.md').read_text(encoding='utf-8')
-    printed = text.partition('<!-- toy features -->')[2].partition('<!-- end of toy features')[0]
-    assert printed.strip() == tool.PARTS['features'].tables(results)
+    printed = text.partition(f'<!-- toy {on} -->')[2].partition(f'<!-- end of toy {on}')[0]
+    assert printed.strip() == tool.PARTS[on].tables(results)
 
 
 def test_the_committed_results_are_those_of_the_plan(tool):
     results, plan = read_json_object(tool.FOLDER / 'toy_results.json')['features'], Plan()
     assert results['settings'] == settings_of(plan)
     assert list(results['cells']) == [plan.world(share, 0).cell for share in plan.shares]
+
+
+def _pixel_results():
+    rng = np.random.default_rng(1)
+    measures = [f'{m} {g}' for m in ('AP', 'SAP') for g in GROUPS]
+    rows = {row: {each: rng.random(3).tolist() for each in measures} for row in PIXEL_ROWS}
+    return {'seeds': [0, 1, 2], 'rows': rows}
+
+
+def test_steps_of_pixels(tool, tmp_path, capsys):
+    how = ['--on', 'pixels', '--work-dir', str(tmp_path), '--seeds', '0', '7', '--dry-run']
+    assert tool.main(how) == 0
+    shown = capsys.readouterr().out
+    assert shown.count('build_feature_bank.py') == 2
+    assert shown.count(f'{Path("tools") / "train.py"}') == 4
+    assert shown.count('--tta') == 2
+    assert 'seed 7: all_tta_test' in shown
+
+
+def test_tables_of_pixels_have_every_contrast_and_row(tool):
+    text = tool.tables_of_pixels(_pixel_results())
+    assert text.startswith('One world, 3 seeds:')
+    for contrast in read_contrasts(CONTRASTS, 'pixels'):
+        assert f'`{contrast.row}` - `{contrast.against}`' in text
+    assert all(f'| {label} |' in text for label in PIXEL_ROWS.values())
