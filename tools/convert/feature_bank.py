@@ -12,8 +12,8 @@ is kept and taken for "the best-scored first" (mmaction2's proposals come so), a
 checkpoint's hash stands that of the file, of several that of their hashes. A model takes only the
 bank that it was trained with, so convert the files of train and val together. mmaction2 fills a
 second in which nobody reaches its threshold with the best-scored box, or with the whole frame: they
-cannot be told from persons any more. A bank without them is what tools/features/build_feature_bank.py
-makes.
+cannot be told from persons any more. tools/features/build_feature_bank.py makes a bank without
+them.
 """
 
 from __future__ import annotations
