@@ -12,6 +12,8 @@ from mmlt.experiments.contrasts import read_contrasts
 from mmlt.experiments.three_branch_features.model import ROWS
 from mmlt.experiments.three_branch_features.results import CONTRASTS, settings_of
 from mmlt.experiments.three_branch_features.runs import Plan
+from mmlt.experiments.three_branch_pixels import GROUPS
+from mmlt.experiments.three_branch_pixels import ROWS as PIXEL_ROWS
 from mmlt.fileio.json_files import read_json_object
 
 ROOT = Path(__file__).parents[3]
@@ -49,6 +51,27 @@ def test_steps_of_features(tool, tmp_path, capsys):
     assert shown.count('--checkpoint') == 6
     places = [shown.index(f'three_branch_features.py {part}') for part in ('search', 'run')]
     assert places == sorted(places) and shown.count('--workers=16') == 2
+
+
+def test_steps_of_pixels(tool, tmp_path, capsys):
+    how = ['--on', 'pixels', '--work-dir', str(tmp_path), '--seeds', '0', '1', '--dry-run']
+    assert tool.main(how) == 0
+    shown = capsys.readouterr().out
+    for step in ('roi', 'bank', 'all', 'roi_test', 'all_test', 'all_tta_test'):
+        assert shown.count(f': {step}: to do') == 2, step
+
+
+def test_tables_of_pixels(tool):
+    rng, rows = np.random.default_rng(0), {}
+    names = [f'{measure} {group}' for measure in ('SAP', 'AP') for group in GROUPS]
+    for row in PIXEL_ROWS:
+        rows[row] = {name: rng.random(3).tolist() for name in names}
+    text = tool.make_pixel_tables({'seeds': [0, 1, 2], 'rows': rows})
+    assert text.startswith('One world, 3 seeds:')
+    for contrast in read_contrasts(CONTRASTS, 'pixels'):
+        assert f'(`{contrast.row}` - `{contrast.against}`) | {contrast.measure} |' in text
+    for label in PIXEL_ROWS.values():
+        assert f'| {label} |' in text
 
 
 def test_the_number_of_processes_decides_no_result(tool, tmp_path):
