@@ -1,12 +1,14 @@
-"""The three branches on the toy world: run what is missing, print tables and verdicts.
+r"""The three branches on the toy world: run what is missing, print tables and verdicts.
 
 Examples:
     python tools/analysis/three_branch_toy.py --on features --workers 16
+    python tools/data/make_toy_world.py --out data/toy_context --parts ava --set \
+        keyframes_per_video=40 context_share=0.3333 rarest_object=100 rarest_interaction=300 \
+        object_radius=4.5
     python tools/analysis/three_branch_toy.py --on pixels
 
 About an hour of one core each. May be stopped and started again: what is finished is not repeated,
-and a training of pixels goes on from its last checkpoint. What a run prints is in its log. Pixels
-are read from data/toy_context, which configs/_base_/datasets/toy_context.py says how to draw.
+and a training of pixels goes on from its last checkpoint. What a run prints is in its log.
 """
 
 from __future__ import annotations
@@ -27,7 +29,11 @@ from mmlt.experiments.steps import Step, Steps
 from mmlt.experiments.three_branch_features.results import CONTRASTS, make_tables
 from mmlt.experiments.three_branch_features.runs import Plan
 from mmlt.experiments.three_branch_features.worlds import world_steps
-from mmlt.experiments.three_branch_pixels import pixel_steps, pixel_table, read_pixel_results
+from mmlt.experiments.three_branch_pixels import (
+    pixel_steps,
+    pixel_table,
+    read_pixel_results,
+)
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.json_files import read_json_object, write_json
 
@@ -56,24 +62,15 @@ def feature_steps(args: argparse.Namespace) -> list[Step]:
     features = [folder / 'worlds' / name for name in names.values()]
     rates, results = folder / 'learning_rates.json', folder / 'results.json'
     how = ['--work-dir', folder, f'--workers={args.workers}']
-    return (
-        list({step.stamp: step for step in steps}.values())
-        + [  # a world is drawn once
-            Step(
-                part,
-                inputs,
-                [output],
-                tool('analysis/three_branch_features.py', part, *how),
-                folder / f'{part}.done',
-                folder / 'logs' / f'{part}.log',
-                free_options=('--workers',),
-            )
-            for part, inputs, output in (
-                ('search', features[:1], rates),
-                ('run', [rates, *features], results),
-            )
-        ]
-    )
+    steps = list({step.stamp: step for step in steps}.values())  # a world is drawn once
+    for part, inputs, output in (
+        ('search', features[:1], rates),
+        ('run', [rates, *features], results),
+    ):
+        command = tool('analysis/three_branch_features.py', part, *how)
+        stamp, log = folder / f'{part}.done', folder / 'logs' / f'{part}.log'
+        steps.append(Step(part, inputs, [output], command, stamp, log, free_options=('--workers',)))
+    return steps
 
 
 def read_feature_results(args: argparse.Namespace) -> dict[str, Any]:
@@ -81,9 +78,9 @@ def read_feature_results(args: argparse.Namespace) -> dict[str, Any]:
     return read_json_object(args.work_dir / 'results.json')
 
 
-def steps_of_pixels(args: argparse.Namespace) -> list[Step]:
-    """Trainings, banks and tests of all seeds."""
-    return pixel_steps(args.work_dir, args.seeds)
+def make_pixel_steps(args: argparse.Namespace) -> list[Step]:
+    """All trainings, banks and tests."""
+    return pixel_steps(args.work_dir, args.seeds, options=args.cfg_options)
 
 
 def read_pixels(args: argparse.Namespace) -> dict[str, Any]:
@@ -91,24 +88,23 @@ def read_pixels(args: argparse.Namespace) -> dict[str, Any]:
     return {'seeds': args.seeds, 'rows': read_pixel_results(args.work_dir, args.seeds)}
 
 
-def tables_of_pixels(results: Mapping[str, Any]) -> str:
-    """Contrasts and rows, as Markdown."""
+def make_pixel_tables(results: Mapping[str, Any]) -> str:
+    """The contrasts and the rows of one world, as Markdown."""
     one_world = {
         row: {measure: [values] for measure, values in measures.items()}
         for row, measures in results['rows'].items()
     }
-    return '\n\n'.join(
-        (
-            f'One world, {len(results["seeds"])} seeds:',
-            contrast_table(CONTRASTS, 'pixels', one_world),
-            pixel_table(results['rows']),
-        )
+    parts = (
+        f'One world, {len(results["seeds"])} seeds:',
+        contrast_table(CONTRASTS, 'pixels', one_world),
+        pixel_table(results['rows']),
     )
+    return '\n\n'.join(parts)
 
 
 PARTS = {
     'features': Part(feature_steps, read_feature_results, make_tables),
-    'pixels': Part(steps_of_pixels, read_pixels, tables_of_pixels),
+    'pixels': Part(make_pixel_steps, read_pixels, make_pixel_tables),
 }
 
 
@@ -121,6 +117,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('--workers', default='1', help='of features: processes, of one thread each')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0, 1, 2], help='of pixels')
+    parser.add_argument('--cfg-options', nargs='+', default=[], help='of every training of pixels')
     parser.add_argument('--write', action='store_true', help='results and tables into the repo')
     parser.add_argument(
         '--dry-run', action='store_true', help='print what would be run, and run nothing'

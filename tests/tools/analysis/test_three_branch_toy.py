@@ -53,6 +53,27 @@ def test_steps_of_features(tool, tmp_path, capsys):
     assert places == sorted(places) and shown.count('--workers=16') == 2
 
 
+def test_steps_of_pixels(tool, tmp_path, capsys):
+    how = ['--on', 'pixels', '--work-dir', str(tmp_path), '--seeds', '0', '1', '--dry-run']
+    assert tool.main(how) == 0
+    shown = capsys.readouterr().out
+    for step in ('roi', 'bank', 'all', 'roi_test', 'all_test', 'all_tta_test'):
+        assert shown.count(f': {step}: to do') == 2, step
+
+
+def test_tables_of_pixels(tool):
+    rng, rows = np.random.default_rng(0), {}
+    names = [f'{measure} {group}' for measure in ('SAP', 'AP') for group in GROUPS]
+    for row in PIXEL_ROWS:
+        rows[row] = {name: rng.random(3).tolist() for name in names}
+    text = tool.make_pixel_tables({'seeds': [0, 1, 2], 'rows': rows})
+    assert text.startswith('One world, 3 seeds:')
+    for contrast in read_contrasts(CONTRASTS, 'pixels'):
+        assert f'(`{contrast.row}` - `{contrast.against}`) | {contrast.measure} |' in text
+    for label in PIXEL_ROWS.values():
+        assert f'| {label} |' in text
+
+
 def test_the_number_of_processes_decides_no_result(tool, tmp_path):
     def last(workers):
         args = tool.parse_args(['--work-dir', str(tmp_path), '--workers', workers])
@@ -102,28 +123,3 @@ def test_the_committed_results_are_those_of_the_plan(tool):
     results, plan = read_json_object(tool.FOLDER / 'toy_results.json')['features'], Plan()
     assert results['settings'] == settings_of(plan)
     assert list(results['cells']) == [plan.world(share, 0).cell for share in plan.shares]
-
-
-def _pixel_results():
-    rng = np.random.default_rng(1)
-    measures = [f'{m} {g}' for m in ('AP', 'SAP') for g in GROUPS]
-    rows = {row: {each: rng.random(3).tolist() for each in measures} for row in PIXEL_ROWS}
-    return {'seeds': [0, 1, 2], 'rows': rows}
-
-
-def test_steps_of_pixels(tool, tmp_path, capsys):
-    how = ['--on', 'pixels', '--work-dir', str(tmp_path), '--seeds', '0', '7', '--dry-run']
-    assert tool.main(how) == 0
-    shown = capsys.readouterr().out
-    assert shown.count('build_feature_bank.py') == 2
-    assert shown.count(f'{Path("tools") / "train.py"}') == 4
-    assert shown.count('--tta') == 2
-    assert 'seed 7: all_tta_test' in shown
-
-
-def test_tables_of_pixels_have_every_contrast_and_row(tool):
-    text = tool.tables_of_pixels(_pixel_results())
-    assert text.startswith('One world, 3 seeds:')
-    for contrast in read_contrasts(CONTRASTS, 'pixels'):
-        assert f'`{contrast.row}` - `{contrast.against}`' in text
-    assert all(f'| {label} |' in text for label in PIXEL_ROWS.values())
