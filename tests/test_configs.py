@@ -201,7 +201,8 @@ def test_model_optimizer_and_schedulers_are_built(path, tmp_path):
     model_cfg = _with_split(cfg.model, tmp_path)
     if cfg.model.type == 'mmlt.FeatureRecognizer':
         _with_counts(model_cfg, cfg.num_classes, tmp_path)
-    device = 'meta' if 'heads' in model_cfg else 'cpu'  # the largest have hundreds of millions
+    is_large = {'heads', 'roi_head'} & set(model_cfg)  # up to hundreds of millions
+    device = 'meta' if is_large else 'cpu'
     with torch.device(device):
         model = MODELS.build(model_cfg)  # without init_weights: nothing is downloaded
     optim_wrapper = build_optim_wrapper(model, cfg.optim_wrapper)

@@ -9,13 +9,12 @@ import re
 import shlex
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import mmengine.runner  # noqa: F401  (what is imported is what mmlt lets torch.load read)
 import pytest
 import torch
-import warm_python
+from stepped import ENV, FAKE_PYTHON, kill_when, update_of, with_fake_python
 from warm_python import PYTHON
 
 import mmlt  # noqa: F401
@@ -24,7 +23,6 @@ from mmlt.weights_only import load_weights_only
 
 ROOT = Path(__file__).parents[1]
 TOOL = ROOT / 'tools' / 'two_stage.py'
-ENV = {**os.environ, 'PYTHON': PYTHON, 'OMP_NUM_THREADS': '1', 'PYTHONWARNINGS': 'ignore'}
 STEPS = [
     'baseline', 'baseline_train', 'baseline_val', 'split', 'stage_one', 'features', 'stage_two',
     'write_back', 'baseline_test', 'two_stage_test', 'report',
@@ -44,25 +42,6 @@ CLASSIFIER = f"""
 _base_ = {{base!r}}
 train_dataloader = dict(batch_size=50, {NO_WORKERS})
 {OFTEN}
-"""
-
-
-#: Writes down what it is asked for, and makes the files that a step leaves.
-FAKE_PYTHON = """#!/usr/bin/env bash
-case $1 in *split_by_counts.py)
-    : # REAL
-esac
-echo "$*" >>calls
-make() { mkdir -p "$(dirname "$1")" && echo "${2:-}" >"$1"; }
-for WORD; do
-    case $BEFORE$WORD in
-        --work-dir*) make "$WORD/last.pth" && make "$WORD/last_checkpoint" "$WORD/last.pth" ;;
-        --out*.*) make "$WORD" ;;
-        --out*) for PART in {train,val}/{index,meta}.json; do make "$WORD/$PART"; done ;;
-        *out_dir=*) make "${WORD#*=}/metrics.json" ;;
-    esac
-    BEFORE=$WORD
-done
 """
 
 
@@ -164,26 +143,6 @@ def test_a_second_call_does_nothing(world, whole):
     assert lines[-1] == 'report: runs/whole/report.html' and not printed.stderr
 
 
-def _update_of(folder):
-    """Update at which a training has last written a checkpoint."""
-    last = folder / 'last_checkpoint'
-    found = re.search(r'iter_(\d+)\.pth', last.read_text()) if last.exists() else None
-    return int(found.group(1)) if found else 0
-
-
-def _kill_when(is_time, command, world, step):
-    """Start, and SIGKILL every process of it as soon as it is time; none is left."""
-    process = subprocess.Popen(command, cwd=world, env=ENV)
-    deadline = time.time() + 1200  # shared cores may be slow
-    while not is_time():
-        assert process.poll() is None and time.time() < deadline
-        time.sleep(0.005)
-    warm_python.kill(process.pid)
-    process.wait()
-    work_dir = world / command[command.index('--work-dir') + 1]
-    assert not (work_dir / 'done' / step).exists(), f'{step} was over before it could be killed'
-
-
 @pytest.mark.train
 @pytest.mark.dist
 @pytest.mark.resume
@@ -194,13 +153,13 @@ def test_killed_in_every_stage_ends_with_the_same_weights(world, whole):
     shards = random.choice(['train/meta.json', 'train/index.json', 'val/meta.json'])
     print(f'killing stage one at {update_one}, features at {shards}, stage two at {update_two}')
     signs = {
-        'stage_one': lambda: _update_of(folder / 'stage_one') >= update_one,
+        'stage_one': lambda: update_of(folder / 'stage_one') >= update_one,
         'features': (folder / 'features' / shards).exists,
-        'stage_two': lambda: _update_of(folder / 'stage_two') >= update_two,
+        'stage_two': lambda: update_of(folder / 'stage_two') >= update_two,
         'baseline_test': (folder / 'done' / 'write_back').exists,  # what comes then is no training
     }
     for step, sign in signs.items():
-        _kill_when(sign, command, world, step)
+        kill_when(sign, command, world, step)
     for name in ('stage_one', 'stage_two'):
         log = (folder / 'logs' / f'{name}.log').read_text()
         assert log.count('Auto resumed from') == 2, f'{name} was not begun twice'
@@ -304,16 +263,7 @@ def empty(tmp_path):
         )
     (tmp_path / 'split file.json').write_text('{"head": [1], "tail": [2]}')
     (tmp_path / 'counts.json').touch()
-    fake = tmp_path / 'python'
-    fake.write_text(FAKE_PYTHON)
-    fake.chmod(0o755)
-
-    def run(*arguments):
-        env = {**ENV, 'PYTHON': str(fake)}
-        command = [str(x) for x in (PYTHON, TOOL, *arguments)]
-        return subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
-
-    return run
+    return with_fake_python(TOOL, tmp_path)
 
 
 def test_options_go_to_every_step_of_the_detector(empty, tmp_path):

@@ -5,6 +5,7 @@ Examples:
     python tools/test.py configs/toy/slowonly_toy_ava.py work_dirs/baseline/epoch_4.pth \
         --cfg-options test_evaluator.out_dir=work_dirs/baseline/test
     python tools/test.py CONFIG CHECKPOINT --data-split val
+    python tools/test.py CONFIG CHECKPOINT --tta
 
 Several ranks: tools/dist_test.sh, tools/slurm_test.sh.
 """
@@ -26,17 +27,23 @@ from mmengine.config import Config
 import mmlt  # noqa: F401  (its repairs must be in place before a model is built)
 from mmlt.command_line import add_data_split, describe, run_main
 from mmlt.engine.runner.expand_datasets import read_config
+from mmlt.engine.runner.tta_config import add_tta
 from mmlt.experiments.other_split import SPLITS, test_overrides
 
 
 def add_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--data-split``."""
+    """Add ``--data-split`` and ``--tta``."""
     add_data_split(
         parser,
         '--on',
         choices=SPLITS,
         default='test',
         help="the split to test on: its files take the place of the test split's",
+    )
+    parser.add_argument(
+        '--tta',
+        action='store_true',
+        help="test-time augmentation: average scores over the views of the config's tta_pipeline",
     )
 
 
@@ -66,6 +73,22 @@ def take_val_for_test(config: Config, args: argparse.Namespace) -> None:
     args.data_split = 'test'  # it is in its place now
 
 
+def build_with_tta(names: dict, path: str) -> None:
+    """Have mmaction2's ``main`` add the augmentation when all options are in its config."""
+
+    def with_tta(config: Config) -> Config:
+        try:
+            add_tta(config)
+        except ValueError as error:
+            raise ValueError(f'{path}: {error}') from None
+        return config
+
+    for name, method in (('Runner', 'from_cfg'), ('RUNNERS', 'build')):  # one of them is called
+        build = getattr(names[name], method)
+        wrapped = {method: lambda config, build=build: build(with_tta(config))}
+        names[name] = SimpleNamespace(**wrapped)
+
+
 def check_files(args: argparse.Namespace) -> None:
     """End with one line, whatever the number of ranks, where a file is absent."""
     missing = [] if Path(args.config).is_file() else [f'{args.config}: no such config']
@@ -88,6 +111,8 @@ def main():
     names = stock['main'].__globals__
     names['parse_args'] = lambda: args
     names['Config'] = SimpleNamespace(fromfile=lambda path: config)
+    if args.tta:
+        build_with_tta(names, args.config)
     stock['main']()
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,9 +96,9 @@ def hash_settings(config: Config, dataset_cfg: dict) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def on_rank_zero(begin: Callable[[], bool]) -> bool:
+def on_rank_zero(begin: Callable[[], Any]) -> Any:
     """What ``begin()`` gives on rank 0, where alone it is called; its error ends every rank."""
-    rank, answer = get_dist_info()[0], [None, False]
+    rank, answer = get_dist_info()[0], [None, None]
     if rank == 0:
         try:
             answer[1] = begin()

@@ -178,7 +178,8 @@ class Steps:
         if not step.is_cache or not step.stamp.exists():
             return False
         lost = [str(path.parent) for path in step.outputs if not path.exists()]
-        readers = (s for s in self.steps if s is not step and any(x in s.shell() for x in lost))
+        others = ((s, f'{s.shell()} {s.inputs}') for s in self.steps if s is not step)
+        readers = (s for s, text in others if any(x in text for x in lost))
         return all(each.missing() is None for each in readers)
 
 

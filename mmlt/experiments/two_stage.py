@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from mmlt.experiments.commands import Later, Word, last_checkpoint, ranks_tool, tool
+from mmlt.experiments.commands import Later, last_checkpoint, tool
+from mmlt.experiments.detector_steps import DetectorSteps
 from mmlt.experiments.steps import Step
 
 #: Training boxes that a tail class of AVA has at most.
@@ -104,41 +105,33 @@ class TwoStage(NamedTuple):
         before = [] if self.split == 'ap' else [self._given_split(split)]
         after = self._split_by_ap(split) if self.split == 'ap' else []
         of_one = last_checkpoint(work_dir / 'stage_one')
+        names = {'baseline_test': 'baseline', 'two_stage_test': 'two-stage'}
         return [
             *before,
-            self._train('baseline', baseline),
+            self._make.train('baseline', baseline),
             *after,
-            self._train('stage_one', stage_one, split_option, inputs=[split]),
+            self._make.train('stage_one', stage_one, split_option, inputs=[split]),
             self._extract(stage_one, of_one, split, split_option),
             self._train_classifier(stage_two, features / 'train'),
             self._write_back(of_one, features / 'train'),
             self._judge('baseline_test', last_checkpoint(work_dir / 'baseline'), 'test'),
             self._judge('two_stage_test', work_dir / 'two_stage.pth', 'test'),
-            self._report(),
+            self._make.report('report', names, 'Two-stage training'),
         ]
 
-    def _step(
-        self,
-        name: str,
-        inputs: Sequence[Path | Later],
-        outputs: Sequence[Path],
-        command: Sequence[Word],
-        *,
-        is_shown: bool = False,
-        remove: Path | None = None,
-    ) -> Step:
-        log = None if is_shown else self.work_dir / 'logs' / f'{name}.log'
-        return Step(name, inputs, outputs, command, self.work_dir / 'done' / name, log, remove)
+    @property
+    def _make(self) -> DetectorSteps:
+        return DetectorSteps(self.work_dir, self.num_ranks, self.seed, self.options)
 
     def _given_split(self, path: Path) -> Step:
         if self.split != 'counts':
-            return self._step('split', [Path(self.split)], [path], ['cp', self.split, path])
+            return self._make.step('split', [Path(self.split)], [path], ['cp', self.split, path])
         counts = self.class_counts()
         limits = ['--tail-max', TAIL_MAX if self.tail_max is None else self.tail_max]
         limits += [] if self.head_min is None else ['--head-min', self.head_min]
         command = tool('analysis/split_by_counts.py', counts, *limits, '--out', path, '--overwrite')
         inputs = [Path(counts)] if Path(counts).is_file() else []  # or the name of built-in ones
-        return self._step('split', inputs, [path], command, is_shown=True)
+        return self._make.step('split', inputs, [path], command, is_shown=True)
 
     def _split_by_ap(self, path: Path) -> list[Step]:
         checkpoint = last_checkpoint(self.work_dir / 'baseline')
@@ -146,24 +139,13 @@ class TwoStage(NamedTuple):
         folders = [self.work_dir / step.name for step in judged]
         command = tool('analysis/split_by_ap.py', *folders, '--out', path, '--overwrite')
         metrics = [folder / 'metrics.json' for folder in folders]
-        return [*judged, self._step('split', metrics, [path], command, is_shown=True)]
-
-    def _train(self, name: str, config: Path, *options: str, inputs: Sequence[Path] = ()) -> Step:
-        folder, given = self.work_dir / name, [*options, *self.options]
-        how = ['--work-dir', folder, '--resume', '--no-validate', '--seed', self.seed]
-        how += ['--cfg-options', *given] if given else []
-        command = ranks_tool('dist_train.sh', config, self.num_ranks, *how)
-        return self._step(name, [config, *inputs], [folder / 'last_checkpoint'], command)
+        return [*judged, self._make.step('split', metrics, [path], command, is_shown=True)]
 
     def _judge(self, name: str, checkpoint: Path | Later, on: str) -> Step:
-        """Into a folder of its name, anew if a stopped test has left one there."""
-        folder, split = self.work_dir / name, self.work_dir / 'split.json'
+        split = self.work_dir / 'split.json'
         groups = [f'test_evaluator.split_file={split}'] if on == 'test' else []
-        options = [*self.options, *groups, f'test_evaluator.out_dir={folder}']
-        how = ['--data-split', on, '--work-dir', folder / 'log', '--cfg-options', *options]
-        command = ranks_tool('dist_test.sh', self.config, checkpoint, self.num_ranks, *how)
-        inputs = [self.config, checkpoint, *([split] if groups else [])]
-        return self._step(name, inputs, [folder / 'metrics.json'], command, remove=folder)
+        inputs = [split] if groups else []
+        return self._make.judge(name, self.config, checkpoint, *groups, on=on, inputs=inputs)
 
     def _extract(self, config: Path, checkpoint: Later, split: Path, split_option: str) -> Step:
         out = self.work_dir / 'features'
@@ -173,7 +155,7 @@ class TwoStage(NamedTuple):
         options = ['--cfg-options', split_option, *self.options]
         command = tool('launch.py', *ranks, *extract[1:], *how, *options)
         outputs = [out / name / 'index.json' for name in ('train', 'val')]
-        step = self._step('features', [config, checkpoint, split], outputs, command)
+        step = self._make.step('features', [config, checkpoint, split], outputs, command)
         return step._replace(is_cache=True)
 
     def _train_classifier(self, config: Path, features: Path) -> Step:
@@ -182,18 +164,10 @@ class TwoStage(NamedTuple):
         source = f'train_dataloader.dataset.feature_dir={features}'
         command = tool('train.py', config, *how, '--cfg-options', source)
         inputs, outputs = [config, features / 'meta.json'], [folder / 'last_checkpoint']
-        return self._step('stage_two', inputs, outputs, command)
+        return self._make.step('stage_two', inputs, outputs, command)
 
     def _write_back(self, of_one: Later, features: Path) -> Step:
         of_two, out = last_checkpoint(self.work_dir / 'stage_two'), self.work_dir / 'two_stage.pth'
         where = ['--features', features, '--out', out, '--overwrite']
         command = tool('convert/write_classifier_back.py', of_one, of_two, *where)
-        return self._step('write_back', [of_one, of_two], [out], command)
-
-    def _report(self) -> Step:
-        folders = [self.work_dir / f'{name}_test' for name in ('baseline', 'two_stage')]
-        out = self.work_dir / 'report.html'
-        how = ['--names', 'baseline', 'two-stage', '--title', 'Two-stage training']
-        command = tool('analysis/report.py', *folders, *how, '--out', out, '--overwrite')
-        metrics = [folder / 'metrics.json' for folder in folders]
-        return self._step('report', metrics, [out], command, is_shown=True)
+        return self._make.step('write_back', [of_one, of_two], [out], command)

@@ -22,6 +22,7 @@ def start_extraction(
     clear: Callable[[], object],
     find_difference: Callable[[], str | None] = lambda: None,
     overwrite: bool = False,
+    what: str = 'features',
 ) -> None:
     """Begin an extraction, or make sure that the one begun here is the same.
 
@@ -32,12 +33,13 @@ def start_extraction(
         clear: Removes what was extracted before, meta.json too.
         find_difference: How the folder differs where meta.json does not; None if it does not.
         overwrite: Whether an extraction of something else may be removed.
+        what: What the folder holds, for the error.
 
     Raises:
         FileExistsError: The folder holds an extraction of something else (the differing entry is
             named) and ``overwrite`` is false, or ``contents`` without meta.json.
     """
-    difference = _difference(folder, meta, contents) or find_difference()
+    difference = _difference(folder, meta, contents, what) or find_difference()
     if difference is not None:
         is_ours = (folder / META_FILE).exists()
         if not overwrite or not is_ours:
@@ -48,7 +50,9 @@ def start_extraction(
         write_json(folder / META_FILE, meta, overwrite=True)
 
 
-def _difference(folder: Path, meta: Mapping[str, Any], contents: Iterable[Path]) -> str | None:
+def _difference(
+    folder: Path, meta: Mapping[str, Any], contents: Iterable[Path], what: str
+) -> str | None:
     """How a folder differs from what is to be extracted; None if it does not, or is empty."""
     if not (folder / META_FILE).exists():
         names = [path.name for path in contents]
@@ -57,7 +61,7 @@ def _difference(folder: Path, meta: Mapping[str, Any], contents: Iterable[Path])
     for key, value in meta.items():
         if found.get(key) != value:
             return (
-                f'holds features with another {key}: {str(found.get(key))[:16]} in {META_FILE}, '
+                f'holds {what} with another {key}: {str(found.get(key))[:16]} in {META_FILE}, '
                 f'{str(value)[:16]} now'
             )
     return None

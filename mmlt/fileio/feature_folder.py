@@ -70,13 +70,20 @@ def find_videos(folder: str | Path, lists: Sequence[str | Path] = ()) -> list[Vi
     return [Video(video_id, str(paths.get(video_id, ''))) for video_id in sorted(ids)]
 
 
-def start_folder(folder: str | Path, meta: Mapping[str, Any], *, overwrite: bool = False) -> None:
+def start_folder(
+    folder: str | Path,
+    meta: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+    what: str = 'features',
+) -> None:
     """Begin an extraction, or make sure that the one begun here is the same.
 
     Args:
         folder: Where the features go.
-        meta: What meta.json is to hold.
+        meta: What meta.json is to hold; its ``format`` is that of features where it has none.
         overwrite: Whether features of something else may be removed.
+        what: What the folder holds, for the error.
 
     Raises:
         FileExistsError: The folder holds features of another model or other frames (the differing
@@ -88,7 +95,7 @@ def start_folder(folder: str | Path, meta: Mapping[str, Any], *, overwrite: bool
     def clear() -> None:
         other = next((p for p in folder.rglob(META_FILE) if p.parent != folder), None)
         if other is not None:  # its features are not ours to remove
-            raise FileExistsError(f'{folder}: {other.parent} in it holds other features; move them')
+            raise FileExistsError(f'{folder}: {other.parent} in it holds other {what}; move them')
         for path in (folder / FAILURES_FILE, *folder.rglob('*.npy'), folder / META_FILE):
             path.unlink(missing_ok=True)  # meta.json last: killed here, they are still known
 
@@ -98,6 +105,7 @@ def start_folder(folder: str | Path, meta: Mapping[str, Any], *, overwrite: bool
         contents=folder.rglob('*.npy'),
         clear=clear,
         overwrite=overwrite,
+        what=what,
     )
 
 

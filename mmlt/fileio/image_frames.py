@@ -13,7 +13,7 @@ import numpy as np
 
 from mmlt.fileio.atomic_write import atomic_write
 
-_IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
 
 
 class Frame(NamedTuple):
@@ -74,7 +74,7 @@ def read_frame_folder(path: str | Path, *, start_index: int = 1) -> Iterator[Fra
     """
     numbered: dict[int, Path] = {}
     for file in sorted(Path(path).iterdir()):
-        if file.suffix.lower() not in _IMAGE_SUFFIXES:
+        if file.suffix.lower() not in IMAGE_SUFFIXES:
             continue
         digits = re.search(r'([0-9]+)$', file.stem)
         if digits is None:
@@ -86,15 +86,24 @@ def read_frame_folder(path: str | Path, *, start_index: int = 1) -> Iterator[Fra
             raise ValueError(f'{file}: frame {number} is also {numbered[number].name}')
         numbered[number] = file
     if not numbered:
-        raise ValueError(f'{path}: no image ({", ".join(_IMAGE_SUFFIXES)}) in this folder')
+        raise ValueError(f'{path}: no image ({", ".join(IMAGE_SUFFIXES)}) in this folder')
     for number, file in sorted(numbered.items()):
-        try:
-            image = cv2.imread(str(file), cv2.IMREAD_COLOR)
-        except cv2.error:  # a header that claims more pixels than OpenCV will hold
-            image = None
-        if image is None:
-            raise ValueError(f'{file}: not a readable image')
-        yield Frame(number - start_index, file.name, image)
+        yield Frame(number - start_index, file.name, read_image(file))
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """An image (H, W, 3) uint8, BGR.
+
+    Raises:
+        ValueError: It cannot be read.
+    """
+    try:
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    except cv2.error:  # a header that claims more pixels than OpenCV will hold
+        image = None
+    if image is None:
+        raise ValueError(f'{path}: not a readable image')
+    return image
 
 
 def write_video(

@@ -46,8 +46,37 @@ def read_label_map(path: str | Path) -> dict[int, str]:
             or one that is not 1 to 999999; a missing or repeated name; no class at all. Names file
             and line.
     """
+    return {class_id: entry['name'] for class_id, entry in _read_classes(path).items()}
+
+
+def read_label_types(path: str | Path) -> dict[int, str]:
+    """The ``label_type`` of each class: PERSON_MOVEMENT, OBJECT_MANIPULATION, PERSON_INTERACTION.
+
+    Args:
+        path: AVA's list of all 80 classes (``ava_action_list_v2.2.pbtxt``); the maps for the
+            evaluation have no types.
+
+    Returns:
+        Class id -> type, in the order of the ids.
+
+    Raises:
+        ValueError: A class without a type, or see :func:`read_label_map`.
+    """
+    types = {}
+    for class_id, entry in _read_classes(path).items():
+        if 'label_type' not in entry:
+            raise ValueError(
+                f'{path}: class {class_id} ({entry["name"]}) has no label_type; '
+                'ava_action_list_v2.2.pbtxt, the list of all 80 classes, has one for each'
+            )
+        types[class_id] = entry['label_type']
+    return types
+
+
+def _read_classes(path: str | Path) -> dict[int, dict[str, str]]:
+    """Class id -> fields, in the order of the ids; the name is what its quotes stand for."""
     text = read_text(path)
-    label_map: dict[int, str] = {}
+    classes: dict[int, dict[str, str]] = {}
     entry, position, line, start = None, 0, 1, ''
     while position < len(text):
         token = _TOKEN.match(text, position)
@@ -61,15 +90,15 @@ def read_label_map(path: str | Path) -> dict[int, str]:
                 raise ValueError(f'{where}: an item starts inside another one')
             entry, start = {}, where
         elif token['close']:
-            _add_class(label_map, entry, where)
+            _add_class(classes, entry, where)
             entry = None
         elif token['key']:
             _add_field(entry, token['key'], token['value'], where)
     if entry is not None:
         raise ValueError(f'{start}: the item that starts here is not closed')
-    if not label_map:
+    if not classes:
         raise ValueError(f'{path}: an empty label map')
-    return dict(sorted(label_map.items()))
+    return dict(sorted(classes.items()))
 
 
 def _add_field(entry: dict | None, key: str, value: str, where: str) -> None:
@@ -80,7 +109,7 @@ def _add_field(entry: dict | None, key: str, value: str, where: str) -> None:
     entry[key] = value
 
 
-def _add_class(label_map: dict[int, str], entry: dict | None, where: str) -> None:
+def _add_class(classes: dict[int, dict], entry: dict | None, where: str) -> None:
     if entry is None:
         raise ValueError(f"{where}: '}}' without an item")
     ids = [entry[key] for key in ('id', 'label_id') if key in entry]
@@ -94,11 +123,11 @@ def _add_class(label_map: dict[int, str], entry: dict | None, where: str) -> Non
             'most 6 digits'
         )
     class_id, name = int(value), _unquoted(entry.get('name', ''), value, where)
-    if class_id in label_map:
+    if class_id in classes:
         raise ValueError(f'{where}: id {value} repeated')
-    if name in label_map.values():
+    if any(name == other['name'] for other in classes.values()):
         raise ValueError(f'{where}: name {name!r} repeated')
-    label_map[class_id] = name
+    classes[class_id] = {**entry, 'name': name}
 
 
 def _unquoted(text: str, class_id: str, where: str) -> str:

@@ -1,13 +1,16 @@
-"""Person boxes from a proposal file, without trusting the file."""
+"""Person boxes of keyframes: the proposal file, read without trusting it, and written."""
 
 from __future__ import annotations
 
+import pickle
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.plain_pickle import read_pickled_arrays
 from mmlt.functional.detection.fields import name_fault
 
@@ -52,6 +55,29 @@ def read_proposals(path: str | Path) -> dict[str, np.ndarray]:
     if proposals:
         _check_boxes(path, proposals, keys)
     return proposals
+
+
+def write_proposals(
+    path: str | Path, proposals: Mapping[str, np.ndarray], *, overwrite: bool = False
+) -> None:
+    """Write a proposal file, whole or not at all; equal boxes give equal bytes.
+
+    Args:
+        path: The file.
+        proposals: Keyframe ``'%s,%04d'`` -> (n, 5) boxes, see :func:`read_proposals`.
+        overwrite: Whether an existing file may be replaced.
+
+    Raises:
+        FileExistsError: ``path`` exists and ``overwrite`` is false.
+    """
+    # Into arrays made here: a pickle's bytes tell an array from another process (a dtype object of
+    # its own) from one of here.
+    content = {}
+    for key, boxes in proposals.items():
+        content[str(key)] = np.empty(np.shape(boxes))
+        content[str(key)][...] = boxes
+    with atomic_write(path, overwrite=overwrite) as temporary, open(temporary, 'wb') as file:
+        pickle.dump(content, file, protocol=4)
 
 
 def _keyframe(where: str, key: str) -> str:

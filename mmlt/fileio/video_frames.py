@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -67,30 +67,52 @@ def read_frames(
         ValueError: The file cannot be opened, has no frame or no frame rate, or ends early.
         RuntimeError: decord cannot decode it.
     """
-    if not Path(path).is_file():
-        raise ValueError(f'{path} does not exist')
-    read = {'decord': _read_by_decord, 'opencv': _read_by_opencv}[decoder]
-    frames = read(str(path), fps, num_frames)
+    frames = decode_frames(
+        path, lambda total, rate: frame_indices(total, rate, fps, num_frames), decoder
+    )
     return np.stack([_resize_and_crop(frame, short_side, crop_size) for frame in frames])
 
 
-def _read_by_decord(path: str, fps: float, num_frames: int) -> Iterator[np.ndarray]:
+def decode_frames(
+    path: str | Path, choose: Callable[[int, float], np.ndarray], decoder: str = 'decord'
+) -> Iterator[np.ndarray]:
+    """Frames of a video in its own size, a few in memory at once.
+
+    Args:
+        path: A video file.
+        choose: Gives the indices to take, ascending, of (number of frames, frames a second).
+        decoder: 'decord' or 'opencv'.
+
+    Yields:
+        (H, W, 3) uint8, RGB.
+
+    Raises:
+        ValueError: The file cannot be opened, has no frame or no frame rate, or ends early.
+        RuntimeError: decord cannot decode it.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f'{path} does not exist')
+    read = {'decord': _read_by_decord, 'opencv': _read_by_opencv}[decoder]
+    yield from read(str(path), choose)
+
+
+def _read_by_decord(path: str, choose: Callable[[int, float], np.ndarray]) -> Iterator[np.ndarray]:
     import decord
 
     decord.logging.set_level(decord.logging.QUIET)  # a bad file gets one line of ours
     reader = decord.VideoReader(path, num_threads=1)
-    indices = _checked_indices(path, len(reader), reader.get_avg_fps(), fps, num_frames)
+    indices = _choose_indices(path, len(reader), reader.get_avg_fps(), choose)
     for start in range(0, len(indices), _DECORD_FRAMES):
         yield from reader.get_batch(indices[start : start + _DECORD_FRAMES]).asnumpy()
 
 
-def _read_by_opencv(path: str, fps: float, num_frames: int) -> Iterator[np.ndarray]:
+def _read_by_opencv(path: str, choose: Callable[[int, float], np.ndarray]) -> Iterator[np.ndarray]:
     capture = cv2.VideoCapture(path)
     try:
         if not capture.isOpened():
             raise ValueError(f'{path}: OpenCV cannot open it')
         total = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        indices = _checked_indices(path, total, capture.get(cv2.CAP_PROP_FPS), fps, num_frames)
+        indices = _choose_indices(path, total, capture.get(cv2.CAP_PROP_FPS), choose)
         position = 0  # of the next frame: going on to it is exact, seeking is not
         for index in indices.tolist():
             while position <= index:
@@ -105,14 +127,14 @@ def _read_by_opencv(path: str, fps: float, num_frames: int) -> Iterator[np.ndarr
         capture.release()
 
 
-def _checked_indices(
-    path: str, total: int, video_fps: float, fps: float, num_frames: int
+def _choose_indices(
+    path: str, total: int, video_fps: float, choose: Callable[[int, float], np.ndarray]
 ) -> np.ndarray:
     if total < 1:
         raise ValueError(f'{path} has no frame')
     if not (math.isfinite(video_fps) and video_fps > 0):
         raise ValueError(f'{path} has no frame rate: {video_fps}')
-    return frame_indices(total, video_fps, fps, num_frames)
+    return choose(total, video_fps)
 
 
 def _resize_and_crop(frame: np.ndarray, short_side: int, crop_size: int) -> np.ndarray:

@@ -28,7 +28,11 @@ from mmlt.functional.retrieval.sampled_average_precision import (
     expected_sampled_average_precision,
     sampled_average_precision,
 )
-from mmlt.functional.retrieval.top_k_accuracy import top_k_accuracy, top_k_recall
+from mmlt.functional.retrieval.top_k_accuracy import (
+    average_top_k_error,
+    top_k_accuracy,
+    top_k_recall,
+)
 from mmlt.functional.sampling.class_balanced_draws import Draws, plan_draws
 from mmlt.functional.sampling.class_balanced_sampling import (
     ClassMembers,
@@ -70,6 +74,7 @@ __all__ = [
     'ava_boxes_from_score_matrix',
     'average_precision',
     'average_precision_trials',
+    'average_top_k_error',
     'class_balanced_weights',
     'class_counts_of_draws',
     'class_repeat_factors',
@@ -113,6 +118,7 @@ __all__ = [
     'shuffled_frame_order',
     'sliding_windows',
     'smooth_labels',
+    'softmax_focal_loss',
     'split_by_train_test_ap',
     'split_head_medium_tail',
     'stochastic_depth_rates',

@@ -14,6 +14,7 @@ from mmlt.functional.losses.focal_loss import focal_loss
 from mmlt.functional.losses.ldam_loss import ldam_loss, ldam_margins
 from mmlt.functional.losses.logit_adjustment import log_odds_of_priors, logit_adjusted_loss
 from mmlt.functional.losses.smooth_labels import smooth_labels
+from mmlt.functional.losses.softmax_focal_loss import softmax_focal_loss
 from mmlt.functional.losses.tau_normalize import tau_normalize
 from mmlt.functional.mixing.framestack import framestack
 from mmlt.functional.mixing.long_tail_mixed_reconstruction import (
@@ -57,6 +58,7 @@ __all__ = [
     'shuffle_clips',
     'shuffled_frame_order',
     'smooth_labels',
+    'softmax_focal_loss',
     'tau_normalize',
     'video_name',
     'window_shape',

@@ -1,6 +1,7 @@
 """Models of scope ``mmlt``."""
 
 from mmlt.models import (  # noqa: F401 (registers what they hold)
+    ava_test_time_aug,
     backbones,
     blending,
     box_feature_classifier,

@@ -11,6 +11,7 @@ import time
 import types
 import warnings
 
+from mmlt.upstream.color_jitter import turn_hues_either_way
 from mmlt.upstream.roi_precision import extract_in_precision_of_boxes
 from mmlt.upstream.versions import check_versions
 from mmlt.upstream.when_imported import when_imported
@@ -22,6 +23,7 @@ def apply():
     _restore_numpy_names()
     _provide_missing_drn()
     when_imported('mmaction.utils.dependency', _leave_out_multimodal)
+    when_imported('mmaction.datasets.transforms.processing', turn_hues_either_way)
     when_imported(
         'mmaction.models.roi_heads.roi_extractors.single_straight3d', extract_in_precision_of_boxes
     )

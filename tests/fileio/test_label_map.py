@@ -7,6 +7,7 @@ import pytest
 
 from mmlt.fileio.label_map import (
     read_label_map,
+    read_label_types,
     select_classes,
     unknown_label_warning,
     unmatched_exclusions_warning,
@@ -153,3 +154,26 @@ def test_custom_classes_are_selected_or_refused(custom_classes, message):
     with pytest.raises(ValueError) as error:
         select_classes(label_map, custom_classes, 'map.pbtxt')
     assert str(error.value) == message
+
+
+def test_label_types(tmp_path):
+    path = tmp_path / 'map.pbtxt'
+    path.write_text(
+        'label {name: "talk" label_id: 79 label_type: PERSON_INTERACTION}\n'
+        'label {name: "sit" label_id: 11 label_type: PERSON_MOVEMENT}\n'
+        'label {name: "ride" label_id: 49 label_type: OBJECT_MANIPULATION}\n'
+    )
+    types = read_label_types(path)
+    assert types == {
+        11: 'PERSON_MOVEMENT',
+        49: 'OBJECT_MANIPULATION',
+        79: 'PERSON_INTERACTION',
+    }
+    assert list(types) == [11, 49, 79]
+
+
+def test_a_label_map_without_types_is_told(tmp_path):
+    path = tmp_path / 'map.pbtxt'
+    path.write_text(ITEMS)
+    with pytest.raises(ValueError, match=r'map\.pbtxt: class 1 \(bend/bow .*\) has no label_type'):
+        read_label_types(path)

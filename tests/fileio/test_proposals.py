@@ -6,8 +6,9 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
+from mmengine.fileio import load as mmengine_load
 
-from mmlt.fileio.proposals import read_proposals
+from mmlt.fileio.proposals import read_proposals, write_proposals
 
 BOX = [0.1, 0.2, 0.5, 0.9, 0.95]
 
@@ -185,3 +186,38 @@ def test_a_box_in_pixels_is_asked_about(tmp_path, corners, asks):
     with pytest.raises(ValueError, match=r"p\.pkl: 'v,903', row 1: .*in fractions of") as error:
         read_proposals(_write(tmp_path / 'p.pkl', content))
     assert ('is this one in pixels?' in str(error.value)) is asks
+
+
+def test_what_is_written_is_read(tmp_path):
+    """As float64, by mmlt's reader and by mmaction2's, which unpickles."""
+    boxes = {'a,0902': np.array([BOX, BOX], np.float32), 'b,0903': np.array([BOX])}
+    write_proposals(tmp_path / 'p.pkl', boxes)
+    read, loaded = read_proposals(tmp_path / 'p.pkl'), mmengine_load(tmp_path / 'p.pkl')
+    for found in (read, loaded):
+        assert list(found) == list(boxes)
+        for key in boxes:
+            assert found[key].dtype == np.float64
+            np.testing.assert_array_equal(found[key], boxes[key])
+
+
+def test_equal_boxes_give_equal_bytes(tmp_path):
+    """Whatever array they are in: from a pickle, a view, in another order in memory."""
+    boxes = np.array([BOX, BOX[::-1]])
+    forms = [
+        boxes,
+        pickle.loads(pickle.dumps(boxes)),
+        np.asfortranarray(boxes),
+        np.stack([boxes, boxes])[1],
+    ]
+    for number, form in enumerate(forms):
+        write_proposals(tmp_path / f'{number}.pkl', {'a,0902': form, 'a,0903': boxes})
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
+
+
+def test_a_file_is_replaced_only_when_asked(tmp_path):
+    write_proposals(tmp_path / 'p.pkl', {})
+    with pytest.raises(FileExistsError, match=r'p\.pkl: exists already'):
+        write_proposals(tmp_path / 'p.pkl', {'a,0902': np.array([BOX])})
+    assert read_proposals(tmp_path / 'p.pkl') == {}
+    write_proposals(tmp_path / 'p.pkl', {'a,0902': np.array([BOX])}, overwrite=True)
+    assert list(read_proposals(tmp_path / 'p.pkl')) == ['a,0902']

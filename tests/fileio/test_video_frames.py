@@ -4,7 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from mmlt.fileio.video_frames import DECODERS, default_decoder, frame_indices, read_frames
+from mmlt.fileio.video_frames import (
+    DECODERS,
+    decode_frames,
+    default_decoder,
+    frame_indices,
+    read_frames,
+)
 
 FPS, HEIGHT, WIDTH = 10, 48, 64
 
@@ -61,6 +67,21 @@ def test_the_frames_of_a_video(video, decoder):
     darker = expected - frames[:, 4:-4, 4:-4].mean((1, 2, 3))
     assert np.ptp(darker) < 2, 'other frames'
     assert np.abs(darker).max() < 5, 'more than the codec loses'
+
+
+@pytest.mark.parametrize('decoder', DECODERS)
+def test_frames_of_the_caller_choice_in_their_own_size(video, decoder):
+    asked = []
+
+    def choose(total, video_fps):
+        asked.append((total, video_fps))
+        return np.array([3, 17, 17, 44])
+
+    frames = list(decode_frames(video, choose, decoder))
+    assert asked == [(45, FPS)]
+    assert [frame.shape for frame in frames] == [(HEIGHT, WIDTH, 3)] * 4
+    found = [frame[:, 20:40].mean() for frame in frames]
+    np.testing.assert_allclose(found, [brightness(i) for i in (3, 17, 17, 44)], atol=5)
 
 
 @pytest.mark.parametrize('decoder', DECODERS)

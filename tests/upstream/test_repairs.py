@@ -13,6 +13,7 @@ import warnings
 from importlib import metadata
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -239,6 +240,33 @@ def test_half_precision_features_with_float32_boxes(dtype):
     # what the repair is for
     with pytest.raises(RuntimeError, match='expected scalar type|not implemented'):
         extractor.roi_layer(feat[:, :, 0], rois)
+
+
+def _reference_hue_of_numpy_1(img, factor):
+    """What numpy 1 makes of mmaction2's lines: hues in degrees / 2, turned by whole steps."""
+    hsv = cv2.cvtColor(img, cv2.COLOR_RGB2HSV)
+    hues = [[(int(hue) + int(factor * 255)) % 180 for hue in row] for row in hsv[..., 0]]
+    hsv[..., 0] = hues
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
+
+
+@pytest.mark.parametrize('factor', [-0.5, -0.1, -0.001, 0, 0.1, 0.29])
+def test_hues_turn_either_way(factor):
+    from mmaction.datasets.transforms import ColorJitter
+
+    img = np.random.default_rng(0).integers(0, 256, (32, 48, 3), dtype=np.uint8)
+    expected = _reference_hue_of_numpy_1(img, factor)
+    assert np.array_equal(ColorJitter.adjust_hue(img, factor), expected)
+    assert np.array_equal(ColorJitter.adjust_hue(img.astype(np.float32), factor), expected)
+
+
+def test_colour_jitter_runs_with_any_hue():
+    from mmaction.datasets.transforms import ColorJitter
+
+    imgs = [np.full((4, 4, 3), value, np.uint8) for value in (0, 100, 255)]
+    for hue in (-0.1, 0.1):
+        jitter = ColorJitter(brightness=0.5, contrast=0.5, saturation=0.5, hue=(hue, hue))
+        assert [img.dtype for img in jitter(dict(imgs=list(imgs)))['imgs']] == [np.uint8] * 3
 
 
 def test_import_touches_no_openmmlab_package():

@@ -19,9 +19,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.experiments.cofinetune_features.results import collect
-from mmlt.experiments.cofinetune_features.runs import Plan, do_run, plan_runs, processes, run_all
+from mmlt.experiments.cofinetune_features.runs import Plan, do_run, plan_runs
 from mmlt.experiments.cofinetune_features.search import search_all
 from mmlt.experiments.commands import whole_number
+from mmlt.experiments.parallel_runs import processes, run_all
 from mmlt.fileio.json_files import read_json_object, write_json
 
 

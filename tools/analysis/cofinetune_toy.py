@@ -20,10 +20,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter, tool_main
-from mmlt.experiments.cofinetune_features.results import make_tables
+from mmlt.experiments.cofinetune_features.results import CONTRASTS, make_tables
 from mmlt.experiments.cofinetune_pixels import pixel_steps, pixel_table, read_pixel_results
-from mmlt.experiments.cofinetune_table import contrast_table
 from mmlt.experiments.commands import ROOT, check_plain_path, tool, whole_number
+from mmlt.experiments.contrasts import contrast_table
 from mmlt.experiments.seed_table import replace_between
 from mmlt.experiments.steps import Step, Steps
 from mmlt.fileio.atomic_write import atomic_write
@@ -81,7 +81,7 @@ def tables_of(on: str, results: Mapping[str, Any]) -> str:
     }
     parts = (
         f'One world, {len(results["seeds"])} seeds:',
-        contrast_table('pixels', one_world),
+        contrast_table(CONTRASTS, 'pixels', one_world),
         pixel_table(results['rows']),
     )
     return '\n\n'.join(parts)

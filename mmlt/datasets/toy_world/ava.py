@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 
 from mmlt.datasets.toy_world.config import SPLITS, ToyWorldConfig
+from mmlt.datasets.toy_world.context_labels import CONTEXT_KINDS
 from mmlt.datasets.toy_world.folders import Progress, run_tasks, write_part
 from mmlt.datasets.toy_world.labels import (
     BoxPlan,
@@ -23,15 +23,19 @@ from mmlt.datasets.toy_world.labels import (
 )
 from mmlt.datasets.toy_world.proposals import draw_proposals
 from mmlt.datasets.toy_world.scenes import render_video
+from mmlt.fileio.proposals import write_proposals
 
 
 class VideoTask(NamedTuple):
-    """One video to draw: ``actors[k]`` are the (n, 3) label ranks of keyframe k."""
+    """One video to draw: ``actors[k]`` are the (n, 3) label ranks of keyframe k, ``holds_above[k]``
+    is (n,), whose object is centred.
+    """
 
     config: ToyWorldConfig
     frame_dir: Path
     seed: tuple[int, ...]
     actors: list[np.ndarray]
+    holds_above: list[np.ndarray]
 
 
 class VideoBoxes(NamedTuple):
@@ -55,6 +59,8 @@ def make_ava_world(
 
     Args:
         out: Becomes ``out/rawframes/VIDEO/img_00001.jpg`` and ``out/annotations``.
+        config: With a ``context_share``, ``annotations/SPLIT_context.csv`` names the boxes whose
+            object's side only context tells: video, timestamp, person, ``scene`` or ``echo``.
         workers: Processes that draw.
         overwrite: Replace a toy world of other settings.
         progress: Called with (videos done, videos in all).
@@ -100,12 +106,14 @@ def video_id(split: str, index: int) -> str:
 def _tasks(folder: Path, config: ToyWorldConfig, split: str, plan: BoxPlan) -> Iterator[VideoTask]:
     slot = plan.video * config.keyframes_per_video + plan.keyframe
     num_slots = plan.num_videos * config.keyframes_per_video
-    actors = np.split(plan.labels, np.searchsorted(slot, np.arange(1, num_slots)))
+    starts = np.searchsorted(slot, np.arange(1, num_slots))
+    actors, above = np.split(plan.labels, starts), np.split(plan.context > 0, starts)
     for index in range(plan.num_videos):
         first = index * config.keyframes_per_video
+        mine = slice(first, first + config.keyframes_per_video)
         frame_dir = folder / 'rawframes' / video_id(split, index)
         seed = (config.seed, SPLITS.index(split), 1, index)
-        yield VideoTask(config, frame_dir, seed, actors[first : first + config.keyframes_per_video])
+        yield VideoTask(config, frame_dir, seed, actors[mine], above[mine])
 
 
 def _draw_video(task: VideoTask) -> VideoBoxes:
@@ -113,7 +121,7 @@ def _draw_video(task: VideoTask) -> VideoBoxes:
     task.frame_dir.mkdir(parents=True)
     video = VideoBoxes([], [])
     drama_rng, proposal_rng = (np.random.default_rng([*task.seed, i]) for i in range(2))
-    for second in render_video(config, task.actors, drama_rng):
+    for second in render_video(config, task.actors, drama_rng, task.holds_above):
         for index, frame in enumerate(second.frames, start=second.first_frame):
             path = task.frame_dir / f'img_{index:05d}.jpg'
             if not cv2.imwrite(str(path), frame, [cv2.IMWRITE_JPEG_QUALITY, config.jpeg_quality]):
@@ -129,8 +137,9 @@ def _write_split(
 ) -> None:
     boxes = np.concatenate([b for video in videos for b in video.boxes])
     first_ids = [kind.first_id for kind in label_kinds(config)]
-    rows, person, previous = [], 0, None
-    for box, video, keyframe, ranks in zip(boxes, plan.video, plan.keyframe, plan.labels):
+    rows, context, person, previous = [], [], 0, None
+    each = zip(boxes, plan.video, plan.keyframe, plan.labels, plan.context)
+    for box, video, keyframe, ranks, kind in each:
         key = f'{video_id(split, video)},{config.first_timestamp + keyframe:04d}'
         person = person + 1 if key == previous else 0
         previous = key
@@ -140,18 +149,17 @@ def _write_split(
             for first, rank in zip(first_ids, ranks)
             if rank >= 0
         ]
+        if kind:
+            context.append(f'{key},{person},{CONTEXT_KINDS[kind]}\n')
     (annotations / f'{split}.csv').write_text(''.join(rows), encoding='utf-8')
-    # Through lists, for a pickle's bytes tell an array from another process (a dtype object of its
-    # own) from one of here.
+    if config.context_share:
+        (annotations / f'{split}_context.csv').write_text(''.join(context), encoding='utf-8')
     proposals = {
-        f'{video_id(split, index)},{config.first_timestamp + keyframe:04d}': np.array(
-            found.tolist()
-        )
+        f'{video_id(split, index)},{config.first_timestamp + keyframe:04d}': found
         for index, video in enumerate(videos)
         for keyframe, found in enumerate(video.proposals)
     }
-    with open(annotations / f'{split}_proposals.pkl', 'wb') as file:
-        pickle.dump(proposals, file, protocol=4)
+    write_proposals(annotations / f'{split}_proposals.pkl', proposals)
     excluded = [f'{video_id(split, v)},{t:04d}\n' for v, t in _excluded(config, split, plan)]
     path = annotations / f'{split}_excluded_timestamps.csv'
     path.write_text(''.join(excluded), encoding='utf-8')
@@ -208,7 +216,7 @@ def _write_classes(annotations: Path, config: ToyWorldConfig, train: BoxPlan) ->
 
 def _facts(config: ToyWorldConfig, plans: dict[str, BoxPlan]) -> dict[str, Any]:
     """What a config for mmaction2's AVADataset has to say of this world."""
-    return {
+    facts = {
         'num_classes': len(expected_counts(config)) + 1,
         'fps': config.fps,
         'start_index': 1,
@@ -221,3 +229,13 @@ def _facts(config: ToyWorldConfig, plans: dict[str, BoxPlan]) -> dict[str, Any]:
         },
         'num_boxes': {split: len(plan.video) for split, plan in plans.items()},
     }
+    if config.context_share:
+        facts['num_context_labels'] = {
+            split: {
+                kind: int((plan.context == place).sum())
+                for place, kind in enumerate(CONTEXT_KINDS)
+                if kind
+            }
+            for split, plan in plans.items()
+        }
+    return facts

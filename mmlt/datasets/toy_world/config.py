@@ -17,10 +17,10 @@ _LENGTH = (0.01, math.inf)  # pixels; also a divisor
 _RANGES = {
     **dict.fromkeys(('train_boxes', 'val_boxes', 'test_boxes'), _COUNT),
     **dict.fromkeys(('rarest_pose', 'rarest_object', 'rarest_interaction'), _LENGTH),
-    **dict.fromkeys(('object_prob', 'interaction_prob', 'excluded_ratio'), _SHARE),
+    **dict.fromkeys(('object_prob', 'interaction_prob', 'context_share', 'excluded_ratio'), _SHARE),
     **dict.fromkeys(('share', 'keyframes_per_video', 'fps', 'clip_len'), _COUNT),
-    'actors_probs': _SHARE,
-    **dict.fromkeys(('height', 'width', 'clips_size'), (16, math.inf)),
+    **dict.fromkeys(('actors_probs', 'features_shown_range'), _SHARE),
+    **dict.fromkeys(('height', 'width', 'clips_size', 'actor_clips_size'), (16, math.inf)),
     **dict.fromkeys(('clutter', 'actor', 'drift'), _ANY),
     **dict.fromkeys(('contrast_range', 'size_range', 'body_radius', 'box_half'), _LENGTH),
     **dict.fromkeys(('shake_period', 'object_radius', 'partner_radius'), _LENGTH),
@@ -29,11 +29,9 @@ _RANGES = {
     **dict.fromkeys(('clips_train', 'clips_val', 'clips_test'), _COUNT),
     **dict.fromkeys(('clips_frames', 'clips_fps'), _COUNT),
     **dict.fromkeys(('actor_clips_train', 'actor_clips_val', 'actor_clips_test'), _COUNT),
-    'actor_clips_size': (16, math.inf),
     'actor_clips_size_range': _LENGTH,
     **dict.fromkeys(('features_classes', 'features_most', 'features_fewest'), _COUNT),
     **dict.fromkeys(('features_eval', 'features_dim', 'features_length_range'), _COUNT),
-    'features_shown_range': _SHARE,
 }
 
 
@@ -58,6 +56,8 @@ class ToyWorldConfig:
             of the Zipf law. ``rarest_object`` and ``rarest_interaction`` likewise for their kinds.
         object_prob: Share of the actors that hold an object; ``interaction_prob`` likewise that
             have a partner.
+        context_share: Share of the object labels whose side only the scene or the past tells; see
+            :mod:`mmlt.datasets.toy_world.context_labels`.
         head_min: A class expected at least this often in training is a head class.
         tail_max: A class expected less often than this in training is a tail class.
         share: Mean length of the runs in which training boxes of a class that is not head fall into
@@ -120,6 +120,7 @@ class ToyWorldConfig:
     rarest_interaction: float = 10.0
     object_prob: float = 0.5
     interaction_prob: float = 0.35
+    context_share: float = 0.0
     head_min: float = 100.0
     tail_max: float = 40.0
     share: int = 6

@@ -24,7 +24,10 @@ Result = TypeVar('Result')
 
 
 def part_settings(part: str, config: ToyWorldConfig) -> dict[str, Any]:
-    """The settings that decide a part's bytes: those of other parts are left out."""
+    """The settings that decide a part's bytes: those of other parts are left out.
+
+    So is a ``context_share`` of 0, which worlds drawn before it was a setting do not name.
+    """
     own = 'clips_' if part == 'videos' else f'{part}_'  # videos are made of clips
     shared = ('seed', 'scale')
     special = ('clips_', 'actor_clips_', 'features_')
@@ -32,7 +35,12 @@ def part_settings(part: str, config: ToyWorldConfig) -> dict[str, Any]:
     return {
         name: value
         for name, value in config.to_dict().items()
-        if name in shared or name.startswith(own) or (drawn_as_ava and not name.startswith(special))
+        if (
+            name in shared
+            or name.startswith(own)
+            or (drawn_as_ava and not name.startswith(special))
+        )
+        and (name != 'context_share' or (part == 'ava' and value))
     }
 
 

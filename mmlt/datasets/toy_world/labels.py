@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mmlt.datasets.toy_world.config import SPLITS, ToyWorldConfig
+from mmlt.datasets.toy_world.context_labels import deal_with_context
+from mmlt.datasets.toy_world.dealing import Deck, deal, quotas
 
 MOTIONS = ('drift left', 'drift right', 'drift up', 'drift down', 'shake sideways', 'shake upright')
 SHAPES = ('disc', 'square', 'ring', 'cross')
@@ -40,13 +42,15 @@ class BoxPlan:
     """Where the N boxes of a split stand and what they carry, ordered by video and keyframe.
 
     ``video`` and ``keyframe`` (within its video) are (N,) int arrays; ``labels`` is (N, 3) int, a
-    pose, an object and an interaction as ranks within their kind, -1 for none.
+    pose, an object and an interaction as ranks within their kind, -1 for none; ``context`` is (N,)
+    int, the place in ``CONTEXT_KINDS`` of what tells the object's side.
     """
 
     num_videos: int
     video: np.ndarray
     keyframe: np.ndarray
     labels: np.ndarray
+    context: np.ndarray
 
 
 def label_kinds(config: ToyWorldConfig) -> tuple[LabelKind, LabelKind, LabelKind]:
@@ -103,27 +107,6 @@ def zipf_probs(num_classes: int, rarest_prob: float, *, offset: int = 3) -> np.n
     return probs(low)
 
 
-def quotas(probs: np.ndarray, total: int, floor: int) -> np.ndarray:
-    """Whole counts (C,) that sum to ``total``, follow ``probs`` and are at least ``floor``.
-
-    The counts are rounded by largest remainder; what the floor adds to the rare classes is taken
-    from the others in proportion to what they have above it. A floor that ``total`` cannot pay is
-    lowered to ``total // C``.
-    """
-    floor = min(floor, total // len(probs))
-    raised = np.zeros(len(probs), dtype=bool)
-    while True:
-        left = total - floor * raised.sum()
-        wanted = np.where(raised, floor, probs * left / max(probs[~raised].sum(), 1e-12))
-        if not (wanted < floor).any():
-            break
-        raised |= wanted < floor
-    counts = np.floor(wanted).astype(int)
-    remainder_order = np.argsort(counts - wanted, kind='stable')
-    counts[remainder_order[: total - counts.sum()]] += 1
-    return counts
-
-
 def _kind_probs(kind: LabelKind, config: ToyWorldConfig) -> np.ndarray:
     return zipf_probs(len(kind.names), kind.rarest / (config.train_boxes * kind.prob))
 
@@ -154,17 +137,28 @@ def plan_boxes(config: ToyWorldConfig, split: str) -> BoxPlan:
     num_videos, actors = _actors_per_keyframe(config, num_boxes, rng)
     slot = np.repeat(np.arange(len(actors)), actors)
     video, keyframe = np.divmod(slot, config.keyframes_per_video)
-    groups = head_medium_tail(config)
-    columns = []
-    for kind in label_kinds(config):
-        num_labelled = round(num_boxes * kind.prob)
-        counts = quotas(_kind_probs(kind, config), num_labelled, config.floor(split))
-        shared = [
-            split == 'train' and config.share > 1 and kind.first_id + i not in groups['head']
-            for i in range(len(counts))
+    poses, *others = (_deck(kind, config, split) for kind in label_kinds(config))
+    columns = [deal(poses, video, config.share, rng)]
+    context = np.zeros(num_boxes, dtype=int)
+    if config.context_share:
+        sides = [
+            np.array([SIDES.index(side) for side in of_kind])
+            for of_kind in ([side for _, side in HELD_OBJECTS], [side for side, _ in INTERACTIONS])
         ]
-        columns.append(_deal(counts, np.array(shared), video, config.share, rng))
-    return BoxPlan(num_videos, video, keyframe, np.stack(columns, axis=1))
+        dealt = deal_with_context(others, sides, video, keyframe, config, rng)
+        columns, context = [*columns, dealt.objects, dealt.interactions], dealt.context
+    else:
+        columns += [deal(deck, video, config.share, rng) for deck in others]
+    return BoxPlan(num_videos, video, keyframe, np.stack(columns, axis=1), context)
+
+
+def _deck(kind: LabelKind, config: ToyWorldConfig, split: str) -> Deck:
+    """All labels of a kind; training boxes of a class that is not head fall into runs."""
+    num_labelled = round(config.num_boxes(split) * kind.prob)
+    counts = quotas(_kind_probs(kind, config), num_labelled, config.floor(split))
+    ids = kind.first_id + np.arange(len(counts))
+    is_rare = ~np.isin(ids, head_medium_tail(config)['head'])
+    return Deck(counts, is_rare & (split == 'train' and config.share > 1))
 
 
 def _actors_per_keyframe(
@@ -183,40 +177,3 @@ def _actors_per_keyframe(
         actors[rng.choice(free)] += step
     rng.shuffle(actors)
     return num_videos, actors
-
-
-def _deal(
-    counts: np.ndarray, shared: np.ndarray, video: np.ndarray, share: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Deal ``counts[c]`` labels c to N boxes, (N,) int, -1 for none; shared classes go in runs."""
-    labels = np.full(len(video), -1)
-    num_videos = video[-1] + 1
-    for label in np.flatnonzero(shared):
-        used = np.zeros(num_videos, dtype=bool)
-        for run in _runs(int(counts[label]), share, rng):
-            free = np.bincount(video[labels < 0], minlength=num_videos)
-            fits = (free >= run) & ~used
-            if not fits.any():
-                fits = free >= run
-            chosen = rng.choice(np.flatnonzero(fits)) if fits.any() else int(free.argmax())
-            used[chosen] = True
-            boxes = np.flatnonzero((video == chosen) & (labels < 0))
-            labels[rng.choice(boxes, min(run, len(boxes)), replace=False)] = label
-    free = rng.permutation(np.flatnonzero(labels < 0))
-    missing = counts - np.bincount(labels[labels >= 0], minlength=len(counts))
-    rest = np.repeat(np.arange(len(counts)), missing)
-    labels[free[: len(rest)]] = rest
-    return labels
-
-
-def _runs(count: int, share: int, rng: np.random.Generator) -> list[int]:
-    """Lengths, ``share - 2`` to ``share + 2``, that sum to ``count``; less makes one short run."""
-    shortest, longest = max(1, share - 2), share + 2
-    runs: list[int] = []
-    while count > 0:
-        run = int(rng.integers(shortest, longest + 1))
-        if count - run < shortest:
-            run = count if count <= longest else count - shortest
-        runs.append(run)
-        count -= run
-    return runs

@@ -5,7 +5,7 @@ T frames of a second (``fps``), H x W pixels of a frame, n actors.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -89,11 +89,14 @@ def draw_actor(
     look: Look,
     config: ToyWorldConfig,
     rng: np.random.Generator,
+    *,
+    holds_above: bool = False,
 ) -> np.ndarray:
     """Add one actor with its object and partner to (T, H, W) frames in place; returns its box on
     the keyframe.
 
     ``centre`` (x, y) in pixels, ``labels`` (3,) ranks of pose, object and interaction, -1 for none.
+    ``holds_above``: the object is not on the side of its label, but centred above the actor.
     The box is (4,), ``x1 y1 x2 y2`` in fractions of the frame.
     """
     num_frames, height, width = frames.shape
@@ -116,7 +119,9 @@ def draw_actor(
     body = MARKS[shape](dx, dy, config.body_radius * look.size)
     patch = body * (look.brightness + config.texture * texture)
     if labels[1] >= 0:
-        patch = patch + look.brightness * _held_object(dx, dy, labels[1], look, config)
+        patch = patch + look.brightness * _held_object(
+            dx, dy, labels[1], look, config, is_above=holds_above
+        )
     if labels[2] >= 0:
         patch = patch + look.brightness * _partner(dx, dy, labels[2], look, config)
     frames[:, top:bottom, left:right] += patch
@@ -125,11 +130,19 @@ def draw_actor(
 
 
 def _held_object(
-    dx: np.ndarray, dy: np.ndarray, rank: int, look: Look, config: ToyWorldConfig
+    dx: np.ndarray,
+    dy: np.ndarray,
+    rank: int,
+    look: Look,
+    config: ToyWorldConfig,
+    *,
+    is_above: bool,
 ) -> np.ndarray:
     thing, side = HELD_OBJECTS[rank]
     sign = -1 if side == 'left' else 1
     away = sign * (config.body_radius + 2.5) * look.size
+    if is_above:
+        return MARKS[thing](dx, dy + abs(away), config.object_radius * look.size)
     return MARKS[thing](dx - away, dy - 2 * look.size, config.object_radius * look.size)
 
 
@@ -156,29 +169,38 @@ def _box(
 
 
 def render_video(
-    config: ToyWorldConfig, actors: list[np.ndarray], rng: np.random.Generator
+    config: ToyWorldConfig,
+    actors: Sequence[np.ndarray],
+    rng: np.random.Generator,
+    holds_above: Sequence[np.ndarray] | None = None,
 ) -> Iterator[Second]:
     """Draw a video second by second: empty frames, the keyframes' dramas, empty frames.
 
     Args:
         actors: For each keyframe the (n, 3) label ranks of its actors.
+        holds_above: For each keyframe (n,) bool, see :func:`draw_actor`; None: nobody.
     """
     look = draw_look(config, rng)
+    if holds_above is None:
+        holds_above = [np.zeros(len(labels), dtype=bool) for labels in actors]
 
-    def second(first_frame: int, num_frames: int, labels: np.ndarray) -> Second:
+    def second(
+        first_frame: int, num_frames: int, labels: np.ndarray, above: Sequence[bool]
+    ) -> Second:
         scene = np.repeat(look.ground[None], num_frames, axis=0)
+        centres = place_actors(len(labels), look, config, rng)
         boxes = [
-            draw_actor(scene, centre, ranks, look, config, rng)
-            for centre, ranks in zip(place_actors(len(labels), look, config, rng), labels)
+            draw_actor(scene, centre, ranks, look, config, rng, holds_above=is_above)
+            for centre, ranks, is_above in zip(centres, labels, above)
         ]
         noise = rng.standard_normal(scene.shape, dtype=np.float32)
         frames = to_uint8(scene + config.noise_std * noise)
         return Second(first_frame, frames, np.reshape(boxes, (-1, 4)))
 
     nobody = np.zeros((0, 3), dtype=int)
-    yield second(1, first_frame_of(config, 0) - 1, nobody)
-    for keyframe, labels in enumerate(actors):
-        yield second(first_frame_of(config, keyframe), config.fps, labels)
+    yield second(1, first_frame_of(config, 0) - 1, nobody, ())
+    for keyframe, (labels, above) in enumerate(zip(actors, holds_above)):
+        yield second(first_frame_of(config, keyframe), config.fps, labels, above)
     end = first_frame_of(config, len(actors))
     num_frames = config.fps * (config.keyframes_per_video + 1)
-    yield second(end, num_frames - end + 1, nobody)
+    yield second(end, num_frames - end + 1, nobody, ())

@@ -4,6 +4,7 @@ from mmlt.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
 from mmlt.engine.hooks.deferred_reweighting_hook import DeferredReweightingHook
 from mmlt.engine.hooks.freeze_hook import FreezeHook
 from mmlt.engine.hooks.load_trunk_hook import LoadTrunkHook
+from mmlt.engine.hooks.prepare_tta_hook import PrepareTTAHook
 from mmlt.engine.hooks.resume_state_hook import ResumeStateHook
 from mmlt.engine.hooks.running_ap_hook import RunningAPHook
 
@@ -15,6 +16,7 @@ __all__ = [
     'DeferredReweightingHook',
     'FreezeHook',
     'LoadTrunkHook',
+    'PrepareTTAHook',
     'ResumeStateHook',
     'RunningAPHook',
     'SafeCheckpointHook',

@@ -11,16 +11,12 @@ import numpy as np
 from mmlt.experiments.cofinetune_features.data import MEASURES
 from mmlt.experiments.cofinetune_features.rows import ROWS
 from mmlt.experiments.cofinetune_features.runs import Plan, Run, plan_runs
-from mmlt.experiments.cofinetune_table import (
-    CONTRASTS,
-    cell_table,
-    contrast_table,
-    paired_gain,
-    row_table,
-)
+from mmlt.experiments.commands import ROOT
+from mmlt.experiments.contrasts import cell_table, contrast_table, paired_gain, row_table
 from mmlt.experiments.markdown import markdown_table
 from mmlt.fileio.json_files import read_json_object
 
+CONTRASTS = ROOT / 'configs' / 'cofinetune' / 'contrasts.json'
 _DIGITS = 5
 
 
@@ -115,14 +111,14 @@ def make_tables(results: Mapping[str, Any]) -> str:
     labels = {'untrained_trunk': 'AVA, a trunk that was never trained', **names}
     parts = [
         f'{main}, {worlds} worlds x {_seeds(seeds[main])}:',
-        contrast_table('features', rows),
+        contrast_table(CONTRASTS, 'features', rows),
         row_table(rows, {row: labels[row] for row in labels if row in rows}, MEASURES),
     ]
     if others:
         few = next(seeds[name] for name, _ in others)
         parts += [
             f'The other cells, {worlds} worlds x {_seeds(few)}:',
-            cell_table('features', dict(others)),
+            cell_table(CONTRASTS, 'features', dict(others)),
         ]
     if results['plateau']:
         number = results['settings']['num_plateau_seeds']

@@ -1,21 +1,16 @@
-"""All runs of the table: which there are, in several processes, each with a file of its own."""
+"""All runs of the table: which there are, each with a file of its own."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
-
-import torch
 
 from mmlt.datasets.toy_world.box_factors import FactorConfig
 from mmlt.experiments.cofinetune_features.data import Data
 from mmlt.experiments.cofinetune_features.rows import ROWS, RowSettings, run_row
+from mmlt.experiments.parallel_runs import as_json_has_it
 from mmlt.fileio.json_files import read_json_object, write_json
 
 
@@ -132,7 +127,7 @@ def do_run(run: Run, plan: Plan, lrs: dict[str, float], folder: Path) -> float:
         'config': plan.config._replace(shared=run.cell.shared)._asdict(),
     }
     if path.exists():
-        if read_json_object(path)['asked'] != _plain(asked):
+        if read_json_object(path)['asked'] != as_json_has_it(asked):
             raise ValueError(f'{path}: was run with other settings; delete it to run it again')
         return 0.0
     started = time.process_time()
@@ -143,63 +138,6 @@ def do_run(run: Run, plan: Plan, lrs: dict[str, float], folder: Path) -> float:
         how = RowSettings(run.num_updates, lrs[row], lrs['clips_a'], decay, run.seed)
         rows.update(run_row(data, row, how))
     seconds = round(time.process_time() - started, 1)
-    content = {'asked': _plain(asked), 'cpu_seconds': seconds, 'rows': rows}
+    content = {'asked': as_json_has_it(asked), 'cpu_seconds': seconds, 'rows': rows}
     write_json(path, content, overwrite=True)
     return seconds
-
-
-def _plain(value: object) -> object:
-    """As JSON gives it back."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value
-
-
-@contextmanager
-def processes(num_workers: int) -> Iterator[ProcessPoolExecutor | None]:
-    """Processes of one thread each; None where this one suffices."""
-    if num_workers == 1:
-        torch.set_num_threads(1)
-        yield None
-        return
-    os.environ['OMP_NUM_THREADS'] = '1'  # read when a process starts
-    context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(num_workers, context, torch.set_num_threads, (1,)) as pool:
-        yield pool
-
-
-def run_all(
-    tasks: Iterable[tuple], work: Callable[..., float], pool: ProcessPoolExecutor | None
-) -> float:
-    """Do tasks, in the processes of a pool or in this one.
-
-    Args:
-        tasks: Arguments of the work.
-        work: Gives CPU seconds; a function of a module.
-        pool: See :func:`processes`.
-
-    Returns:
-        CPU seconds of all.
-    """
-    tasks = list(tasks)
-    show = _shown(len(tasks))
-    if pool is None:
-        return sum(show(work(*task)) for task in tasks)
-    futures = [pool.submit(work, *task) for task in tasks]
-    try:
-        return sum(show(each.result()) for each in as_completed(futures))
-    except BaseException:
-        pool.shutdown(cancel_futures=True)  # those that run end first; what is done is kept
-        raise
-
-
-def _shown(number: int) -> Callable[[float], float]:
-    done, total = 0, 0.0
-
-    def show(seconds: float) -> float:
-        nonlocal done, total
-        done, total = done + 1, total + seconds
-        print(f'{done} of {number}, {total / 60:.1f} CPU minutes', flush=True)
-        return seconds
-
-    return show

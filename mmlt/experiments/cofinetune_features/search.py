@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import numpy as np
-
 from mmlt.experiments.cofinetune_features.data import Data
 from mmlt.experiments.cofinetune_features.rows import ROWS, RowSettings, run_row
-from mmlt.experiments.cofinetune_features.runs import Plan, run_all
+from mmlt.experiments.cofinetune_features.runs import Plan
+from mmlt.experiments.parallel_runs import run_all
+from mmlt.experiments.rate_search import best_rate, mean_score, search_rates, tell_rates
 from mmlt.fileio.json_files import read_json_object, write_json
 
 _Key = tuple  # (row, weight decay)
@@ -27,7 +27,7 @@ def search_all(
     Args:
         plan: The grid, the seeds and the world.
         folder: Of the files, one a training.
-        pool: See :func:`mmlt.experiments.cofinetune_features.runs.processes`.
+        pool: See :func:`mmlt.experiments.parallel_runs.processes`.
 
     Returns:
         Weight decay as text -> row -> 'lr', and 'tried': rate -> mean of the best val scores.
@@ -35,19 +35,10 @@ def search_all(
     folder.mkdir(parents=True, exist_ok=True)
     decays = sorted({cell.weight_decay for cell in plan.cells}, reverse=True)
     tried = _search([('clips_a', decay) for decay in decays], plan, folder, pool, None)
-    clips = {decay: _best(tried['clips_a', decay]) for decay in decays}
+    clips = {decay: best_rate(tried['clips_a', decay]) for decay in decays}
     others = [(row, decay) for decay in decays for row in ROWS if row != 'clips_a']
     tried.update(_search(others, plan, folder, pool, clips))
-    return {
-        f'{decay:g}': {
-            row: {
-                'lr': _best(tried[row, decay]),
-                'tried': {f'{lr:g}': score for lr, score in sorted(tried[row, decay].items())},
-            }
-            for row in ROWS
-        }
-        for decay in decays
-    }
+    return {f'{decay:g}': {row: tell_rates(tried[row, decay]) for row in ROWS} for decay in decays}
 
 
 def _search(
@@ -57,35 +48,17 @@ def _search(
     pool: ProcessPoolExecutor | None,
     clips: dict[float, float] | None,
 ) -> dict[_Key, dict[float, float]]:
-    """(row, weight decay) -> learning rate -> mean score; no best one is at the edge of them."""
-    tried: dict[_Key, dict[float, float]] = {key: {} for key in keys}
-    waiting = {key: list(plan.first_lrs) for key in keys}
-    while waiting:
+    def score_all(pairs: Sequence[tuple[_Key, float]]) -> list[float]:
         tasks = [
             (row, decay, lr, lr if clips is None else clips[decay], seed, plan, folder)
-            for (row, decay), lrs in waiting.items()
-            for lr in lrs
+            for (row, decay), lr in pairs
             for seed in plan.search_seeds
         ]
         run_all(tasks, search_once, pool)
-        for (row, decay), lrs in waiting.items():
-            for lr in lrs:
-                files = [folder / _file(row, decay, lr, seed) for seed in plan.search_seeds]
-                scores = [read_json_object(path)['val'] for path in files]
-                tried[row, decay][lr] = float(np.mean(scores))
-        new = {key: _untried_neighbours(tried[key], plan.lrs) for key in waiting}
-        waiting = {key: lrs for key, lrs in new.items() if lrs}
-    return tried
+        files = [[_file(*key, lr, seed) for seed in plan.search_seeds] for key, lr in pairs]
+        return [mean_score([folder / name for name in names]) for names in files]
 
-
-def _best(tried: dict[float, float]) -> float:
-    return max(tried, key=tried.__getitem__)
-
-
-def _untried_neighbours(tried: dict[float, float], lrs: Sequence[float]) -> list[float]:
-    """Of the best rate: what is above and below it in the grid."""
-    place = lrs.index(_best(tried))
-    return [lr for lr in lrs[max(place - 1, 0) : place + 2] if lr not in tried]
+    return search_rates(keys, score_all, grid=plan.lrs, first=plan.first_lrs)
 
 
 def _file(row: str, decay: float, lr: float, seed: int) -> str:

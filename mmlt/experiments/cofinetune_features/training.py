@@ -1,27 +1,19 @@
-"""One training: the loader, sampler and model of any co-finetuning, in a loop without a runner.
-
-Some thousand steps of a millisecond need neither logs nor checkpoints. Optimiser, schedule and
-``train_step`` are mmengine's.
-"""
+"""One training: the loader, sampler and model of any co-finetuning, in a loop without a runner."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from mmengine.optim import CosineAnnealingLR, LinearLR, build_optim_wrapper
 from torch.utils.data import DataLoader
 
 from mmlt.datasets.cofinetune_dataset import CoFinetuneDataset
 from mmlt.datasets.samplers.cofinetune_sampler import CoFinetuneBatchSampler, CoFinetuneSampler
 from mmlt.experiments.cofinetune_features.model import FeatureDataset
+from mmlt.experiments.short_training import Best, train_and_choose
 from mmlt.models.cofinetune_model import CoFinetuneModel
 
 BATCH_SIZE = 128
-#: Of a training's updates: the paper's 2.5 of 15 epochs of linear warm-up.
-WARMUP_SHARE = 1 / 6
-NUM_VALIDATIONS = 10
 
 
 class Settings(NamedTuple):
@@ -42,22 +34,6 @@ class Settings(NamedTuple):
     strategy: str = 'weighted'
 
 
-class Best(NamedTuple):
-    """The best checkpoint of a training.
-
-    Attributes:
-        score: On val.
-        step: Updates before it.
-        state: ``state_dict`` of the model.
-        curve: Scores of all checkpoints.
-    """
-
-    score: float
-    step: int
-    state: dict
-    curve: list[float]
-
-
 def train(
     model: CoFinetuneModel,
     datasets: Mapping[str, FeatureDataset],
@@ -73,27 +49,9 @@ def train(
         validate: Gives the score by which the checkpoint is chosen: higher is better.
     """
     optimizer = dict(type='SGD', lr=settings.lr, momentum=0.9, weight_decay=settings.weight_decay)
-    optim_wrapper = build_optim_wrapper(model, dict(optimizer=optimizer))
-    total = settings.num_updates
-    warmup = max(1, round(WARMUP_SHARE * total))
-    schedulers = [
-        LinearLR(optim_wrapper, start_factor=1 / warmup, by_epoch=False, end=warmup),
-        CosineAnnealingLR(
-            optim_wrapper, T_max=total - warmup, eta_min=0, by_epoch=False, begin=warmup, end=total
-        ),
-    ]
-    checkpoints = {round(total * (i + 1) / NUM_VALIDATIONS) for i in range(NUM_VALIDATIONS)}
-    best, curve = Best(float('-inf'), 0, {}, []), []
-    for step, batch in enumerate(_batches(datasets, settings), start=1):
-        model.train_step(batch, optim_wrapper)
-        for scheduler in schedulers:
-            scheduler.step()
-        if step in checkpoints:
-            curve.append(validate(model))
-            if curve[-1] > best.score:
-                best = Best(curve[-1], step, copy.deepcopy(model.state_dict()), curve)
-    model.load_state_dict(best.state)
-    return best
+    return train_and_choose(
+        model, _batches(datasets, settings), optimizer, settings.num_updates, validate
+    )
 
 
 def _batches(datasets: Mapping[str, FeatureDataset], settings: Settings) -> Iterator[dict]:

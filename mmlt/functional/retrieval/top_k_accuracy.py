@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mmlt.functional.checks import check_integer, check_retrieval
@@ -53,6 +55,43 @@ def top_k_accuracy(scores: np.ndarray, targets: np.ndarray, *, k: int) -> float:
     if not len(samples):
         return float('nan')
     return len(np.unique(samples[ranks <= k])) / len(np.unique(samples))
+
+
+def average_top_k_error(
+    scores: np.ndarray, targets: np.ndarray, *, ks: Sequence[int] = (1, 5)
+) -> float:
+    r"""Mean of the top-k errors, by default of top-1 and top-5: what the Kinetics challenge ranks.
+
+    .. math::
+        \frac{1}{|K|} \sum_{k \in K} (1 - acc@k)
+
+    with :func:`top_k_accuracy`, whose rule for equal scores holds here too.
+
+    Shapes: N samples, C classes.
+
+    Args:
+        scores: (N, C), higher = more confident, any range, -inf allowed, NaN not.
+        targets: (N, C), bool or 0/1, one or several classes a sample. A sample without any is
+            left out.
+        ks: K, each at least 1.
+
+    Returns:
+        A fraction in [0, 1]; NaN where no sample has a true class.
+
+    Raises:
+        ValueError: as :func:`top_k_accuracy`, and where ``ks`` is empty.
+
+    Reference:
+        Report on a three-branch solution to the 2019 ActivityNet challenge (CVPR 2019), section 4:
+        "average of top-1 and top-5 error rate".
+
+    Example:
+        >>> average_top_k_error([[0.5, 0.3, 0.2], [0.1, 0.2, 0.7]], [[1, 0, 0], [0, 1, 0]])
+        0.25
+    """
+    if not len(ks):
+        raise ValueError(f'ks must name at least one k, got {ks!r}')
+    return float(np.mean([1 - top_k_accuracy(scores, targets, k=k) for k in ks]))
 
 
 def top_k_recall(scores: np.ndarray, targets: np.ndarray, *, k: int) -> np.ndarray:

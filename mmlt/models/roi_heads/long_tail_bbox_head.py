@@ -106,6 +106,11 @@ class LongTailBBoxHead(BBoxHeadAVA):
             trained.update(groups[group])
         return [class_id in trained for class_id in self.class_ids]
 
+    @property
+    def class_ids_of_loss(self) -> tuple[int, ...]:
+        """Class ids of the columns that ``loss_cls`` is given."""
+        return self.class_ids
+
     def _build_loss(self, loss_cls: dict | None) -> nn.Module:
         is_focal = self.focal_gamma != 0 or self.focal_alpha != 1
         if loss_cls is None:
@@ -120,7 +125,7 @@ class LongTailBBoxHead(BBoxHeadAVA):
             )
         files = (loss_cls.get('class_counts'), loss_cls.get('split_file'))
         if any(isinstance(file, (str, os.PathLike)) for file in files):
-            loss_cls = {'class_ids': self.class_ids, **loss_cls}
+            loss_cls = {'class_ids': self.class_ids_of_loss, **loss_cls}
         return MODELS.build(loss_cls)
 
     def init_weights(self) -> None:

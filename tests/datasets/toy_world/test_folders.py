@@ -55,6 +55,14 @@ def test_settings_of_another_part_do_not_matter(out):
     assert not write_part(out, 'ava', other, _never, overwrite=False)
 
 
+def test_a_world_that_knows_no_context_is_the_one_without(out):
+    assert 'context_share' not in json.loads((out / 'world.json').read_text())['settings']
+    other = dataclasses.replace(CONFIG, context_share=0.25)
+    with pytest.raises(FileExistsError, match=r'context_share=None \(asked: 0\.25\)'):
+        write_part(out, 'ava', other, _never, overwrite=False)
+    assert part_settings('actor_clips', other) == part_settings('actor_clips', CONFIG)
+
+
 def test_other_settings_are_refused_by_name(out):
     other = dataclasses.replace(CONFIG, noise_std=0.1)
     with pytest.raises(FileExistsError, match=r'noise_std=0\.3 \(asked: 0\.1\).*--overwrite'):

@@ -17,7 +17,6 @@ from mmlt.datasets.toy_world.labels import (
     label_kinds,
     label_names,
     plan_boxes,
-    quotas,
     zipf_probs,
 )
 
@@ -40,17 +39,6 @@ def test_zipf_probs_of_the_flat_law():
 def test_zipf_probs_out_of_range(rarest):
     with pytest.raises(ValueError, match=r'rarest_prob must be in \(0, 1/4\]'):
         zipf_probs(4, rarest)
-
-
-def test_quotas_by_hand():
-    # 10 * .05 = .5 is lifted to 2; the other 8 are split 19:76 -> 1.6, which is lifted too.
-    assert quotas(np.array([0.76, 0.19, 0.05]), 10, 2).tolist() == [6, 2, 2]
-    # Largest remainder: 3.5, 2.1, 1.4 -> 3, 2, 1 and one more for the first.
-    assert quotas(np.array([0.5, 0.3, 0.2]), 7, 0).tolist() == [4, 2, 1]
-
-
-def test_quotas_lower_a_floor_that_is_too_dear():
-    assert quotas(np.array([0.9, 0.05, 0.05]), 4, 5).tolist() == [2, 1, 1]
 
 
 def test_first_six_poses_cover_every_motion_and_shape():

@@ -28,8 +28,10 @@ def _centroids(frames):
     return np.stack([(light * g).sum(axis=(1, 2)) / total for g in (columns, rows)], axis=1)
 
 
-def _second(ranks, config=CLEAN, seed=0):
-    seconds = list(render_video(config, [np.array([ranks])], np.random.default_rng(seed)))
+def _second(ranks, config=CLEAN, seed=0, above=None):
+    rng = np.random.default_rng(seed)
+    above = None if above is None else [np.array([above])]
+    seconds = list(render_video(config, [np.array([ranks])], rng, above))
     return seconds[1]
 
 
@@ -57,6 +59,25 @@ def test_an_object_is_on_its_side(rank):
     offset = _centroids(holding - alone + GREY)[:, 0] - _centroids(alone)[:, 0]
     side = HELD_OBJECTS[rank][1]
     assert (offset < -5).all() if side == 'left' else (offset > 5).all()
+
+
+@pytest.mark.parametrize('rank', range(6))
+def test_an_object_held_above_shows_its_kind_and_no_side(rank):
+    alone, holding = (
+        _second([0, held, -1], above=True).frames.astype(float) for held in (-1, rank)
+    )
+    offset = _centroids(holding - alone + GREY) - _centroids(alone)
+    np.testing.assert_allclose(offset[:, 0], 0, atol=0.7)
+    assert (offset[:, 1] < -5).all()
+    of_kind = [other for other in range(6) if HELD_OBJECTS[other][0] == HELD_OBJECTS[rank][0]]
+    frames = [_second([0, other, -1], above=True).frames for other in of_kind]
+    np.testing.assert_array_equal(frames[0], frames[1])
+    others = [_second([0, other, -1], above=True).frames for other in range(6)]
+    assert sum((each == frames[0]).all() for each in others) == 2
+
+
+def test_nobody_holds_above_unless_told():
+    np.testing.assert_array_equal(_second([3, 1, 2]).frames, _second([3, 1, 2], above=False).frames)
 
 
 @pytest.mark.parametrize('rank', range(4))

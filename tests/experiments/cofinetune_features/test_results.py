@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from mmlt.experiments.cofinetune_features.data import MEASURES
-from mmlt.experiments.cofinetune_features.results import collect, make_tables
+from mmlt.experiments.cofinetune_features.results import CONTRASTS, collect, make_tables
 from mmlt.experiments.cofinetune_features.rows import PRETRAINING, ROWS
 from mmlt.experiments.cofinetune_features.runs import plan_runs
-from mmlt.experiments.cofinetune_table import read_contrasts
+from mmlt.experiments.contrasts import read_contrasts
 from mmlt.fileio.json_files import write_json
 
 RATES = {decay: {row: {'lr': 0.1, 'tried': {}} for row in ROWS} for decay in ('0.0001', '0')}
@@ -75,7 +75,7 @@ def test_tables(results):
     text = make_tables(json.loads(json.dumps(results)))
     assert text.startswith('half shared, weight decay 0.0001, 2 worlds x 2 seeds:')
     verdicts = re.findall(r'\| (agrees|disagrees|cannot be told) \|$', text, re.MULTILINE)
-    assert len(verdicts) == len(read_contrasts('features'))
+    assert len(verdicts) == len(read_contrasts(CONTRASTS, 'features'))
     assert text.count('AVA, a trunk that was never trained') == 1
     assert 'The other cells, 2 worlds x 1 seed:' in text
     assert '| contrast | measure | none shared, weight decay 0 |' in text

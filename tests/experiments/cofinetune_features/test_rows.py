@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mmlt.experiments.cofinetune_features import rows as module
+from mmlt.experiments.cofinetune_features.results import CONTRASTS
 from mmlt.experiments.cofinetune_features.rows import (
     PRETRAINING,
     ROWS,
@@ -11,7 +12,6 @@ from mmlt.experiments.cofinetune_features.rows import (
     run_row,
     stage_updates,
 )
-from mmlt.experiments.cofinetune_table import CONTRASTS
 from mmlt.fileio.json_files import read_json_object
 
 SETTINGS = RowSettings(num_updates=32, lr=0.1, pretraining_lr=0.05, weight_decay=1e-4, seed=0)

@@ -4,14 +4,7 @@ import pytest
 
 from mmlt.experiments.cofinetune_features import runs as module
 from mmlt.experiments.cofinetune_features.rows import ROWS
-from mmlt.experiments.cofinetune_features.runs import (
-    Cell,
-    Plan,
-    do_run,
-    plan_runs,
-    processes,
-    run_all,
-)
+from mmlt.experiments.cofinetune_features.runs import Cell, Plan, do_run, plan_runs
 from mmlt.fileio.json_files import read_json_object
 
 
@@ -60,12 +53,3 @@ def test_a_run_is_done_once_and_never_mixed_with_other_settings(fake, plan, tmp_
     assert do_run(run, plan, {**lrs, 'ava': 0.3}, tmp_path) == 0 and not fake
     with pytest.raises(ValueError, match=f'{run.file}: was run with other settings'):
         do_run(run, plan, lrs, tmp_path)
-
-
-@pytest.mark.parametrize('num_workers', [1, 2])
-def test_all_tasks_are_done_whatever_the_number_of_processes(num_workers, capsys):
-    with processes(num_workers) as pool:
-        assert run_all([('1.5',), ('2',), ('4',)], float, pool) == 7.5
-        assert capsys.readouterr().out.splitlines()[-1] == '3 of 3, 0.1 CPU minutes'
-        with pytest.raises(ValueError, match='could not convert'):
-            run_all([('1',), ('none',)], float, pool)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmlt.functional import top_k_accuracy, top_k_recall
+from mmlt.functional import average_top_k_error, top_k_accuracy, top_k_recall
 
 DATA = Path(__file__).parents[2] / 'data'
 
@@ -139,3 +139,29 @@ def test_order_of_samples_and_classes_does_not_matter():
 def test_errors(function, scores, targets, k, message):
     with pytest.raises(ValueError, match=message):
         function(scores, targets, k=k)
+
+
+# -------------------------------------------------------------------------- average of the errors
+
+
+def test_average_error_hand_computed():
+    # Of three samples with a class one is hit at 1, two at 2, three at 3.
+    assert average_top_k_error(SCORES, TARGETS, ks=(1, 2)) == pytest.approx((2 / 3 + 1 / 3) / 2)
+    assert average_top_k_error(SCORES, TARGETS, ks=(3,)) == 0
+    assert average_top_k_error(SCORES, TARGETS) == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_average_error_of_the_challenge_equals_mmactions_accuracies():
+    rng = np.random.default_rng(3)
+    scores, labels = rng.random((300, 9)), rng.integers(9, size=300)
+    top1, top5 = (_reference_mmaction(scores, labels, k) for k in (1, 5))
+    error = average_top_k_error(scores, np.eye(9, dtype=bool)[labels])
+    assert error == pytest.approx(1 - (top1 + top5) / 2, abs=1e-12)
+
+
+def test_average_error_without_a_labelled_sample_or_without_k():
+    assert np.isnan(average_top_k_error([[0.1, 0.2]], [[0, 0]]))
+    with pytest.raises(ValueError, match=r'ks must name at least one k, got \(\)'):
+        average_top_k_error(SCORES, TARGETS, ks=())
+    with pytest.raises(ValueError, match='k must be an integer of at least 1, got 0'):
+        average_top_k_error(SCORES, TARGETS, ks=(1, 0))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmlt.datasets.toy_world.box_factors import FactorConfig
-from mmlt.experiments.cofinetune_features import training
+from mmlt.experiments import short_training
 from mmlt.experiments.cofinetune_features.results import make_tables
 from mmlt.experiments.cofinetune_features.rows import ROWS
 from mmlt.experiments.cofinetune_features.runs import Cell, Plan
@@ -39,7 +39,9 @@ def tool(monkeypatch):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, 'Plan', lambda: PLAN)
-    monkeypatch.setattr(training, 'NUM_VALIDATIONS', 1)  # which take most of so short a training
+    monkeypatch.setattr(
+        short_training, 'NUM_VALIDATIONS', 1
+    )  # which take most of so short a training
     return module
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmlt.experiments.cofinetune_features.results import settings_of
+from mmlt.experiments.cofinetune_features.results import CONTRASTS, settings_of
 from mmlt.experiments.cofinetune_features.rows import ROWS
 from mmlt.experiments.cofinetune_features.runs import Plan
 from mmlt.experiments.cofinetune_pixels import ROWS as PIXEL_ROWS
-from mmlt.experiments.cofinetune_table import read_contrasts
+from mmlt.experiments.contrasts import read_contrasts
 from mmlt.fileio.json_files import read_json_object
 
 ROOT = Path(__file__).parents[3]
@@ -47,7 +47,7 @@ def folder(tmp_path):
 def _measured(on, shape):
     """Made-up results of all rows that contrasts name."""
     rng, rows = np.random.default_rng(0), {}
-    for contrast in read_contrasts(on):
+    for contrast in read_contrasts(CONTRASTS, on):
         for row in (contrast.row, contrast.against):
             rows.setdefault(row, {})[contrast.measure] = rng.random(shape).tolist()
     return rows

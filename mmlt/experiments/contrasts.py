@@ -1,4 +1,4 @@
-"""Co-finetuning's contrasts, as they were written down before the runs, and what came out.
+"""Contrasts, as they were written down before the runs, and what came out.
 
 W worlds, S seeds of each.
 """
@@ -6,18 +6,19 @@ W worlds, S seeds of each.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from mmlt.experiments.commands import ROOT
 from mmlt.experiments.markdown import markdown_table
 from mmlt.experiments.seed_table import with_error
 from mmlt.fileio.json_files import read_json_object
 
-CONTRASTS = ROOT / 'configs' / 'cofinetune' / 'contrasts.json'
 #: Row -> measure -> (W, S) fractions.
 Rows = Mapping[str, Mapping[str, Sequence[Sequence[float]]]]
+#: Within which two rows are alike, where a paper says that they are.
+MARGIN = 0.01
 
 
 class Contrast(NamedTuple):
@@ -28,7 +29,8 @@ class Contrast(NamedTuple):
         row: Its name.
         against: The comparator's.
         measure: As 'AP tail' or 'top1 A'.
-        paper: The paper's gain in points; '+': it expects a gain, and has no number of it.
+        paper: The paper's gain in points; without a number '+': it expects a gain; '0': it finds
+            none; 'not +': it finds the row not to be better.
         source: Where in the paper.
     """
 
@@ -58,21 +60,26 @@ class Gain(NamedTuple):
         return with_error(self.mean, self.error, '+.1f')
 
 
-def read_contrasts(on: str) -> list[Contrast]:
+def read_contrasts(path: Path, on: str) -> list[Contrast]:
     """All contrasts of a part, one a measure, in the order of the file.
 
     Args:
+        path: ``contrasts.json`` of a paper.
         on: 'features' or 'pixels'.
     """
     return [
         Contrast(each['name'], each['row'], each['against'], measure, paper, each['source'])
-        for each in read_json_object(CONTRASTS)['contrasts']
+        for each in read_json_object(path)['contrasts']
         if each['on'] == on
         for measure, paper in each['paper'].items()
     ]
 
 
-def paired_gain(values: Sequence[Sequence[float]], against: Sequence[Sequence[float]]) -> Gain:
+def paired_gain(
+    values: Sequence[Sequence[float]],
+    against: Sequence[Sequence[float]],
+    paper: float | str = '+',
+) -> Gain:
     r"""Judge a difference by the rule of the contrasts' file.
 
     .. math::
@@ -80,11 +87,13 @@ def paired_gain(values: Sequence[Sequence[float]], against: Sequence[Sequence[fl
         \sqrt{\frac{\sum_{ws} (d_{ws} - \bar d_w)^2}{W (S - 1)\, W S}}\right)
 
     It is told where :math:`|\bar d| > 2 e` and all :math:`\bar d_w` (of one world, all
-    :math:`d_s`) have its sign.
+    :math:`d_s`) have its sign. Where the paper has no gain, 'agrees' asks for a difference within
+    ``MARGIN``, 'disagrees' for one beyond.
 
     Args:
         values: (W, S) fractions of the row.
         against: (W, S) of the comparator, of the same worlds and seeds.
+        paper: What the paper says; see :class:`Contrast`.
 
     Raises:
         ValueError: Their shapes differ, or one run alone, which has no error.
@@ -105,8 +114,17 @@ def paired_gain(values: Sequence[Sequence[float]], against: Sequence[Sequence[fl
     mean, error = float(differences.mean()), float(max(errors))
     units = of_worlds if num_worlds > 1 else differences[0]
     is_told = abs(mean) > 2 * error and bool((np.sign(units) == np.sign(mean)).all())
-    verdict = 'cannot be told' if not is_told else 'agrees' if mean > 0 else 'disagrees'
-    return Gain(mean, error, verdict)
+    return Gain(mean, error, _verdict(mean, error, is_told, paper))
+
+
+def _verdict(mean: float, error: float, is_told: bool, paper: float | str) -> str:
+    if paper == '0':
+        agrees, disagrees = abs(mean) + 2 * error <= MARGIN, is_told and abs(mean) > MARGIN
+    elif paper == 'not +':
+        agrees, disagrees = mean + 2 * error <= MARGIN, is_told and mean > MARGIN
+    else:
+        agrees, disagrees = is_told and mean > 0, is_told and mean < 0
+    return 'agrees' if agrees else 'disagrees' if disagrees else 'cannot be told'
 
 
 def contrast_gain(rows: Rows, contrast: Contrast) -> Gain:
@@ -120,29 +138,38 @@ def contrast_gain(rows: Rows, contrast: Contrast) -> Gain:
         if contrast.measure not in rows.get(row, {}):
             raise ValueError(f'contrast {contrast.name!r}: no {contrast.measure} of row {row!r}')
         found.append(rows[row][contrast.measure])
-    return paired_gain(*found)
+    return paired_gain(*found, contrast.paper)
 
 
-def contrast_table(on: str, rows: Rows) -> str:
+def contrast_table(path: Path, on: str, rows: Rows) -> str:
     """All contrasts of a part with the paper's gains and the verdicts, as Markdown."""
     lines = []
-    for contrast in read_contrasts(on):
+    for contrast in read_contrasts(path, on):
         gain = contrast_gain(rows, contrast)
         lines.append((*_names(contrast), _of_paper(contrast.paper), str(gain), gain.verdict))
     return markdown_table(('contrast', 'measure', 'paper', 'ours', 'verdict'), lines)
 
 
-def cell_table(on: str, cells: Mapping[str, Rows]) -> str:
+def cell_table(path: Path, on: str, cells: Mapping[str, Rows]) -> str:
     """All contrasts of a part in several cells of the design, as Markdown.
 
+    A measure that no row of a cell has is not defined there, and its place stays empty.
+
     Args:
+        path: ``contrasts.json`` of a paper.
         on: 'features' or 'pixels'.
         cells: Name of a cell -> its rows.
     """
     lines = []
-    for contrast in read_contrasts(on):
-        gains = [contrast_gain(rows, contrast) for rows in cells.values()]
-        lines.append((*_names(contrast), *(f'{gain}, {gain.verdict}' for gain in gains)))
+    for contrast in read_contrasts(path, on):
+        told = []
+        for rows in cells.values():
+            if any(contrast.measure in measures for measures in rows.values()):
+                gain = contrast_gain(rows, contrast)
+                told.append(f'{gain}, {gain.verdict}')
+            else:
+                told.append('')
+        lines.append((*_names(contrast), *told))
     return markdown_table(('contrast', 'measure', *cells), lines)
 
 

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from mmlt.experiments.cofinetune_table import (
-    CONTRASTS,
+from mmlt.experiments.commands import ROOT
+from mmlt.experiments.contrasts import (
     Contrast,
     cell_table,
     contrast_gain,
@@ -17,6 +17,8 @@ from mmlt.experiments.cofinetune_table import (
 )
 from mmlt.fileio.json_files import read_json_object
 
+CONTRASTS = ROOT / 'configs' / 'cofinetune' / 'contrasts.json'
+THREE_BRANCH = ROOT / 'configs' / 'three_branch' / 'contrasts.json'
 VERDICTS = ('agrees', 'disagrees', 'cannot be told')
 
 
@@ -24,7 +26,7 @@ def _rows(gains, shape=(3, 4)):
     """Rows of random results in which the first contrasts' pairs differ by some gains."""
     rng = np.random.default_rng(0)
     rows = {}
-    for contrast in read_contrasts('features'):
+    for contrast in read_contrasts(CONTRASTS, 'features'):
         for row in (contrast.row, contrast.against):
             rows.setdefault(row, {})[contrast.measure] = rng.random(shape).tolist()
     for (row, against, measure), gain in gains.items():
@@ -67,6 +69,22 @@ def test_verdicts(differences, verdict):
     assert paired_gain(against + differences, against).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ('differences', 'similar', 'not_better'),
+    [
+        ([[0.001, 0.002], [0.0, -0.001], [0.002, 0.001]], 'agrees', 'agrees'),
+        ([[-0.03, -0.031], [-0.03, -0.029], [-0.03, -0.03]], 'disagrees', 'agrees'),
+        ([[0.03, 0.031], [0.03, 0.029], [0.03, 0.03]], 'disagrees', 'disagrees'),
+        ([[0.05, -0.05], [-0.04, 0.04], [0.03, -0.03]], 'cannot be told', 'cannot be told'),
+        ([[0.005, 0.005], [0.005, 0.005], [0.005, 0.005]], 'agrees', 'agrees'),  # told, but small
+    ],
+)
+def test_verdicts_where_a_paper_has_no_gain(differences, similar, not_better):
+    against = np.full(np.shape(differences), 0.5)
+    assert paired_gain(against + differences, against, '0').verdict == similar
+    assert paired_gain(against + differences, against, 'not +').verdict == not_better
+
+
 def test_what_cannot_be_paired_is_refused():
     with pytest.raises(ValueError, match=r'shape \(1, 2\) cannot be paired with \(2, 1\)'):
         paired_gain([[1, 2]], [[1], [2]])
@@ -75,13 +93,15 @@ def test_what_cannot_be_paired_is_refused():
 
 
 @pytest.mark.parametrize('on', ['features', 'pixels'])
-def test_contrasts_name_rows_that_are_explained(on):
-    explained = read_json_object(CONTRASTS)['rows']
-    contrasts = read_contrasts(on)
+@pytest.mark.parametrize('path', [CONTRASTS, THREE_BRANCH])
+def test_contrasts_name_rows_that_are_explained(path, on):
+    explained = read_json_object(path)['rows']
+    contrasts = read_contrasts(path, on)
+    groups = 'all|tail' if path is CONTRASTS else 'all|tail|objects|poses'
     for contrast in contrasts:
         assert {contrast.row, contrast.against} <= set(explained)
-        assert contrast.paper == '+' or contrast.paper > 0
-        assert re.fullmatch('(AP|SAP) (all|tail)|top1 [AB]', contrast.measure)
+        assert contrast.paper in ('+', '0', 'not +') or contrast.paper > 0
+        assert re.fullmatch(f'(AP|SAP) ({groups})|AP context|top1 [AB]', contrast.measure)
     pairs = [(each.row, each.against, each.measure) for each in contrasts]
     assert len(set(pairs)) == len(pairs)
 
@@ -93,7 +113,7 @@ def test_both_parts_ask_the_three_questions():
         ('ab_with_ava', 'ab_with_ava_alternating'),
     }
     for on in ('features', 'pixels'):
-        assert pairs <= {(each.row, each.against) for each in read_contrasts(on)}
+        assert pairs <= {(each.row, each.against) for each in read_contrasts(CONTRASTS, on)}
 
 
 def test_every_contrast_is_printed_in_order_with_its_verdict_and_nothing_else():
@@ -101,8 +121,8 @@ def test_every_contrast_is_printed_in_order_with_its_verdict_and_nothing_else():
         ('a_with_ava', 'a_then_ava', 'AP all'): 0.02,
         ('ab_with_ava', 'ab_with_ava_alternating', 'SAP tail'): -0.02,
     }
-    contrasts, rows = read_contrasts('features'), _rows(gains)
-    head, _, *lines = contrast_table('features', rows).splitlines()
+    contrasts, rows = read_contrasts(CONTRASTS, 'features'), _rows(gains)
+    head, _, *lines = contrast_table(CONTRASTS, 'features', rows).splitlines()
     assert head == '| contrast | measure | paper | ours | verdict |'
     assert len(lines) == len(contrasts)
     for line, contrast in zip(lines, contrasts):
@@ -117,11 +137,25 @@ def test_every_contrast_is_printed_in_order_with_its_verdict_and_nothing_else():
 
 def test_cells_have_the_same_contrasts():
     cells = {'one': _rows({}), 'another': _rows({('a_with_ava', 'ava', 'AP all'): 0.01})}
-    head, _, *lines = cell_table('features', cells).splitlines()
+    head, _, *lines = cell_table(CONTRASTS, 'features', cells).splitlines()
     assert head == '| contrast | measure | one | another |'
-    assert len(lines) == len(read_contrasts('features'))
+    assert len(lines) == len(read_contrasts(CONTRASTS, 'features'))
     (line,) = (each for each in lines if '`a_with_ava` - `ava`' in each and '| AP all |' in each)
     assert line.endswith('| +1.0 ± 0.0, agrees |')
+
+
+def test_a_measure_that_a_cell_does_not_define_stays_empty():
+    rows, other = _rows({}), _rows({})
+    for measures in other.values():
+        measures.pop('AP tail', None)
+    _, _, first, second, *_ = cell_table(
+        CONTRASTS, 'features', {'one': rows, 'another': other}
+    ).splitlines()
+    assert '| AP all |' in first and not first.endswith('|  |')
+    assert '| AP tail |' in second and second.endswith('|  |')
+    del other['a_with_ava']['AP all']
+    with pytest.raises(ValueError, match="no AP all of row 'a_with_ava'"):
+        cell_table(CONTRASTS, 'features', {'one': rows, 'another': other})
 
 
 def test_a_missing_row_is_told_not_left_out():
@@ -131,7 +165,7 @@ def test_a_missing_row_is_told_not_left_out():
     with pytest.raises(ValueError, match="contrast 'co-finetuning': no SAP tail of row 'ava'"):
         contrast_gain(rows, contrast)
     with pytest.raises(ValueError, match="no SAP tail of row 'ava'"):
-        contrast_table('features', rows)
+        contrast_table(CONTRASTS, 'features', rows)
 
 
 def test_rows():
