@@ -90,7 +90,10 @@ class ThreeBranch(NamedTuple):
                 'long-term branch'
             )
         if self.with_tta and not self._read(self.config).get('tta_pipeline'):
-            raise ValueError(f'{self.config} has no tta_pipeline, which --tta needs')
+            raise ValueError(
+                f'{self.config} has no tta_pipeline, which --tta needs; '
+                'configs/_base_/datasets/ava_tta.py has one'
+            )
         self.bank_splits()
 
     def bank_splits(self) -> list[str]:
