@@ -24,9 +24,8 @@ import contextlib
 import gc
 import io
 import os
+import runpy
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 import warnings
@@ -56,6 +55,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument('--parts', nargs='+', default=['windows', 'memory', 'transport'])
     parser.add_argument('--videos', type=int, default=16, help='of 897 seconds each')
     parser.add_argument('--channels', type=int, default=2304, help="of SlowFast-R50's RoIs")
     parser.add_argument('--windows', type=int, default=600, help='read by each side')
@@ -87,8 +87,8 @@ def draw_bank(folder: Path, args: argparse.Namespace) -> None:
             for second, count in zip(range(FIRST, LAST + 1), counts)
         }
     torch.save(lfb, folder / 'lfb_val.pkl')
-    command = [sys.executable, CONVERT, folder / 'lfb_val.pkl', '--out', folder / 'bank']
-    subprocess.run(command, check=True)
+    convert = runpy.run_path(str(CONVERT))['main']
+    assert convert([str(folder / 'lfb_val.pkl'), '--out', str(folder / 'bank')]) == 0
 
 
 def open_lfb(folder: Path, channels: int) -> object:
@@ -312,9 +312,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         draw_bank(folder, args)
-        compare_windows(folder, args)
-        compare_loaders(folder, args)
-        compare_transport(args)
+        if 'windows' in args.parts:
+            compare_windows(folder, args)
+        if 'memory' in args.parts:
+            compare_loaders(folder, args)
+        if 'transport' in args.parts:
+            compare_transport(args)
 
 
 if __name__ == '__main__':

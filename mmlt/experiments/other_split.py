@@ -14,8 +14,9 @@ def test_overrides(config: Mapping[str, Any], split: str) -> dict[str, Any]:
     """What makes the test of a config run on the data of its ``split``.
 
     The test's pipeline, label map and metric stay. Only the files of the data are exchanged: those
-    of the split's dataset, and with them the ground truth of the evaluator. Where the test is one
-    of several datasets (``mmlt.MultiDatasetTestLoop``), each gets its own.
+    of the split's dataset, the feature bank that its pipeline reads (for ``tta_pipeline`` too), and
+    with them the ground truth of the evaluator. Where the test is one of several datasets
+    (``mmlt.MultiDatasetTestLoop``), each gets its own.
 
     Args:
         config: A config of mmengine with ``test_dataloader``, ``test_evaluator`` and the split's
@@ -28,7 +29,8 @@ def test_overrides(config: Mapping[str, Any], split: str) -> dict[str, Any]:
 
     Raises:
         ValueError: No such split, the config (or one of its datasets, which is named) lacks its
-            dataloader or its ground truth, or a test of one dataset has more than one evaluator.
+            dataloader, its ground truth or its feature bank, or a test of one dataset has more than
+            one evaluator.
     """
     if split not in SPLITS:
         raise ValueError(f'split must be one of {", ".join(SPLITS)}, got {split!r}')
@@ -60,7 +62,13 @@ def _overrides_of_one(
     if not isinstance(source, Mapping):
         raise ValueError(f'the config has no {source_key}, which a test on {split} needs')
     target_key = f'test_dataloader{suffix}.dataset'
-    overrides = _file_overrides(source, _at(config, target_key), target_key)
+    target = _at(config, target_key)
+    overrides = _file_overrides(source, target, target_key)
+    pipelines = {f'{target_key}.pipeline': target.get('pipeline')}
+    if name is None:
+        pipelines['tta_pipeline'] = config.get('tta_pipeline')
+    for key, pipeline in pipelines.items():
+        overrides.update(_bank_overrides(source_key, source, key, pipeline))
     evaluator = _at(config, f'test_evaluator{suffix}')
     is_one = not isinstance(evaluator, Sequence)
     for index, metric in enumerate([evaluator] if is_one else evaluator):
@@ -93,6 +101,28 @@ def _file_overrides(
                 name = key if part is None else f'{key}.{part}'
                 overrides[f'{target_key}.{name}'] = of_part
     return overrides
+
+
+def _bank_overrides(
+    source_key: str, source: Mapping[str, Any], key: str, pipeline: Sequence | None
+) -> dict[str, Any]:
+    """The folder of the source's feature bank: in that of another split all windows are empty."""
+    of_source = [step['bank_dir'] for _, step in _bank_steps(source.get('pipeline'))]
+    overrides = {}
+    for place, step in _bank_steps(pipeline):
+        if not of_source:
+            raise ValueError(f'{source_key} has no LoadFeatureBank, and {key}.{place} is one')
+        if step['bank_dir'] != of_source[0]:
+            overrides[f'{key}.{place}.bank_dir'] = of_source[0]
+    return overrides
+
+
+def _bank_steps(pipeline: Sequence | None) -> list[tuple[int, Mapping[str, Any]]]:
+    return [
+        (place, step)
+        for place, step in enumerate(pipeline or ())
+        if str(step.get('type')).rpartition('.')[2] == 'LoadFeatureBank'
+    ]
 
 
 def _first_with_truth(given: Any) -> Mapping[str, Any] | None:

@@ -88,6 +88,37 @@ def test_the_truth_of_val_is_that_of_its_evaluator():
         overrides_of(config, 'train')
 
 
+def _banked(split, place):
+    pipeline = [dict(type='Resize'), dict(type='Pack')]
+    pipeline.insert(place, dict(type='mmlt.LoadFeatureBank', bank_dir=f'bank/{split}'))
+    return dict(type='AVADataset', ann_file=f'{split}.csv', pipeline=pipeline)
+
+
+def test_the_feature_bank_is_exchanged():
+    """Nobody of another split's videos is in a bank: all windows would be empty."""
+    config = _config(_banked('train', 0), _banked('test', 1))
+    config['tta_pipeline'] = _banked('test', 2)['pipeline']
+    assert overrides_of(config, 'train') == {
+        'test_dataloader.dataset.ann_file': 'train.csv',
+        'test_dataloader.dataset.pipeline.1.bank_dir': 'bank/train',
+        'tta_pipeline.2.bank_dir': 'bank/train',
+        'test_evaluator.ann_file': 'train.csv',
+    }
+    config['train_dataloader']['dataset'] = _dataset('train')
+    message = r'train_dataloader\.dataset has no LoadFeatureBank, and test_dataloader\..*\.1 is one'
+    with pytest.raises(ValueError, match=message):
+        overrides_of(config, 'train')
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_the_three_branches_are_tested_with_the_bank_of_the_split(split):
+    config = Config.fromfile(ROOT / 'configs' / 'toy' / 'slowonly_toy_three_branch.py')
+    config.merge_from_dict(overrides_of(config, split))
+    for pipeline in (config.test_dataloader.dataset.pipeline, config.tta_pipeline):
+        (step,) = (step for step in pipeline if step.type == 'mmlt.LoadFeatureBank')
+        assert step.bank_dir.endswith(f'/bank/{split}') and step.test_mode
+
+
 @pytest.mark.parametrize('split', ['train', 'val'])
 def test_the_toy_config_is_tested_on_the_split(split):
     config = Config.fromfile(ROOT / 'configs' / 'toy' / 'slowonly_toy_ava.py')

@@ -9,10 +9,11 @@ read weights-only: nothing in it is run. Several files become one bank; read it 
 
 What an LFB file does not say: scores and boxes are NaN in the bank, the order of a second's persons
 is kept and taken for "the best-scored first" (mmaction2's proposals come so), and in place of a
-checkpoint's hash stands that of the file, of several that of their hashes. mmaction2 fills a second
-in which nobody reaches its threshold with the best-scored box, or with the whole frame: they cannot
-be told from persons any more. A bank without them is what tools/features/build_feature_bank.py
-makes.
+checkpoint's hash stands that of the file, of several that of their hashes. A model takes only the
+bank that it was trained with, so convert the files of train and val together. mmaction2 fills a
+second in which nobody reaches its threshold with the best-scored box, or with the whole frame: they
+cannot be told from persons any more. tools/features/build_feature_bank.py makes a bank without
+them.
 """
 
 from __future__ import annotations

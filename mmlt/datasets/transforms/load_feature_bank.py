@@ -15,6 +15,9 @@ from mmlt.fileio.feature_bank_reader import FeatureBank, open_feature_bank
 from mmlt.functional.checks import check_integer
 from mmlt.registry import TRANSFORMS
 
+#: As many absent videos at the beginning are no accident.
+MAX_ABSENT = 3
+
 
 @TRANSFORMS.register_module()
 class LoadFeatureBank(BaseTransform):
@@ -41,7 +44,9 @@ class LoadFeatureBank(BaseTransform):
     Raises:
         FileNotFoundError: At the first keyframe: no finished bank.
         ValueError: At the first keyframe: a bank that is damaged, of another width, or of another
-            checkpoint than the first; a video in two of them. An even ``window_sec``.
+            checkpoint than the first; a video in two of them. When the first ``MAX_ABSENT`` videos
+            that a process asks for are all absent: the bank of another split. An even
+            ``window_sec``.
 
     Reference:
         Wu et al., "Long-Term Feature Banks for Detailed Video Understanding", CVPR 2019: 5 persons
@@ -70,6 +75,8 @@ class LoadFeatureBank(BaseTransform):
         self.test_mode = test_mode
         self.feature_dim = feature_dim
         self._banks: list[FeatureBank] = []
+        #: Videos that were asked for and are absent; None once one was there.
+        self._absent: set[str] | None = set()
         self._has_told = False
 
     def transform(self, results: dict) -> dict:
@@ -96,7 +103,16 @@ class LoadFeatureBank(BaseTransform):
             self._banks = _open_banks(self.bank_dirs, self.feature_dim)
         for bank in self._banks:
             if video_id in bank.videos:
+                self._absent = None
                 return bank
+        if self._absent is not None:
+            self._absent.add(video_id)
+            if len(self._absent) == MAX_ABSENT:
+                raise ValueError(
+                    f'{", ".join(self.bank_dirs)}: none of the videos {sorted(self._absent)}, the '
+                    'first that were asked for, is in it: the bank of another split? Without it '
+                    'every window is empty'
+                )
         if not self._has_told:
             self._has_told = True
             print_log(

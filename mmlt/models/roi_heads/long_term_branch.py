@@ -27,7 +27,10 @@ def masked_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) ->
     Returns:
         (B, Q, h, d).
     """
-    weights = torch.einsum('bqhd,bshd->bhqs', query, key) / query.shape[-1] ** 0.5
+    scale = query.shape[-1] ** 0.5
+    if query.dtype == torch.float16:  # whose 65,504 the product could exceed
+        query, scale = query / scale, 1
+    weights = torch.einsum('bqhd,bshd->bhqs', query, key) / scale
     mask = mask[:, None, None]
     # not -inf: a softmax over nothing would be NaN, and its gradient too
     weights = weights.masked_fill(~mask, torch.finfo(weights.dtype).min).softmax(dim=-1)

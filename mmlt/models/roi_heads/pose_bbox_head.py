@@ -34,7 +34,8 @@ class PoseBBoxHead(LongTailBBoxHead):
         background_class: See ``LongTailBBoxHead``.
         pose_ids: Class ids of the poses; all must be columns. Empty: sigmoids alone.
         label_file: In the place of ``pose_ids``: AVA's list of classes with their ``label_type``;
-            the columns of type PERSON_MOVEMENT are the poses.
+            the columns of type PERSON_MOVEMENT are the poses. Where it has more classes than there
+            are columns (``custom_classes`` of the dataset), ``class_ids`` must name the columns'.
         gamma: Focusing parameter of the poses' focal loss, and of the other classes' where
             ``loss_cls`` is None; 0 for cross entropies.
         pose_weight: w.
@@ -45,7 +46,8 @@ class PoseBBoxHead(LongTailBBoxHead):
 
     Raises:
         ValueError: Both or none of ``pose_ids`` and ``label_file``; an id that is no column, a
-            single pose; ``trained_groups``; no class beside the poses.
+            single pose; a class of ``label_file`` without a column, and no ``class_ids``;
+            ``trained_groups``; no class beside the poses.
 
     Reference:
         The three-branch report of the ActivityNet challenge 2019, section 3, "Training Loss".
@@ -77,6 +79,7 @@ class PoseBBoxHead(LongTailBBoxHead):
                 'would be one over other classes; train all groups, or take LongTailBBoxHead'
             )
         self._given = pose_ids, label_file
+        self._are_columns_named = kwargs.get('class_ids') is not None
         self.gamma = check_real('gamma', gamma, 0)
         self.pose_weight = check_real('pose_weight', pose_weight, 0)
         if loss_cls is None:
@@ -103,6 +106,12 @@ class PoseBBoxHead(LongTailBBoxHead):
     def _pose_ids(self, pose_ids: Sequence[int] | None, label_file: str | None) -> list[int]:
         if label_file is not None:
             types = read_label_types(label_file)
+            if not self._are_columns_named and max(types) > max(self.class_ids):
+                raise ValueError(
+                    f'{label_file} has class {max(types)}, the columns end with '
+                    f'{max(self.class_ids)}: give class_ids, the class of each column '
+                    '(custom_classes of the dataset)'
+                )
             found = [i for i in self.class_ids if types.get(i) == POSE_TYPE]
             if not found:
                 raise ValueError(f'{label_file}: no column is of label_type {POSE_TYPE}')

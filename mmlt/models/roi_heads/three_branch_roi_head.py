@@ -44,6 +44,7 @@ class ThreeBranchRoIHead(JitteredAVARoIHead):
     Args:
         roi_channels: C; 2304 of SlowFast-R50 and R101.
         bbox_head: Config of the box head without ``in_channels``, which follow from the branches.
+            Its dropout acts on what the branches join, wherever ``dropout_before_pool`` puts it.
         global_loss: Config of a multi-label loss on the scene, whose ``loss_weight`` is the
             branch's; None: no such loss.
         global_feature: Whether the clip feature joins each RoI's.
@@ -53,8 +54,8 @@ class ThreeBranchRoIHead(JitteredAVARoIHead):
         **kwargs: See ``JitteredAVARoIHead``.
 
     Raises:
-        ValueError: ``in_channels`` of the box head, another fusion; in use, maps of other channels,
-            data samples without a window, a bank of another checkpoint or width.
+        ValueError: ``in_channels`` of the box head, a shared head, another fusion; in use, maps of
+            other channels, data samples without a window, a bank of another checkpoint or width.
 
     Reference:
         The three-branch report of the ActivityNet challenge 2019, section 3 and Figure 1.
@@ -74,6 +75,11 @@ class ThreeBranchRoIHead(JitteredAVARoIHead):
         self.roi_channels = check_integer('roi_channels', roi_channels, 1)
         self.fusion = check_choice('fusion', fusion, FUSIONS)
         self.global_feature = bool(global_feature)
+        if kwargs.get('shared_head') is not None:
+            raise ValueError(
+                f'shared_head={kwargs["shared_head"]!r:.80}: this head has no place for it; what '
+                'reads a feature bank is long_term'
+            )
         if 'in_channels' in bbox_head:
             raise ValueError(
                 f'bbox_head.in_channels={bbox_head["in_channels"]}: it follows from roi_channels '

@@ -87,6 +87,17 @@ def test_an_absent_video_is_empty_and_the_first_one_is_told(banks, monkeypatch):
     assert "nobody of video 'absent' is in it" in text and banks[1] in text
 
 
+def test_the_bank_of_another_split_is_refused(banks):
+    transform = LoadFeatureBank(banks, window_sec=3, max_persons=2)
+    for video in ('a', 'b', 'a', 'b'):
+        assert not _load(transform, video, 3).mask.any()
+    with pytest.raises(ValueError, match=r"none of the videos \['a', 'b', 'c'\], the first that"):
+        _load(transform, 'c', 3)
+    transform = LoadFeatureBank(banks, window_sec=3, max_persons=2)
+    for video in ('a', 'b', 'one', 'c', 'd', 'e'):  # one was there
+        assert _load(transform, video, 3).mask.any().item() is (video == 'one')
+
+
 def test_opened_at_the_first_keyframe_and_once(banks, monkeypatch):
     opened = []
     monkeypatch.setattr(

@@ -47,6 +47,15 @@ def test_attention_is_scaled_by_the_width():
     assert found.flatten().tolist() == pytest.approx([0.9] * 4)
 
 
+def test_products_beyond_half_precision():
+    # 256 channels: products of 256 * 300 = 76800 and 0, scaled 4800 and 0
+    query = torch.full((1, 1, 1, 256), 300, dtype=torch.float16)
+    key = torch.stack([torch.ones(256), torch.zeros(256)]).reshape(1, 2, 1, 256).half()
+    value = torch.tensor([3.0, 5]).reshape(1, 2, 1, 1).expand(1, 2, 1, 256).half()
+    found = masked_attention(query, key, value, torch.ones(1, 2, dtype=torch.bool))
+    assert found.flatten().unique().tolist() == [3]
+
+
 @pytest.mark.parametrize('num_blocks', [1, 2, 3])
 def test_of_full_windows_it_is_mmactions(num_blocks):
     """The reference: mmaction2's FBONonLocal, whose windows have no mask."""

@@ -130,6 +130,16 @@ def test_poses_are_found_under_custom_classes(tmp_path):
     assert torch.equal(_loss(by_type, logits, labels), _loss(given, logits, labels))
 
 
+def test_fewer_columns_than_listed_classes_must_be_named(tmp_path):
+    """Under custom_classes column 3 need not be class 3."""
+    path = tmp_path / 'list.pbtxt'
+    path.write_text(LABEL_MAP)
+    with pytest.raises(ValueError, match=r'has class 7, the columns end with 6: give class_ids'):
+        _head(pose_ids=None, label_file=str(path))
+    whole = _head(pose_ids=None, label_file=str(path), num_classes=8)
+    assert whole.pose_columns.tolist() == [0, 2, 3, 6]
+
+
 def test_a_loss_that_needs_counts_is_given_those_of_the_other_classes(tmp_path):
     counts = tmp_path / 'counts.json'
     classes = ', '.join(f'{{"id": {i}, "name": "c{i}", "count": {10 * i}}}' for i in range(1, 7))

@@ -263,6 +263,7 @@ def test_a_missing_window_is_told(mode):
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
+        (dict(shared_head=dict(type='FBOHead')), "shared_head={'type': 'FBOHead'}: this head has"),
         (dict(bbox_head=dict(in_channels=7)), 'bbox_head.in_channels=7: it follows'),
         (dict(fusion='add'), "fusion must be one of 'concat', 'sum', got 'add'"),
         (dict(roi_channels=0), 'roi_channels must be an integer of at least 1, got 0'),

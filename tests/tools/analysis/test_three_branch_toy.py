@@ -111,11 +111,12 @@ def test_a_readme_without_marks_leaves_everything_as_it_was(tool, tmp_path):
     assert not (tmp_path / 'toy_results.json').exists()
 
 
-def test_the_readme_prints_the_committed_results_and_no_others(tool):
-    results = read_json_object(tool.FOLDER / 'toy_results.json')['features']
+@pytest.mark.parametrize('on', ['features', 'pixels'])
+def test_the_readme_prints_the_committed_results_and_no_others(tool, on):
+    results = read_json_object(tool.FOLDER / 'toy_results.json')[on]
     text = (tool.FOLDER / 'README.md').read_text(encoding='utf-8')
-    printed = text.partition('<!-- toy features -->')[2].partition('<!-- end of toy features')[0]
-    assert printed.strip() == tool.PARTS['features'].tables(results)
+    printed = text.partition(f'<!-- toy {on} -->')[2].partition(f'<!-- end of toy {on}')[0]
+    assert printed.strip() == tool.PARTS[on].tables(results)
 
 
 def test_the_committed_results_are_those_of_the_plan(tool):
