@@ -103,7 +103,6 @@ class FeatureBranches(BaseModel):
             dropout_ratio=0.3,
             pose_ids=tuple(KINDS['poses']) if row.pose_softmax else (),
             gamma=row.gamma,
-            loss_cls=dict(type='mmlt.FocalLoss', gamma=row.gamma),  # a mean over classes too
         )
         self.bbox_head = MODELS.build(head)
         if row.global_loss:
