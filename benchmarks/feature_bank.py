@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gc
 import io
 import os
 import runpy
@@ -268,7 +267,6 @@ def run_ranks(
 
 def compare_loaders(folder: Path, args: argparse.Namespace) -> None:
     """Table 2."""
-    gc.collect()  # what table 1 has mapped would be every rank's
     rows = []
 
     def add(name: str, side: str, ranks: int, workers: int) -> None:
@@ -285,23 +283,43 @@ def compare_loaders(folder: Path, args: argparse.Namespace) -> None:
     print_table(f'a bank of {size:.0f} MB on disk', columns, rows)
 
 
+class Zeros(Dataset):
+    """Fresh tensors of one shape."""
+
+    def __init__(self, *shape: int) -> None:
+        self.shape = shape
+
+    def __len__(self) -> int:
+        return 10**6
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return torch.zeros(self.shape)
+
+
 def compare_transport(args: argparse.Namespace) -> None:
     """What a window costs on its way from a worker to the rank, and it alone."""
-    window = torch.zeros(WINDOW['window_sec'] * WINDOW['max_persons'], args.channels)
     spent = []
-    for sent in (torch.zeros(1), window):
-        repeated = [sent] * args.windows
-        loader = DataLoader(repeated, num_workers=1, batch_size=None, persistent_workers=True)
-        windows, own = iter(loader), psutil.Process()
-        first = sum(next(windows).sum() for _ in range(20))
+    for shape in ((1, 1), (WINDOW['window_sec'] * WINDOW['max_persons'], args.channels)):
+        windows = iter(DataLoader(Zeros(*shape), num_workers=1, batch_size=None))
+        for _ in range(20):
+            next(windows)
+        own = psutil.Process()
         family = [own, *own.children(recursive=True)]
-        start = [sum(member.cpu_times()[:2]) for member in family]
-        count = sum(1 for _ in zip(windows, range(args.windows - 40)))
-        used = sum(sum(m.cpu_times()[:2]) - s for m, s in zip(family, start))
-        assert first == 0
-        spent.append(used / count)
-        del windows, loader
+        start = sum(sum(member.cpu_times()[:2]) for member in family)
+        for _ in range(args.windows):
+            next(windows)
+        used = sum(sum(member.cpu_times()[:2]) for member in family) - start
+        spent.append(used / args.windows)
+        del windows
     print(f'from a worker to its rank: {1000 * (spent[1] - spent[0]):.2f} CPU ms a window')
+
+
+def apart(function: Callable, *args: object) -> None:
+    """Call a function in a process of its own: what it frees would be every rank's."""
+    process = get_context('fork').Process(target=function, args=args)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
 
 
 def main() -> None:
@@ -311,9 +329,9 @@ def main() -> None:
     warnings.filterwarnings('ignore', 'This DataLoader will create')  # more than there are cores
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        draw_bank(folder, args)
+        apart(draw_bank, folder, args)
         if 'windows' in args.parts:
-            compare_windows(folder, args)
+            apart(compare_windows, folder, args)
         if 'memory' in args.parts:
             compare_loaders(folder, args)
         if 'transport' in args.parts:
