@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import re
 from pathlib import Path
@@ -21,6 +22,7 @@ from three_branch_experiments import (
     train_step,
 )
 
+from mmlt.evaluation.metrics import AVALongTailMetric
 from mmlt.fileio.label_map import read_label_map
 
 LABEL_MAP = Path(__file__).parent / 'data' / 'ava_action_list_v2.2_for_activitynet_2019.pbtxt'
@@ -203,6 +205,9 @@ def test_example_of_the_readme_is_complete(tmp_path):
     path.write_text(re.search(r'```python\n(.*?)```', README, re.DOTALL)[1], encoding='utf-8')
     cfg = Config.fromfile(path)
     assert cfg.custom_imports['imports'] == ['mmlt']
+    evaluator = cfg.test_evaluator.to_dict()
+    assert evaluator.pop('type') == 'mmlt.AVALongTailMetric'
+    inspect.signature(AVALongTailMetric).bind(**evaluator)  # of the base's arguments
     for part, split in (('train', 'train'), ('val', 'val'), ('test', 'val')):
         steps = steps_of(cfg[f'{part}_dataloader'].dataset.pipeline)
         assert steps['mmlt.LoadFeatureBank'].bank_dir == f'work_dirs/feature_bank/{split}'

@@ -175,7 +175,8 @@ def _write_config(folder, suffix='', splits=('train', 'val', 'val'), *, head='',
         f'{name}_dataloader = dict(dataset=dict(pipeline=[{BANK % split}]))\n'
         for name, split in zip(('train', 'val', 'test'), splits)
     )
-    text = f'model = dict(roi_head=dict({head}))\n{loaders}{more}'
+    evaluator = "test_evaluator = dict(type='mmlt.AVALongTailMetric')\n"
+    text = f'model = dict(roi_head=dict({head}))\n{loaders}{evaluator}{more}'
     (folder / f'small{suffix}.py').write_text(text)
 
 

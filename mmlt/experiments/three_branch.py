@@ -72,7 +72,8 @@ class ThreeBranch(NamedTuple):
         Raises:
             FileNotFoundError: A config is absent.
             ValueError: ``score_thr``, a phase one that reads a bank itself, a whole whose bank is
-                not the one that is made here, or that has no augmentation where it is asked for.
+                not the one that is made here, or that has no augmentation where it is asked for, a
+                test that leaves no file for the report.
         """
         if not self.config.is_file():
             raise FileNotFoundError(f'no config {self.config}')
@@ -80,6 +81,8 @@ class ThreeBranch(NamedTuple):
             raise FileNotFoundError(f'no config {self.phase_one}: name phase one by --baseline')
         if not 0 <= self.score_thr <= 1:
             raise ValueError(f'--score-thr must be from 0 to 1, not {self.score_thr}')
+        for path in (self.phase_one, self.config):
+            _check_evaluator(path, self._read(path).get('test_evaluator'))
         phase_one = self._read(self.phase_one)
         if _has_long_term(phase_one) or any(_bank_dirs(_loaders(phase_one))):
             raise ValueError(
@@ -87,7 +90,10 @@ class ThreeBranch(NamedTuple):
                 'long-term branch'
             )
         if self.with_tta and not self._read(self.config).get('tta_pipeline'):
-            raise ValueError(f'{self.config} has no tta_pipeline, which --tta needs')
+            raise ValueError(
+                f'{self.config} has no tta_pipeline, which --tta needs; '
+                'configs/_base_/datasets/ava_tta.py has one'
+            )
         self.bank_splits()
 
     def bank_splits(self) -> list[str]:
@@ -174,6 +180,16 @@ def _read_config(path: Path, bank: Path, _: int) -> Config:
         del os.environ[VARIABLE]
         if before is not None:
             os.environ[VARIABLE] = before
+
+
+def _check_evaluator(path: Path, evaluator: Any) -> None:
+    """Refuse a test without metrics.json, which would be missed after the trainings."""
+    kind = evaluator.get('type') if isinstance(evaluator, Mapping) else evaluator
+    if str(kind).rpartition('.')[2] != 'AVALongTailMetric':
+        raise ValueError(
+            f'{path}: test_evaluator is {kind}, the report needs '
+            "test_evaluator=dict(type='mmlt.AVALongTailMetric', ...)"
+        )
 
 
 def _has_long_term(config: Config) -> bool:

@@ -153,7 +153,8 @@ def open_feature_bank(folder: str | Path, feature_dim: int | None = None) -> Fea
         if not (folder / name).is_file():
             raise FileNotFoundError(
                 f'{folder / name} does not exist: this is not the folder of one split, or its '
-                'bank was not finished (start tools/features/build_feature_bank.py again)'
+                'bank was not finished (start tools/features/build_feature_bank.py again); our '
+                'configs look for it in $FEATURE_BANK'
             )
     meta = read_meta(folder / META_FILE)
     if feature_dim not in (None, meta['feature_dim']):

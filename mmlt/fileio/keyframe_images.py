@@ -16,12 +16,16 @@ from mmlt.fileio.feature_folder import VIDEO_SUFFIXES, Video, find_videos
 from mmlt.fileio.image_frames import IMAGE_SUFFIXES, read_image
 from mmlt.fileio.video_frames import decode_frames, default_decoder
 
+#: By less a file's frame rate may differ from a whole number: a frame in a quarter of an hour.
+_RATE_TOLERANCE = 1e-3
+
 
 class KeyframeRule(NamedTuple):
     """Which frame is that of which second; as the AVA dataset has it that reads the clips.
 
     Attributes:
-        fps: Frames a second; None: as many as a video file says.
+        fps: Frames a second; None: as many as a video file says, if that is a whole number, for
+            ``SampleAVAFrames`` counts by no other.
         start_index: Number of the first frame: 0 in videos.
         timestamp_start: The second that begins with the first frame.
         seconds: The first and the last to take; None: all.
@@ -90,12 +94,22 @@ def _from_video(path: str, rule: KeyframeRule) -> Iterator[tuple[int, np.ndarray
     seconds: list[int] = []
 
     def choose(total: int, video_fps: float) -> np.ndarray:
-        found, numbers = keyframe_numbers(total, rule.fps or video_fps, rule)
+        found, numbers = keyframe_numbers(total, rule.fps or _whole_rate(path, video_fps), rule)
         seconds.extend(found)
         return numbers
 
     for place, frame in enumerate(decode_frames(path, choose, rule.decoder)):
         yield seconds[place], np.ascontiguousarray(frame[..., ::-1])  # RGB -> BGR
+
+
+def _whole_rate(path: str, fps: float) -> float:
+    """A file's own rate: one of 29.97 read as 30 is a second behind after a quarter of an hour."""
+    if abs(fps - round(fps)) > _RATE_TOLERANCE:
+        raise ValueError(
+            f'{path} has {fps:.5g} frames a second, and a dataset counts by a whole number: give '
+            '--fps, that of the dataset'
+        )
+    return fps
 
 
 def _from_folder(path: str, rule: KeyframeRule) -> Iterator[tuple[int, np.ndarray]]:

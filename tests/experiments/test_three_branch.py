@@ -88,5 +88,19 @@ def test_a_long_term_branch_without_a_bank(tmp_path):
         _experiment(config, tmp_path).bank_splits()
 
 
+@pytest.mark.parametrize('place', ['', '_phase_one'])
+@pytest.mark.parametrize(
+    ('evaluator', 'kind'), [("dict(type='AVAMetric')", 'AVAMetric'), ('None', 'None')]
+)
+def test_a_test_of_which_the_report_could_not_tell(evaluator, kind, place, tmp_path):
+    """Before the trainings, not after them."""
+    for suffix in ('', '_phase_one'):
+        asked = evaluator if suffix == place else "dict(type='mmlt.AVALongTailMetric')"
+        path = _write(tmp_path / f'a{suffix}.py', '')
+        path.write_text(f'{path.read_text()}test_evaluator = {asked}\n')
+    with pytest.raises(ValueError, match=rf'a{place}\.py: test_evaluator is {kind}, the report'):
+        _experiment(tmp_path / 'a.py', tmp_path).check()
+
+
 def test_phase_one_is_beside_the_whole():
     assert ThreeBranch(Path('c/x.py'), 1, Path('w')).phase_one == Path('c/x_phase_one.py')

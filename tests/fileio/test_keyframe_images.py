@@ -122,3 +122,18 @@ def test_a_video_without_the_seconds(videos):
     rule = KeyframeRule(5, 1, 900, (950, 960), 'img_{:05}.jpg')
     with pytest.raises(ValueError, match='b ends before the seconds 950 to 960'):
         list(read_keyframes(Video('b', str(videos / 'b')), rule))
+
+
+@pytest.mark.parametrize('decoder', ['decord', 'opencv'])
+def test_a_rate_that_no_dataset_counts_by(tmp_path, decoder):
+    """NTSC's: a clip of mmaction2 can only be centred by another one, which must be named."""
+    write_video(tmp_path / 'a.mp4', 25, 30000 / 1001)
+    video = Video('a', str(tmp_path / 'a.mp4'))
+    with pytest.raises(TypeError):
+        SampleAVAFrames(4, 2, test_mode=True).transform(
+            dict(fps=29.97, timestamp=1, timestamp_start=0, start_index=0, shot_info=(0, 25))
+        )
+    rule = KeyframeRule(timestamp_start=0, decoder=decoder)
+    with pytest.raises(ValueError, match=r'a\.mp4 has 29\.97 frames a second, .*: give --fps'):
+        list(read_keyframes(video, rule))
+    assert [second for second, _ in read_keyframes(video, rule._replace(fps=10))] == [0, 1, 2]

@@ -92,7 +92,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--score-thr', type=float, default=0.05, help='lower scores are left out')
     ends = dict(type=int, nargs=2, metavar=('START', 'END'))
     parser.add_argument('--seconds', **ends, help='first and last (default: all; AVA: 902 1798)')
-    rate = 'frames a second (default: 30; of a video file its own)'
+    rate = 'frames a second (default: 30; of a video file its own, if that is a whole number)'
     parser.add_argument('--fps', type=float, help=rate)
     parser.add_argument('--filename-tmpl', default='img_{:05}.jpg', help='file names of frames')
     parser.add_argument('--start-index', type=int, default=1, help='number of the first frame')

@@ -6,8 +6,8 @@ range, for it names none) and no crop, so a batch is padded to its widest clip. 
 such a person has no detection: mmaction2 would lower the threshold to the best score there is.
 
 An experiment with the long-term branch takes the pipelines `{{_base_.bank_train_pipeline}}`,
-`{{_base_.bank_test_pipeline}}` and `{{_base_.bank_tta_pipeline}}`. The bank's folders are train and val in $FEATURE_BANK. Files are
-where mmaction2's AVA guide puts them; frame 1 is second 900.
+`{{_base_.bank_test_pipeline}}` and `{{_base_.bank_tta_pipeline}}`. The bank's folders are train and
+val in $FEATURE_BANK. Files are where mmaction2's AVA guide puts them; frame 1 is second 900.
 """
 
 _base_ = './ava_tta.py'

@@ -221,7 +221,8 @@ class ThreeBranchRoIHead(JitteredAVARoIHead):
             of_model = f'one of checkpoint {held[:16]}' if held.strip('0') else 'none yet'
             raise ValueError(
                 f'the feature bank was made by checkpoint {checkpoint[:16]} (sha256), the model '
-                f'was trained with {of_model}: the bank of every split must be of one checkpoint'
+                f'was trained with {of_model}: the bank of every split must be of one checkpoint; '
+                'name that bank in bank_dir of LoadFeatureBank'
             )
         self._known_bank = checkpoint
 

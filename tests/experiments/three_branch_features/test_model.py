@@ -18,6 +18,7 @@ class CachedRoIs(nn.Module):
     """In the place of RoIAlign: each RoI's second number is its row of the features."""
 
     features: torch.Tensor
+    featmap_stride = 1
 
     def forward(self, maps, rois):
         return self.features[rois[:, 1].long()][:, :, None, None, None], None
@@ -71,7 +72,8 @@ def _of_detector(model, batch):
     rois = torch.cat([rois, torch.zeros(number, 3)], dim=1)
     maps = batch['clips'][:, :, None, None, None]
     with torch.no_grad():
-        logits = head._bbox_forward(maps, rois, [])['cls_score'][:, 1:]
+        metas = [{'img_shape': (1, 1)}] * len(maps)
+        logits = head._bbox_forward(maps, rois, metas)['cls_score'][:, 1:]
         return head.bbox_head.sigmoid_logits(logits)
 
 
