@@ -77,7 +77,8 @@ def whole(world):
 
 
 def _bank(folder):
-    paths = sorted(path for path in (folder / 'bank').rglob('*') if path.is_file())
+    """Keyframes, persons and features; the hash of the checkpoint is in meta.json."""
+    paths = sorted((folder / 'bank').rglob('*.npy'))
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
@@ -126,11 +127,10 @@ def test_the_whole_has_read_the_bank_that_was_made_here(whole):
 @pytest.mark.train
 @pytest.mark.dist
 def test_a_second_call_does_nothing_even_without_the_bank(world, whole):
-    """The last test here: it takes the bank away."""
     aside = whole[0].with_name('aside')
     shutil.copytree(whole[0], aside)
     shutil.rmtree(aside / 'bank')
-    for folder in ('whole', 'aside'):  # nor is a folder that has been moved another
+    for folder in ('whole', 'aside'):  # what lies elsewhere is no other experiment
         printed = _run(world, _command(f'runs/{folder}', '--tta'), PYTHON='/bin/false')
         told = [f'== {step}: done before' for step in (*STEPS, *OF_TTA)]
         assert printed.splitlines()[: len(told)] == told
@@ -140,7 +140,11 @@ def test_a_second_call_does_nothing_even_without_the_bank(world, whole):
 @pytest.mark.dist
 @pytest.mark.resume
 def test_killed_in_every_step_ends_with_the_same_numbers(world, whole):
-    """Without --tta, which a last call adds."""
+    """Without --tta, which a last call adds.
+
+    A checkpoint of equal weights is another file, for it holds when it was made: the one thing that
+    differs is by which hash the whole knows its bank.
+    """
     folder = world / 'runs' / 'killed'
     signs = {
         'baseline': lambda: update_of(folder / 'baseline') >= 2,
@@ -158,7 +162,8 @@ def test_killed_in_every_step_ends_with_the_same_numbers(world, whole):
         assert log.count('Auto resumed from') == 2, f'{name} was not begun twice'
         expected, found = (_weights(each / name) for each in (whole[0], folder))
         assert expected.keys() == found.keys()
-        assert [key for key in expected if not torch.equal(expected[key], found[key])] == []
+        differ = {key for key in expected if not torch.equal(expected[key], found[key])}
+        assert differ <= {'roi_head.bank_checkpoint'}
     assert _bank(folder) == _bank(whole[0])
     for test in ('baseline_test', 'whole_test', 'whole_tta_test'):
         assert _metrics(folder, test) == _metrics(whole[0], test)

@@ -108,30 +108,32 @@ class TwoStage(NamedTuple):
         names = {'baseline_test': 'baseline', 'two_stage_test': 'two-stage'}
         return [
             *before,
-            self._make.train('baseline', baseline),
+            self._detector.train('baseline', baseline),
             *after,
-            self._make.train('stage_one', stage_one, split_option, inputs=[split]),
+            self._detector.train('stage_one', stage_one, split_option, inputs=[split]),
             self._extract(stage_one, of_one, split, split_option),
             self._train_classifier(stage_two, features / 'train'),
             self._write_back(of_one, features / 'train'),
             self._judge('baseline_test', last_checkpoint(work_dir / 'baseline'), 'test'),
             self._judge('two_stage_test', work_dir / 'two_stage.pth', 'test'),
-            self._make.report('report', names, 'Two-stage training'),
+            self._detector.report('report', names, 'Two-stage training'),
         ]
 
     @property
-    def _make(self) -> DetectorSteps:
+    def _detector(self) -> DetectorSteps:
         return DetectorSteps(self.work_dir, self.num_ranks, self.seed, self.options)
 
     def _given_split(self, path: Path) -> Step:
         if self.split != 'counts':
-            return self._make.step('split', [Path(self.split)], [path], ['cp', self.split, path])
+            return self._detector.step(
+                'split', [Path(self.split)], [path], ['cp', self.split, path]
+            )
         counts = self.class_counts()
         limits = ['--tail-max', TAIL_MAX if self.tail_max is None else self.tail_max]
         limits += [] if self.head_min is None else ['--head-min', self.head_min]
         command = tool('analysis/split_by_counts.py', counts, *limits, '--out', path, '--overwrite')
         inputs = [Path(counts)] if Path(counts).is_file() else []  # or the name of built-in ones
-        return self._make.step('split', inputs, [path], command, is_shown=True)
+        return self._detector.step('split', inputs, [path], command, is_shown=True)
 
     def _split_by_ap(self, path: Path) -> list[Step]:
         checkpoint = last_checkpoint(self.work_dir / 'baseline')
@@ -139,13 +141,13 @@ class TwoStage(NamedTuple):
         folders = [self.work_dir / step.name for step in judged]
         command = tool('analysis/split_by_ap.py', *folders, '--out', path, '--overwrite')
         metrics = [folder / 'metrics.json' for folder in folders]
-        return [*judged, self._make.step('split', metrics, [path], command, is_shown=True)]
+        return [*judged, self._detector.step('split', metrics, [path], command, is_shown=True)]
 
     def _judge(self, name: str, checkpoint: Path | Later, on: str) -> Step:
         split = self.work_dir / 'split.json'
         groups = [f'test_evaluator.split_file={split}'] if on == 'test' else []
         inputs = [split] if groups else []
-        return self._make.judge(name, self.config, checkpoint, *groups, on=on, inputs=inputs)
+        return self._detector.judge(name, self.config, checkpoint, *groups, on=on, inputs=inputs)
 
     def _extract(self, config: Path, checkpoint: Later, split: Path, split_option: str) -> Step:
         out = self.work_dir / 'features'
@@ -155,7 +157,7 @@ class TwoStage(NamedTuple):
         options = ['--cfg-options', split_option, *self.options]
         command = tool('launch.py', *ranks, *extract[1:], *how, *options)
         outputs = [out / name / 'index.json' for name in ('train', 'val')]
-        step = self._make.step('features', [config, checkpoint, split], outputs, command)
+        step = self._detector.step('features', [config, checkpoint, split], outputs, command)
         return step._replace(is_cache=True)
 
     def _train_classifier(self, config: Path, features: Path) -> Step:
@@ -164,10 +166,10 @@ class TwoStage(NamedTuple):
         source = f'train_dataloader.dataset.feature_dir={features}'
         command = tool('train.py', config, *how, '--cfg-options', source)
         inputs, outputs = [config, features / 'meta.json'], [folder / 'last_checkpoint']
-        return self._make.step('stage_two', inputs, outputs, command)
+        return self._detector.step('stage_two', inputs, outputs, command)
 
     def _write_back(self, of_one: Later, features: Path) -> Step:
         of_two, out = last_checkpoint(self.work_dir / 'stage_two'), self.work_dir / 'two_stage.pth'
         where = ['--features', features, '--out', out, '--overwrite']
         command = tool('convert/write_classifier_back.py', of_one, of_two, *where)
-        return self._make.step('write_back', [of_one, of_two], [out], command)
+        return self._detector.step('write_back', [of_one, of_two], [out], command)
