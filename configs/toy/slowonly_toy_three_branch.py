@@ -4,8 +4,9 @@ Source: "Three Branches: Detecting Actions With Richer Features" (AVA challenge 
     section 3, made small. A branch is switched off by `model.roi_head.global_loss=None`,
     `model.roi_head.global_feature=False` or `model.roi_head.long_term=None`.
 Expected on test: configs/three_branch/README.md.  Time: about six minutes on two free cores.
-Needs: the bank of phase one. Both, and the report, by one command:
-Command: python tools/three_branch.py configs/toy/slowonly_toy_three_branch.py 2 --score-thr 0.5
+Needs: the bank of phase one, $FEATURE_BANK. Drawing apart, `python tools/three_branch.py
+    configs/toy/slowonly_toy_three_branch.py 2 --score-thr 0.5` makes it, this, and a report.
+Command: tools/dist_train.sh configs/toy/slowonly_toy_three_branch.py 2
 """
 
 _base_ = ['./slowonly_toy_three_branch_phase_one.py', '../_base_/datasets/toy_tta.py']

@@ -1,4 +1,4 @@
-"""Parts of the features of tools/analysis/three_branch_toy.py alone.
+r"""Parts of the features of tools/analysis/three_branch_toy.py alone.
 
 Examples:
     python tools/analysis/three_branch_features.py extract --world WORLD/ava --out features.npz \
