@@ -35,12 +35,12 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     parts = parser.add_subparsers(dest='part', required=True)
-    extract = parts.add_parser('extract', help='features of a world')
+    extract = parts.add_parser('extract', help='features of a world', formatter_class=HelpFormatter)
     extract.add_argument('--world', type=Path, required=True, help='folder of its AVA part')
     extract.add_argument('--checkpoint', help='of its trunk; default: one that is not trained')
     extract.add_argument('--out', type=Path, required=True, help='file.npz')
     for name, told in (('search', 'learning rates; comes first'), ('run', 'all rows')):
-        part = parts.add_parser(name, help=told)
+        part = parts.add_parser(name, help=told, formatter_class=HelpFormatter)
         part.add_argument('--work-dir', type=Path, required=True, help='folder of all files')
         part.add_argument('--workers', default='1', help='processes, each of one thread')
     return parser.parse_args(argv)
