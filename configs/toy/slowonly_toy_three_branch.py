@@ -1,6 +1,6 @@
 """All three branches on the toy world with context: RoI, scene, and 21 seconds of feature bank.
 
-Source: "Three Branches: Detecting Actions With Richer Features" (AVA challenge report, 2019),
+Source: report on a three-branch solution to the 2019 ActivityNet challenge,
     section 3, made small. A branch is switched off by `model.roi_head.global_loss=None`,
     `model.roi_head.global_feature=False` or `model.roi_head.long_term=None`.
 Expected on test: configs/three_branch/README.md.  Time: about six minutes on two free cores.

@@ -1,6 +1,6 @@
 """Phase one on the toy world with context: the RoI branch alone, which fills the feature bank.
 
-Source: "Three Branches: Detecting Actions With Richer Features" (AVA challenge report, 2019),
+Source: report on a three-branch solution to the 2019 ActivityNet challenge,
     section 4, made small.
 Expected on test: configs/three_branch/README.md.  Time: about six minutes on two free cores.
 Command: tools/dist_train.sh configs/toy/slowonly_toy_three_branch_phase_one.py 2

@@ -52,9 +52,9 @@ class PoseBBoxHead(LongTailBBoxHead):
     Reference:
         The three-branch report of the ActivityNet challenge 2019, section 3, "Training Loss".
         How the two terms are weighed it does not say. A mean over boxes for the poses, weighed by
-        1.2, and a sum over classes for the others is what its authors did later (Tang et al.,
-        "Asynchronous Interaction Aggregation for Action Detection", ECCV 2020, the defaults of
-        their published code, whose boxes without a pose count as the first one).
+        1.2, and a sum over classes for the others are the defaults of another code with a softmax
+        over AVA's poses (Tang et al., "Asynchronous Interaction Aggregation for Action Detection",
+        ECCV 2020), where a box without a pose counts as one of the first.
     """
 
     def __init__(
