@@ -24,6 +24,8 @@ BRANCHES = ('global_loss', 'global_feature', 'long_term')
 def test_the_rows_differ_in_the_branches_alone():
     one, whole = PHASE_ONE.to_dict(), WHOLE.to_dict()
     one.pop('bank_dataloaders'), whole.pop('bank_dataloaders')
+    for name in ('tta_model', 'tta_pipeline', 'tta_views'):  # of another row
+        assert whole.pop(name) and name not in one
     head = whole['model']['roi_head']
     assert {name for name in BRANCHES if head.pop(name)} == set(BRANCHES)
     for split in ('train', 'val', 'test'):
