@@ -91,7 +91,9 @@ setup(
         'mim': ['mmcv>=2.0.0,<2.2.0', 'mmdet>=3.2.0,<4.0.0', 'mmaction2>=1.2.0,<2.0.0'],
         'docs': ['furo', 'latex2mathml', 'myst-parser', 'sphinx>=7.4'],
         'report': ['matplotlib>=3.7'],
+        'video': ['av>=14'],  # tools/data/prepare_videos.py: frames by their time stamps
         'tests': [
+            'av>=14',
             'filelock',
             'hypothesis',
             'matplotlib',
