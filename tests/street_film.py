@@ -1,4 +1,4 @@
-"""The film of a street with walkers: fetched once, as a browser is, and never part of the project."""
+"""The film of a street with walkers: fetched once, as a browser is; no part of the project."""
 
 from __future__ import annotations
 
