@@ -90,16 +90,11 @@ def encode_thumbnail(
         height: Of the thumbnail, px; its width follows.
         quality: Of the JPEG, 1 to 100.
     """
-    frame_height, frame_width = frame.shape[:2]
-    crop = (0, 0, frame_width, frame_height)
-    if around is not None:
-        crop = crop_around(around, frame_width, frame_height)
-    left, top, right, bottom = crop
-    factor = height / (bottom - top)
-    size = (max(1, round(factor * (right - left))), height)
+    left, top, right, bottom = _part(frame, around)
+    factor, size = height / (bottom - top), thumbnail_size(frame, around, height)
     method = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     canvas = cv2.resize(frame[top:bottom, left:right], size, interpolation=method)
-    scale = factor * np.array([frame_width, frame_height] * 2)
+    scale = factor * np.array([frame.shape[1], frame.shape[0]] * 2)
     shift = factor * np.array([left, top] * 2)
     places = [np.clip(outline.box_xyxy_norm, 0, 1) * scale - shift for outline in outlines]
     for outline, place in zip(outlines, places):
@@ -110,6 +105,23 @@ def encode_thumbnail(
     options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
     _, encoded = cv2.imencode('.jpg', canvas, options)
     return encoded.tobytes()
+
+
+def thumbnail_size(
+    frame: np.ndarray,
+    around: Sequence[float] | np.ndarray | None = None,
+    height: int = HEIGHT,
+) -> tuple[int, int]:
+    """Width and height, in px, of what :func:`encode_thumbnail` makes of the same arguments."""
+    left, top, right, bottom = _part(frame, around)
+    return max(1, round(height * (right - left) / (bottom - top))), height
+
+
+def _part(
+    frame: np.ndarray, around: Sequence[float] | np.ndarray | None
+) -> tuple[int, int, int, int]:
+    height, width = frame.shape[:2]
+    return (0, 0, width, height) if around is None else crop_around(around, width, height)
 
 
 def jpeg_uri(jpeg: bytes) -> str:
