@@ -52,6 +52,8 @@ def _last_frame(dataset: Any, sampler: SampleAVAFrames, sample: dict) -> int:
 
 def media_exists(dataset: Any) -> Callable[[str], bool] | None:
     """The existence test of the storage that the pipeline reads from; None where it has none."""
+    if getattr(dataset, 'video_table', None) is not None and not dataset.use_frames:
+        return osp.isfile  # mmlt.DecodeAtTimes reads a disk
     for transform in _transforms(dataset):
         if hasattr(transform, 'io_backend'):
             options = getattr(transform, 'kwargs', {})

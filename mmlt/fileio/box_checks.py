@@ -22,7 +22,7 @@ def row_name(boxes: AVABoxes, row: int, path: Any) -> str:
     """``file, line 3: clip,902,0.1,0.2,0.5,0.9,12``; without the line where there is no CSV."""
     corners = ','.join(f'{value:g}' for value in boxes.boxes_xyxy_norm[row].tolist())
     video = boxes.video_names[boxes.video_index[row]]
-    is_csv = os.path.isfile(path) and not str(path).endswith('.parquet')
+    is_csv = os.path.isfile(path) and not str(path).endswith(('.parquet', '.pkl'))
     where = f'{path}, line {line_of_row(path, row)}' if is_csv else path
     return f'{where}: {video},{boxes.timestamps[row]},{corners},{boxes.labels[row]}'
 

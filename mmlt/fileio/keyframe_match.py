@@ -54,7 +54,7 @@ def match_videos(
 
 
 def plain_name(name: str) -> str:
-    """A video name without what differs by mistake: case, folder, extension, padding."""
+    """The name without folder, case, extension and zeros that pad its numbers."""
     name = _EXTENSION.sub('', name.strip().casefold().rpartition('/')[2])
     return re.sub(r'[0-9]+', lambda digits: digits.group().lstrip('0') or '0', name)
 
