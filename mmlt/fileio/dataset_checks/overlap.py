@@ -91,14 +91,17 @@ def best_ious(
     Args:
         boxes: The annotated boxes.
         proposals: The proposals.
-        score_thr: Least score of those taken; None takes all.
+        score_thr: Least score of those taken, or the best of the keyframe, as in mmaction2; None
+            takes all.
         shift: Take the proposals of the keyframe so many seconds later.
         swap: Change x and y of the annotated boxes about.
     """
     keys = keyframes_of(boxes, proposals)[proposals.frames]
     taken = keys >= 0
     if score_thr is not None:
-        taken &= proposals.scores >= score_thr
+        best_score = np.full(len(proposals.videos), -np.inf)
+        np.maximum.at(best_score, proposals.frames, proposals.scores)
+        taken &= proposals.scores >= np.minimum(best_score, score_thr)[proposals.frames]
     rows = np.flatnonzero(taken)
     rows = rows[np.argsort(keys[rows], kind='stable')]
     keys, others = keys[rows], proposals.boxes[rows]

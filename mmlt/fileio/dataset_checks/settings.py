@@ -89,6 +89,8 @@ def split_of_dataset(name: str, dataset: Mapping[str, Any]) -> SplitSettings:
     prefix = (dataset.get('data_prefix') or {}).get('img') or ''
     same = set(SplitSettings._fields) - {'name', 'ann_file', 'frame_root', 'custom_classes'}
     given = {key: dataset[key] for key in same if dataset.get(key) is not None}
+    if dataset.get('persons') == 'ground_truth':  # mmlt's dataset reads no proposals then
+        given.pop('proposal_file', None)
     classes = dataset.get('custom_classes')
     return SplitSettings(
         name=name,
