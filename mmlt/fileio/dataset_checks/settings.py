@@ -59,6 +59,29 @@ def splits_of_config(config: Mapping[str, Any]) -> list[SplitSettings]:
     return splits
 
 
+def with_copies(config: Any, copies: Mapping[str, str]) -> Any:
+    """A config in which other files stand in the place of some.
+
+    Args:
+        config: A dict, list or value of a config.
+        copies: Path as of :class:`SplitSettings` -> the file to name instead.
+
+    Example:
+        >>> with_copies({'dataset': [{'ann_file': 'a.csv', 'fps': 30}]}, {'a.csv': 'b.csv'})
+        {'dataset': [{'ann_file': 'b.csv', 'fps': 30}]}
+    """
+    if isinstance(config, Mapping):
+        changed = {key: with_copies(value, copies) for key, value in config.items()}
+        root = config.get('data_root')
+        if root and isinstance(config.get('ann_file'), str):
+            joined = osp.join(root, config['ann_file'])
+            changed['ann_file'] = copies.get(joined, config['ann_file'])
+        return changed
+    if isinstance(config, (list, tuple)):
+        return type(config)(with_copies(value, copies) for value in config)
+    return copies.get(config, config) if isinstance(config, str) else config
+
+
 def group_limits(config: Mapping[str, Any]) -> tuple[int, int]:
     """``head_min`` and ``tail_max`` of the metric of a config, AVA's where it names none."""
     for name in ('val_evaluator', 'test_evaluator'):

@@ -155,6 +155,11 @@ class _Checker:
         if self.frames and os.path.isdir(split.frame_root) and split.frame_root:
             others[split.frame_root] = os.listdir(split.frame_root)
             lost[split.frame_root] = 'frames'
+        if excluded:
+            # a name that is annotated too is a matter of the annotations
+            own = set(rows.boxes.video_names.tolist())
+            others[split.exclude_file] = {video for video, _ in excluded} - own
+            lost[split.exclude_file] = 'exclusions'
         findings = name_findings(rows, others, lost)
         videos = set(rows.boxes.video_names.tolist())
         if table is not None:

@@ -87,4 +87,4 @@ def test_a_training_names_it(name, good, tmp_path, warnings_said):
 def test_a_good_set_gives_nothing(table, good, warnings_said):
     cfg = Config.fromfile(good[table] / 'config.py')
     assert check_splits(splits_of_config(cfg)).findings == ()
-    assert _training_says(cfg, warnings_said) == ''
+    assert str(good[table]) not in _training_says(cfg, warnings_said)
