@@ -141,7 +141,9 @@ def _without_annotation(table: VideoTable, videos: Sequence[str]) -> list[str]:
     silent = [repr(video) for video in table.videos if video not in set(videos)]
     if not silent:
         return []
-    return [f'{len(silent)} of {len(table.videos)} videos have no box, and are left out: {some(silent)}']
+    return [
+        f'{len(silent)} of {len(table.videos)} videos have no box, and are left out: {some(silent)}'
+    ]
 
 
 def target_files(folder: Path, splits: Sequence[str]) -> list[Path]:
