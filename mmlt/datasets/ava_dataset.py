@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os.path as osp
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,12 @@ from mmlt.datasets.ava_keyframes import (
     multi_hot_labels,
 )
 from mmlt.datasets.ava_media import last_media_files, media_exists
-from mmlt.fileio.box_checks import timestamps_at_the_end, timestamps_outside
+from mmlt.datasets.ava_videos import (
+    check_seconds,
+    media_of_videos,
+    refuse_unknown_videos,
+    take_from_table,
+)
 from mmlt.fileio.data_checks import (
     Findings,
     check_annotations,
@@ -42,7 +46,7 @@ from mmlt.registry import DATASETS
 class AVADataset(_AVADataset):
     """mmaction2's ``AVADataset``: same arguments, same samples, checked files, a faster start.
 
-    Refused when the dataset is built, with file, line and value (:mod:`mmlt.fileio.data_checks`):
+    Refused when it is built, with file, line and value (:mod:`mmlt.fileio.data_checks`):
 
     - rows that are no annotation (:func:`mmlt.functional.read_ava_csv`), person ids that are no
       whole number, class ids below 1 or beyond the ``num_classes`` columns, boxes in pixels;
@@ -63,8 +67,10 @@ class AVADataset(_AVADataset):
             then. With the sampler's ``add_gt_as_proposals=True`` they would be trained on twice.
         keep_one_person: Whether a keyframe on which no proposal reaches ``person_det_score_thr``
             keeps its best one, and one without proposals a box as large as the frame, as in
-            mmaction2. With False it has no person: it is left out of training, and tested it has
-            no detection.
+            mmaction2. Else it has no person: not trained on, and tested without a detection.
+        video_table: A videos.json (:mod:`mmlt.fileio.video_table`), or its folder: it says where
+            the frames are, their rate and start, and the length of each video; rows outside are
+            refused. Without frames on disk samples are for ``mmlt.DecodeAtTimes``.
 
     Differs from reference: AVA's label map for evaluation holds 60 of the 80 annotated classes, so
     a training label is checked against ``num_classes`` (with ``custom_classes`` the others are left
@@ -77,11 +83,13 @@ class AVADataset(_AVADataset):
         *args: Any,
         persons: str = 'detections',
         keep_one_person: bool = True,
+        video_table: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.persons = check_choice('persons', persons, ('detections', 'ground_truth'))
         self.keep_one_person = keep_one_person
         bound = inspect.signature(_AVADataset).bind(*args, **kwargs)
+        self.video_table = take_from_table(bound.arguments, video_table)
         label_file = bound.arguments.get('label_file')
         if label_file is not None and not Path(label_file).is_file():
             raise FileNotFoundError(f'label_file: {label_file} does not exist')
@@ -99,6 +107,7 @@ class AVADataset(_AVADataset):
         """Read and check the annotations: an entry for each keyframe, in the order of the file."""
         boxes, persons = self._read_annotations()
         _raise_and_say(check_annotations(boxes, self.ann_file, is_evaluated=False))
+        refuse_unknown_videos(self, boxes, self.ann_file)
         rows, columns = self._trained_rows(boxes)
         keyframes = group_by_keyframe(boxes, rows)
         self._annotations = boxes, keyframes.first_rows
@@ -144,19 +153,13 @@ class AVADataset(_AVADataset):
         videos = boxes.video_names[boxes.video_index[keyframes.first_rows]].tolist()
         timestamps = boxes.timestamps[keyframes.first_rows].tolist()
         starts = keyframes.box_starts.tolist()
-        # a video's length is known when it is opened
-        seconds = self.timestamp_end - self.timestamp_start
-        shot_info = (0, seconds * self._FPS) if self.use_frames else None
-        place = 'frame_dir' if self.use_frames else 'filename'
-        prefix = self.data_prefix['img']
-        where = {name: name if prefix is None else osp.join(prefix, name) for name in set(videos)}
+        media = media_of_videos(self, set(videos))
         return [
             {
-                place: where[video],
+                **media[video],
                 'video_id': video,
                 'timestamp': timestamp,
                 'img_key': f'{video},{timestamp:04d}',
-                'shot_info': shot_info,
                 'fps': self._FPS,
                 'ann': {
                     'gt_bboxes': corners[start:stop],
@@ -179,7 +182,7 @@ class AVADataset(_AVADataset):
         if not data_list:
             raise ValueError(f'{self.ann_file}: {self.exclude_file} excludes every keyframe')
         print_log(f'{len(data_list)} out of {len(self.data_list)} frames are valid.', 'current')
-        if self._FPS > 1:  # at one frame a second timestamps are frame numbers
+        if self._FPS > 1 or self.video_table:  # at one frame a second they are frame numbers
             self._check_timestamps(boxes, rows)
         if self._proposals is not None:
             data_list = self._with_persons(data_list)
@@ -187,12 +190,9 @@ class AVADataset(_AVADataset):
         return data_list
 
     def _check_timestamps(self, boxes: AVABoxes, rows: np.ndarray) -> None:
-        start, end = self.timestamp_start, self.timestamp_end
-        if self.use_frames:
-            _refuse(timestamps_outside(boxes, rows, self.ann_file, start, end))
-            _say(timestamps_at_the_end(boxes, rows, self.ann_file, end))
-        else:  # a video has its own length, but it starts at timestamp_start
-            _say(timestamps_outside(boxes, rows, self.ann_file, start))
+        error, warning = check_seconds(self, boxes, rows)
+        _refuse(error)
+        _say(warning)
 
     def _with_persons(self, data_list: list[dict]) -> list[dict]:
         """Check the proposals; in training only keyframes that keep a person."""

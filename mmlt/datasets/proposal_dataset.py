@@ -12,6 +12,7 @@ from mmengine.logging import print_log
 
 from mmlt.datasets.ava_dataset import AVADataset
 from mmlt.datasets.ava_keyframes import AVAKeyframes
+from mmlt.datasets.ava_videos import refuse_unknown_videos
 from mmlt.fileio.proposals import read_proposals
 from mmlt.functional import ava_boxes_from_arrays
 from mmlt.functional.checks import check_real
@@ -90,36 +91,47 @@ class ProposalDataset(AVADataset):
         nothing = np.zeros(0, dtype=np.int64)
         starts = np.zeros(len(found) + 1, dtype=np.int64)
         keyframes = AVAKeyframes(np.arange(len(found)), starts, nothing, nothing)
+        refuse_unknown_videos(self, boxes, ', '.join(sorted({p.path for _, p in found})))
         samples = self._to_samples(boxes, nothing, keyframes, nothing)
         for sample, (_, persons) in zip(samples, found):
             sample.update(proposals=persons.boxes_xyxy_norm, scores=persons.scores)
-        if self._FPS > 1:  # at one frame a second timestamps are frame numbers
-            self._check_seconds(seconds, [persons.path for _, persons in found], samples)
+        if self._FPS > 1 or self.video_table:  # at one frame a second they are frame numbers
+            self._check_seconds(samples, [persons.path for _, persons in found])
         return samples
 
-    def _check_seconds(
-        self, seconds: Sequence[int], paths: Sequence[str], samples: Sequence[dict]
-    ) -> None:
+    def _check_seconds(self, samples: Sequence[dict], paths: Sequence[str]) -> None:
         """Refuse timestamps that decide the frames wrongly; a video knows its own end."""
-        start, end = self.timestamp_start, self.timestamp_end
-        outside = [
-            place
-            for place, second in enumerate(seconds)
-            if second < start or (self.use_frames and second > end)
-        ]
+        outside = [i for i, sample in enumerate(samples) if not self._is_inside(sample)]
         if not outside:
             return
+        start, end, seconds = (
+            self.timestamp_start,
+            self.timestamp_end,
+            [s['timestamp'] for s in samples],
+        )
         to = f' to timestamp_end={end}' if self.use_frames else ''
+        bounds = f'timestamp_start={start}{to}'
+        if self.video_table is not None:
+            own = self.video_table.seconds(samples[outside[0]]['video_id'])
+            bounds = f'its video, {own.start} to {own.stop - 1}'
         text = (
             f'{paths[outside[0]]}: {samples[outside[0]]["img_key"]!r}, the first of {len(outside)} '
-            f'of {len(seconds)} keyframes with persons: the timestamp is outside of '
-            f'timestamp_start={start}{to}, from which the frames of a clip are counted; they run '
-            f'from {min(seconds)} to {max(seconds)}'
+            f'of {len(seconds)} keyframes with persons: the timestamp is outside of {bounds}, '
+            f'from which the frames of a clip are counted; they run from {min(seconds)} to '
+            f'{max(seconds)}'
         )
-        if self.use_frames:
+        if self.use_frames or self.video_table is not None:
             raise ValueError(text)
         if is_main_process():
             print_log(text, 'current', logging.WARNING)
+
+    def _is_inside(self, sample: dict) -> bool:
+        second = sample['timestamp']
+        if self.video_table is not None:
+            return second in self.video_table.seconds(sample['video_id'])
+        return second >= self.timestamp_start and not (
+            self.use_frames and second > self.timestamp_end
+        )
 
     def filter_data(self) -> list[dict]:
         """All keyframes, once their frames or videos are there."""

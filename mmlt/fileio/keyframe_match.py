@@ -42,8 +42,8 @@ def match_videos(
     names = ground_truth.video_names.tolist()
     every = [(i, names[i]) for i in np.unique(index).tolist()]
     silent = [name for i, name in every if i not in met]
-    others = {_plain_name(n): n for n in sorted(set(detections.video_names.tolist()) - set(names))}
-    pairs = [(name, others[_plain_name(name)]) for name in silent if _plain_name(name) in others]
+    others = {plain_name(n): n for n in sorted(set(detections.video_names.tolist()) - set(names))}
+    pairs = [(name, others[plain_name(name)]) for name in silent if plain_name(name) in others]
     hint = ''
     if pairs:
         hint = '; the detections have {1!r} for {0!r}'.format(*pairs[0])
@@ -53,7 +53,8 @@ def match_videos(
     return [name for i, name in every if i in met], silent, hint
 
 
-def _plain_name(name: str) -> str:
+def plain_name(name: str) -> str:
+    """The name without folder, case, extension and zeros that pad its numbers."""
     name = _EXTENSION.sub('', name.strip().casefold().rpartition('/')[2])
     return re.sub(r'[0-9]+', lambda digits: digits.group().lstrip('0') or '0', name)
 
