@@ -185,8 +185,9 @@ class MediaFinder:
             return video_id, (int(digits) - rule.first) / rule.fps, reading
         if rule.are_seconds is None and len(digits) != _SECOND_DIGITS:
             raise ValueError(
-                f'{box.where}: is {digits} of {box.media!r} a second or a frame? Say --image-numbers '
-                'seconds, or RATE:FIRST such as 30:1 for frames of 30 a second counted from 1'
+                f'{box.where}: is {digits} of {box.media!r} a second or a frame? Say '
+                '--image-numbers seconds, or RATE:FIRST, such as 30:1 for frames of 30 a second '
+                'counted from 1'
             )
         reading = f'images VIDEO_NUMBER: seconds from {self.table.timestamp_start}'
         return video_id, float(int(digits) - self.table.timestamp_start), reading

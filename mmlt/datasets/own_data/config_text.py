@@ -105,7 +105,9 @@ def config_text(folder: Path, values: ConfigValues) -> str:
         for split, count in values.num_videos.items()
     )
     return _TEMPLATE.format(
-        title=f'Own data in {folder.resolve().name}: {len(values.names)} classes.'.replace('"', "'"),
+        title=f'Own data in {folder.resolve().name}: {len(values.names)} classes.'.replace(
+            '"', "'"
+        ),
         counts=f'Videos: {splits}.',
         config=_shown(folder / CONFIG_FILE),
         base=_base_path(folder, values.base),

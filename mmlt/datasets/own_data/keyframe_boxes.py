@@ -139,9 +139,7 @@ def _fractions(
     return tuple(inside.tolist()), bool((inside != corners).any())
 
 
-def _merged(
-    placed: Sequence[_Placed], fps: int, notes: dict[str, list[str]]
-) -> list[KeyframeBox]:
+def _merged(placed: Sequence[_Placed], fps: int, notes: dict[str, list[str]]) -> list[KeyframeBox]:
     """One entry a box, with all its labels."""
     of_keyframe: dict[tuple[str, int], list[_Placed]] = defaultdict(list)
     for each in placed:

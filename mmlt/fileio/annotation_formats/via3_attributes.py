@@ -83,7 +83,9 @@ def read_attributes(
         ValueError: A wanted attribute is not there, or which one is meant is open; lists all.
     """
     check_object(content, f"{where}: key 'attribute'")
-    every = {key: _attribute(value, f'{where}: attribute {key!r}') for key, value in content.items()}
+    every = {
+        key: _attribute(value, f'{where}: attribute {key!r}') for key, value in content.items()
+    }
     persons = [key for key, value in every.items() if _plain(value.name) in _OF_A_PERSON]
     if len(persons) > 1:
         names = [every[key].name for key in persons]

@@ -62,5 +62,7 @@ def _media(content: Mapping[str, Any], view: str, where: str) -> str:
     if file.get('loc') == _INLINE or not isinstance(source, str) or not source.strip():
         source = file.get('fname')
     if not isinstance(source, str) or not source.strip():
-        raise ValueError(f"{where}: file {files[0]!r}: key 'fname' must be text, got {source!r:.80}")
+        raise ValueError(
+            f"{where}: file {files[0]!r}: key 'fname' must be text, got {source!r:.80}"
+        )
     return source

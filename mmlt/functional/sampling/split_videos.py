@@ -54,7 +54,7 @@ def split_videos(counts: np.ndarray, *, ratios: Sequence[float], seed: int = 0) 
 
     Example:
         >>> split_videos([[9, 0], [9, 3], [5, 3]], ratios=[0.5, 0.25, 0.25]).tolist()
-        [0, 2, 1]
+        [2, 0, 1]
     """
     counts, ratios = _checked(counts, ratios)
     rng = np.random.default_rng(check_integer('seed', seed, 0))
@@ -85,7 +85,9 @@ def _checked(counts: np.ndarray, ratios: Sequence[float]) -> tuple[np.ndarray, n
         raise ValueError('counts must be whole numbers >= 0')
     is_share = ratios.ndim == 1 and len(ratios) > 1 and (ratios > 0).all()
     if not is_share or not np.isclose(ratios.sum(), 1):
-        raise ValueError(f'ratios must be two or more above 0, with the sum 1, got {ratios.tolist()}')
+        raise ValueError(
+            f'ratios must be two or more above 0, with the sum 1, got {ratios.tolist()}'
+        )
     if len(counts) < len(ratios):
         raise ValueError(f'{len(counts)} videos cannot fill {len(ratios)} splits')
     return counts.astype(np.int64), ratios
