@@ -132,8 +132,11 @@ class MediaFinder:
         return [], self._unknown(media)
 
     def _unknown(self, media: str) -> str:
-        names = {*self.table.videos, *(entry.file for entry in self.table.videos.values())}
-        near = sorted(name for name in names if plain_name(name) == plain_name(media))
+        files = {PurePosixPath(entry.file).name for entry in self.table.videos.values()}
+        names = [*sorted(files), *self.table.videos]
+        if not PurePosixPath(media).suffix:
+            names.reverse()
+        near = [name for name in names if plain_name(name) == plain_name(media)]
         if near:
             return (
                 f'{media!r} is no prepared video, but {near[0]!r} is: they differ in case, '

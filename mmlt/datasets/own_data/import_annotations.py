@@ -38,7 +38,7 @@ from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.class_counts import count_training_boxes, write_class_counts
 from mmlt.fileio.json_files import write_json
 from mmlt.fileio.label_map import read_label_map
-from mmlt.fileio.video_table import VideoTable, read_video_table
+from mmlt.fileio.video_table import VIDEO_TABLE, VideoTable, read_video_table
 
 SCORE_THR = 0.5
 
@@ -98,6 +98,10 @@ def gather(paths: Sequence[str | Path], folder: Path, options: ImportOptions) ->
         FileNotFoundError: A file is not there.
         ValueError: Something is wrong with one; names file, line or key, and value.
     """
+    if not (folder / VIDEO_TABLE).is_file():
+        raise FileNotFoundError(
+            f'{folder}: no {VIDEO_TABLE}; first: tools/data/prepare_videos.py VIDEOS --out {folder}'
+        )
     table = read_video_table(folder)
     files = annotation_files(paths)
     known = _known_classes(folder, options)
