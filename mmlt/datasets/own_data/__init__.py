@@ -1,1 +1,1 @@
-"""A data set of one's own: from videos and annotations to files that train, and what they lack."""
+"""A data set of one's own: preparing videos, importing annotations, persons, mending."""
