@@ -127,7 +127,7 @@ def count_frames(folder: str | Path, rule: KeyframeRule) -> int:
     Raises:
         ValueError: It has none, or not the first.
     """
-    pattern = _number_pattern(rule.filename_tmpl)
+    pattern = number_pattern(rule.filename_tmpl)
     found = (pattern.fullmatch(file.name) for file in Path(folder).iterdir())
     last = max((int(match[1]) for match in found if match), default=None)
     first_file = Path(folder) / rule.filename_tmpl.format(rule.start_index)
@@ -136,7 +136,7 @@ def count_frames(folder: str | Path, rule: KeyframeRule) -> int:
     return last - rule.start_index + 1
 
 
-def _number_pattern(filename_tmpl: str) -> re.Pattern:
+def number_pattern(filename_tmpl: str) -> re.Pattern:
     """What a frame's file name matches; group 1 is its number."""
     fields = re.split(r'\{[^{}]*\}', filename_tmpl)
     try:
@@ -167,7 +167,7 @@ def find_keyframe_videos(
         ValueError: No video, video files beside folders of frames, or another template.
     """
     folder = Path(folder)
-    _number_pattern(filename_tmpl)
+    number_pattern(filename_tmpl)
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder}: no such folder')
     first_name = filename_tmpl.format(start_index)

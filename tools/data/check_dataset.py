@@ -1,0 +1,65 @@
+r"""Check a data set in AVA's format before a training: all mistakes, where they are, how to mend them.
+
+Examples:
+    python tools/data/check_dataset.py data/mine
+    python tools/data/check_dataset.py configs/toy/slowonly_toy_ava.py --out check.html
+    python tools/data/check_dataset.py data/mine --fix data/mended
+    python tools/data/check_dataset.py my_config.py --no-page --strict
+
+Looked at are the annotations, label map, excluded keyframes, proposals, frames and videos.json that
+the train, val and test datasets of the config name, and what the splits share. Exit code: 0 nothing
+wrong, 1 errors (with --strict warnings too), 2 it could not be checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from mmlt.command_line import HelpFormatter, tool_main
+from mmlt.evaluation.progress import status
+from mmlt.fileio.dataset_checks.finding import SEVERITIES, count_severities
+from mmlt.fileio.dataset_checks.settings import group_limits, splits_of_config
+from mmlt.fileio.dataset_checks.whole import check_splits
+
+
+def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
+    parser.add_argument('data', help='a prepared folder (its config.py is read), or a config')
+    parser.add_argument(
+        '--fix', metavar='OUT', help='folder for mended copies of what has one certain mend'
+    )
+    parser.add_argument('--out', help='page to write; default: check.html in the folder')
+    parser.add_argument('--no-page', action='store_true', help='write no page')
+    parser.add_argument('--strict', action='store_true', help='exit with 1 on warnings too')
+    return parser.parse_args(argv)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the command line asks for."""
+    from mmengine.config import Config
+
+    path = Path(args.data)
+    config = Config.fromfile(path / 'config.py' if path.is_dir() else path)
+    splits = splits_of_config(config)
+    if not splits:
+        raise ValueError(f'{args.data}: no AVADataset in train, val or test dataloader')
+    with status('checking', len(splits)) as advance:
+        check = check_splits(splits, advance=advance)
+    for finding in check.findings:
+        print(f'{finding.severity}: {finding}')
+    print(count_severities(check.findings))
+    bad = SEVERITIES[: 2 if args.strict else 1]
+    return int(any(finding.severity in bad for finding in check.findings))
+
+
+main = tool_main(parse_args, run)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
