@@ -78,9 +78,7 @@ def find(
         details: What the sentences of the kind have in braces.
     """
     mistake, places = MISTAKES[kind], [Place(*place) for place in places]
-    sentences = (
-        text.format(**details) for text in (mistake.what, mistake.effect, mistake.mend)
-    )
+    sentences = (text.format(**details) for text in (mistake.what, mistake.effect, mistake.mend))
     what, effect, mend = sentences
     count = len(places) if count is None else count
     severity = severity or mistake.severity

@@ -85,7 +85,9 @@ def frame_findings(
     findings = rows.find_videos('missing_frames', gone, media='a folder of frames')
     present = {video: folder for video, folder in found.items() if folder is not None}
     other = {
-        video: f'{folder.path!r} holds {folder.example!r}' if folder.num_files else f'{folder.path!r} is empty'
+        video: f'{folder.path!r} holds {folder.example!r}'
+        if folder.num_files
+        else f'{folder.path!r} is empty'
         for video, folder in present.items()
         if not len(folder.numbers)
     }
@@ -156,7 +158,12 @@ def table_findings(
         file = str(table.video_path(video))
         folder = folders.get(str(table.frame_folder / video))
         if folder is not None and 0 < len(folder.numbers) != entry.num_frames:
-            frames.append((None, f'{video!r}: {len(folder.numbers)} frames on disk, {entry.num_frames} in the table'))
+            frames.append(
+                (
+                    None,
+                    f'{video!r}: {len(folder.numbers)} frames on disk, {entry.num_frames} in the table',
+                )
+            )
         if not Path(file).is_file():
             files.append((None, f'{video!r}: {file!r}'))
         elif durations[file] is not None:

@@ -66,7 +66,9 @@ def loose_proposals(content: Mapping[str, np.ndarray], path: object) -> LoosePro
         elif len(value):
             videos.append(match[1])
             seconds.append(int(match[2]))
-            arrays.append(value if value.shape[1] == 5 else np.pad(value, [(0, 0), (0, 1)], constant_values=1))
+            arrays.append(
+                value if value.shape[1] == 5 else np.pad(value, [(0, 0), (0, 1)], constant_values=1)
+            )
     rows = np.concatenate(arrays).astype(np.float64, copy=False) if arrays else np.empty((0, 5))
     frames = np.repeat(np.arange(len(arrays)), [len(array) for array in arrays])
 
@@ -78,8 +80,14 @@ def loose_proposals(content: Mapping[str, np.ndarray], path: object) -> LoosePro
     usable, in_pixels = _usable(rows, faults, place)
     findings = tuple(find(kind, path, places) for kind, places in faults.items())
     return LooseProposals(
-        str(path), np.array(videos, dtype=str), np.array(seconds, dtype=np.int64),
-        rows[usable, :4], rows[usable, 4], frames[usable], in_pixels, findings,
+        str(path),
+        np.array(videos, dtype=str),
+        np.array(seconds, dtype=np.int64),
+        rows[usable, :4],
+        rows[usable, 4],
+        frames[usable],
+        in_pixels,
+        findings,
     )
 
 

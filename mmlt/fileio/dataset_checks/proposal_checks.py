@@ -39,7 +39,11 @@ def proposal_findings(
     proposed = np.unique(keyframes_of(fit.boxes, proposals))
     has_none = ~np.isin(keys, proposed)
     if has_none.all():
-        shown = f"'{proposals.videos[0]},{proposals.seconds[0]:04d}'" if len(proposals.videos) else 'nothing'
+        shown = (
+            f"'{proposals.videos[0]},{proposals.seconds[0]:04d}'"
+            if len(proposals.videos)
+            else 'nothing'
+        )
         asked = repr(_keyframe(rows, int(fit.boxes.rows[0])))
         names = dict(ann_file=rows.path, shown=shown, asked=asked)
         return [find('no_keyframe_proposed', proposals.path, **names)]
@@ -115,13 +119,13 @@ def _first_box(proposals: LooseProposals) -> str:
     return f"'{proposals.videos[frame]},{proposals.seconds[frame]:04d}': [{values}]"
 
 
-def _which_is_swapped(
-    rows: AnnotatedRows, proposals: LooseProposals, fit: Fit
-) -> tuple[str, str]:
+def _which_is_swapped(rows: AnnotatedRows, proposals: LooseProposals, fit: Fit) -> tuple[str, str]:
     """Of two the one whose boxes are the wider, as people are not; its name and file."""
     ratios = [
         float(np.median(sizes[:, 0] / np.maximum(sizes[:, 1], 1e-9)))
-        for sizes in (corners[:, 2:] - corners[:, :2] for corners in (fit.boxes.boxes, proposals.boxes))
+        for sizes in (
+            corners[:, 2:] - corners[:, :2] for corners in (fit.boxes.boxes, proposals.boxes)
+        )
     ]
     if ratios[0] >= ratios[1]:
         return 'the annotations', rows.path

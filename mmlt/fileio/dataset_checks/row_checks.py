@@ -71,9 +71,7 @@ def _persons_twice(rows: AnnotatedRows) -> np.ndarray:
     return np.sort(order[1:][is_same & is_other_box])
 
 
-def wide_boxes(
-    rows: AnnotatedRows, aspects: Mapping[str, float] | None = None
-) -> list[Finding]:
+def wide_boxes(rows: AnnotatedRows, aspects: Mapping[str, float] | None = None) -> list[Finding]:
     """That most boxes are wider than tall, as people are not.
 
     Args:

@@ -91,8 +91,7 @@ SET_MISTAKES = {
         'error',
         'proposals in pixels',
         'Training stops when it reads the file.',
-        "divide x by the frame's width and y by its height."
-        ' --fix does it where the size is known.',
+        "divide x by the frame's width and y by its height. --fix does it where the size is known.",
     ),
     'proposal_boxes': Mistake(
         'error',
@@ -102,7 +101,7 @@ SET_MISTAKES = {
     ),
     'proposal_keys': Mistake(
         'error',
-        "keys that are no keyframe or hold no (n, 4) or (n, 5) array",
+        'keys that are no keyframe or hold no (n, 4) or (n, 5) array',
         STOPS,
         "write 'video,0902' -> array of rows x1, y1, x2, y2, score.",
     ),

@@ -131,7 +131,7 @@ class _Checker:
         if self.frames:
             self.findings += frame_findings(rows, split, table, self.folders)
         self._check_proposals(rows, split, table, proposals)
-        self.counts[split.name] = _count(rows, excluded or frozenset())
+        self.counts[split.name] = _count(rows, split, excluded or frozenset())
 
     def _read_label_map(self, path: str) -> dict[int, str]:
         label_map = read_label_map(path)
@@ -150,7 +150,10 @@ class _Checker:
             others[str(table.folder / 'videos.json')] = table.videos
             lost[str(table.folder / 'videos.json')] = 'rate, start and length'
         if proposals is not None:
-            others[proposals.path], lost[proposals.path] = set(proposals.videos.tolist()), 'proposals'
+            others[proposals.path], lost[proposals.path] = (
+                set(proposals.videos.tolist()),
+                'proposals',
+            )
         split = self.splits[-1]
         if self.frames and os.path.isdir(split.frame_root) and split.frame_root:
             others[split.frame_root] = os.listdir(split.frame_root)
@@ -186,7 +189,11 @@ class _Checker:
 
     def finish(self) -> DatasetCheck:
         """The checks across splits, and all that was found."""
-        tables = {path: table for (role, path), table in self.files.items() if role == 'video_table' and table}
+        tables = {
+            path: table
+            for (role, path), table in self.files.items()
+            if role == 'video_table' and table
+        }
         if self.frames:
             for path, table in tables.items():
                 self.findings += table_findings(table, path, self.folders)
@@ -201,7 +208,14 @@ class _Checker:
         proposals = {p: c for (role, p), c in self.files.items() if role == 'proposal_file' and c}
         findings = tuple(by_severity(list(dict.fromkeys(self.findings))))
         return DatasetCheck(
-            tuple(self.splits), findings, self.rows, self.fits, proposals, names, tables, self.counts
+            tuple(self.splits),
+            findings,
+            self.rows,
+            self.fits,
+            proposals,
+            names,
+            tables,
+            self.counts,
         )
 
     def _label_map_of(self, split: SplitSettings) -> dict[int, str] | None:
@@ -245,12 +259,18 @@ def with_table(split: SplitSettings, table: VideoTable | None) -> SplitSettings:
     )
 
 
-def _count(rows: AnnotatedRows, excluded: frozenset[tuple[str, int]]) -> dict[int, int]:
+def _count(
+    rows: AnnotatedRows, split: SplitSettings, excluded: frozenset[tuple[str, int]]
+) -> dict[int, int]:
+    """Rows of each class that has a column of scores."""
     boxes, names = rows.boxes, rows.boxes.video_names.tolist()
     labels = boxes.labels
+    if split.custom_classes is None:
+        kept = (labels > 0) & (labels < split.num_classes)
+    else:
+        kept = np.isin(labels, split.custom_classes)
     if excluded:
         pairs = zip(boxes.video_index.tolist(), boxes.timestamps.tolist())
-        kept = np.array([(names[video], second) not in excluded for video, second in pairs])
-        labels = labels[kept]
-    ids, counts = np.unique(labels, return_counts=True)
+        kept &= np.array([(names[video], second) not in excluded for video, second in pairs])
+    ids, counts = np.unique(labels[kept], return_counts=True)
     return dict(zip(ids.tolist(), counts.tolist()))
