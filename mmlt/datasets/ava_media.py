@@ -9,6 +9,10 @@ from typing import Any
 from mmaction.datasets.transforms import SampleAVAFrames
 from mmengine.fileio import FileClient
 
+from mmlt.datasets.transforms.sample_ava_times import SampleAVATimes
+
+_SAMPLERS = (SampleAVAFrames, SampleAVATimes)
+
 
 def last_media_files(dataset: Any, samples: Sequence[dict]) -> dict[str, str]:
     """Name the file that must be there for a video's last clip.
@@ -23,7 +27,7 @@ def last_media_files(dataset: Any, samples: Sequence[dict]) -> dict[str, str]:
     """
     if not dataset.use_frames:
         return {sample['video_id']: sample['filename'] for sample in samples}
-    sampler = next((t for t in _transforms(dataset) if isinstance(t, SampleAVAFrames)), None)
+    sampler = next((t for t in _transforms(dataset) if isinstance(t, _SAMPLERS)), None)
     if sampler is None or dataset.modality != 'RGB':
         return {}
     last: dict[str, dict] = {}
@@ -40,9 +44,12 @@ def last_media_files(dataset: Any, samples: Sequence[dict]) -> dict[str, str]:
     }
 
 
-def _last_frame(dataset: Any, sampler: SampleAVAFrames, sample: dict) -> int:
-    """The highest frame number that SampleAVAFrames can draw for a keyframe."""
+def _last_frame(dataset: Any, sampler: SampleAVAFrames | SampleAVATimes, sample: dict) -> int:
+    """The highest frame number that a sampler can draw for a keyframe."""
     start = sample.get('timestamp_start', dataset.timestamp_start)
+    if isinstance(sampler, SampleAVATimes):
+        own = dict(sample, timestamp_start=start, start_index=dataset.start_index)
+        return int(sampler.frame_numbers(own).max())
     center = sample['fps'] * (sample['timestamp'] - start) + dataset.start_index
     jitter = 0 if sampler.test_mode else (sampler.frame_interval + 1) // 2 - 1
     last = center + (sampler.clip_len - 1 - sampler.clip_len // 2) * sampler.frame_interval + jitter

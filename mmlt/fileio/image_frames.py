@@ -106,6 +106,25 @@ def read_image(path: str | Path) -> np.ndarray:
     return image
 
 
+def shrink(image: np.ndarray, short_side: int | None) -> np.ndarray:
+    """An image whose shorter side has at most so many pixels, of the same proportions.
+
+    Args:
+        image: (H, W, 3).
+        short_side: None, as one that is not less than the image's own, leaves it as it is.
+
+    Example:
+        >>> shrink(np.zeros((576, 768, 3), np.uint8), 256).shape
+        (256, 341, 3)
+    """
+    height, width = image.shape[:2]
+    if short_side is None or short_side >= min(height, width):
+        return image
+    scale = short_side / min(height, width)
+    size = (round(width * scale), round(height * scale))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
 def write_video(
     path: str | Path, frames: Iterable[Frame], fps: float, *, overwrite: bool = False
 ) -> None:

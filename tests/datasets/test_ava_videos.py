@@ -110,8 +110,11 @@ def test_rows_outside_of_the_videos_are_refused(tmp_path, write_table, tmpl, row
         _build(tmp_path, [f'short,1,{BOX},3,0', row], video_table=table)
 
 
-def test_a_lost_frame_at_the_end_is_noticed(tmp_path, write_table):
-    table, pipeline = write_table(), [*_sampled(), dict(type='RawFrameDecode')]
+@pytest.mark.parametrize(
+    'sampler', [*_sampled(), dict(type='mmlt.SampleAVATimes', clip_len=4, interval_sec=0.3)]
+)
+def test_a_lost_frame_at_the_end_is_noticed(tmp_path, write_table, sampler):
+    table, pipeline = write_table(), [sampler, dict(type='RawFrameDecode')]
     (tmp_path / 'rawframes' / 'long_2' / 'img_00053.jpg').unlink()
     with pytest.raises(ValueError, match='1 of 1 videos lack the last frame.*img_00053'):
         _build(tmp_path, [f'long_2,5,{BOX},7,0'], video_table=table, pipeline=pipeline)

@@ -3,6 +3,7 @@
 from mmlt.datasets.transforms.keep_drawn_box import KeepDrawnBox
 from mmlt.datasets.transforms.load_feature_bank import LoadFeatureBank
 from mmlt.datasets.transforms.load_feature_frames import LoadFeatureFrames
+from mmlt.datasets.transforms.sample_ava_times import SampleAVATimes
 from mmlt.datasets.transforms.scale_jitter import ScaleJitter
 from mmlt.datasets.transforms.set_dataset_name import SetDatasetName
 from mmlt.datasets.transforms.shuffle_frames import ShuffleFrames
@@ -12,6 +13,7 @@ __all__ = [
     'KeepDrawnBox',
     'LoadFeatureBank',
     'LoadFeatureFrames',
+    'SampleAVATimes',
     'ScaleJitter',
     'SetDatasetName',
     'ShuffleFrames',

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmlt.evaluation.report.charts import explanation, figure_sections
+from mmlt.evaluation.report.examples import PicturedExamples, examples_section
 from mmlt.evaluation.report.extremes import extremes_section
 from mmlt.evaluation.report.facts import (
     checks_box,
@@ -25,6 +26,8 @@ from mmlt.evaluation.runs.read import Run, join_classes
 from mmlt.fileio.atomic_write import atomic_write
 
 MAX_BYTES = 2_000_000
+MAX_BYTES_WITH_PICTURES = 4_000_000
+_EXAMPLES = '<!-- examples -->'  # where they will stand
 
 
 def build_report(
@@ -33,6 +36,7 @@ def build_report(
     *,
     names: Sequence[str] | None = None,
     title: str | None = None,
+    examples: PicturedExamples | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write the report of one or several runs.
@@ -47,6 +51,8 @@ def build_report(
         out_path: The HTML file to write.
         names: What to call the runs; None takes the names of their folders.
         title: Heading of the report; None makes one from the names.
+        examples: Pictures of what one of the runs did, which must be a detector; as many and as
+            good as the file has room for.
         overwrite: Whether an existing file may be replaced.
 
     Returns:
@@ -56,7 +62,7 @@ def build_report(
         FileExistsError: ``out_path`` exists and ``overwrite`` is false.
         FileNotFoundError: A run has no ``metrics.json`` and no ``shuffle_bias.json``.
         ValueError: No run, another number of names than runs, a malformed file, runs of
-            different kinds, or a report of more than 2 MB.
+            different kinds, or a report of more than 2 MB, with pictures 4 MB.
         ImportError: matplotlib is not installed.
     """
     paths = [Path(path) for path in ([runs] if isinstance(runs, (str, os.PathLike)) else runs)]
@@ -67,15 +73,17 @@ def build_report(
     out_path = Path(out_path)
     if out_path.exists() and not overwrite:  # said before the work; atomic_write makes sure of it
         raise FileExistsError(f'{out_path}: exists already; pass --overwrite to replace it')
-    page = _render(read_runs(paths, names), title)
-    content = page.encode('utf-8')
-    if len(content) > MAX_BYTES:
+    runs = read_runs(paths, names)
+    page = _render(runs, title)
+    size = len(page.encode('utf-8'))
+    if size > MAX_BYTES:
         raise ValueError(
-            f'runs: the report of {len(paths)} runs would take {len(content) / 1e6:.1f} MB, more '
+            f'runs: the report of {len(paths)} runs would take {size / 1e6:.1f} MB, more '
             f'than {MAX_BYTES / 1e6:.0f} MB; give fewer runs'
         )
+    pictures = examples_section(runs, examples, MAX_BYTES_WITH_PICTURES - size) if examples else ''
     with atomic_write(out_path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(page.replace(_EXAMPLES, pictures).encode('utf-8'))
     return out_path
 
 
@@ -96,6 +104,7 @@ def _long_tail(runs: Sequence[Run]) -> tuple[str, list[str], str]:
         summary_section(runs, explanation(runs), intervals_hint(runs)),
         intervals_section(runs),
         extremes_section(runs, rows),
+        _EXAMPLES,
         three_metrics_section(runs, rows),
         figure_sections(runs, rows),
         shuffle_bias_section(runs, rows),
