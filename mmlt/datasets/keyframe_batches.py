@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import cv2
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from mmlt.fileio.feature_folder import Video
-from mmlt.fileio.keyframe_images import KeyframeRule, read_keyframes
+from mmlt.fileio.keyframe_images import read_keyframes
 
 
 class KeyframeBatch(NamedTuple):
@@ -23,7 +24,7 @@ class KeyframeBatch(NamedTuple):
 
     video: Video
     seconds: Sequence[int] = ()
-    samples: Sequence[dict] = ()
+    samples: Sequence = ()
     reason: str | None = None
 
 
@@ -35,19 +36,22 @@ class KeyframeBatches(IterableDataset):
         rule: Which frames are taken.
         pipeline: Called with ``img``, (H, W, 3) uint8 BGR, and ``img_id``.
         batch_size: The most keyframes of a batch.
+        read: Called with a video and the rule; gives (second, image) of its keyframes.
     """
 
     def __init__(
         self,
         videos: Sequence[Video],
-        rule: KeyframeRule,
-        pipeline: Callable[[dict], dict],
+        rule: Any,
+        pipeline: Callable[[dict], Any],
         batch_size: int,
+        read: Callable[[Video, Any], Iterator] = read_keyframes,
     ) -> None:
         self.videos = videos
         self.rule = rule
         self.pipeline = pipeline
         self.batch_size = batch_size
+        self.read = read
 
     def load(self, num_workers: int) -> DataLoader:
         """Gives the batches; those of a video come in order, among those of others."""
@@ -55,6 +59,8 @@ class KeyframeBatches(IterableDataset):
 
     def __iter__(self) -> Iterator[KeyframeBatch]:
         worker = get_worker_info()
+        if worker:
+            cv2.setNumThreads(1)  # there is a process a core
         for video in self.videos[worker.id :: worker.num_workers] if worker else self.videos:
             try:
                 yield from self._of_video(video)
@@ -64,7 +70,7 @@ class KeyframeBatches(IterableDataset):
 
     def _of_video(self, video: Video) -> Iterator[KeyframeBatch]:
         seconds, samples = [], []
-        for second, image in read_keyframes(video, self.rule):
+        for second, image in self.read(video, self.rule):
             seconds.append(second)
             samples.append(self.pipeline({'img': image, 'img_id': 0}))
             if len(samples) == self.batch_size:

@@ -35,7 +35,7 @@ def pixel_boxes(boxes: AVABoxes, path: Any) -> str | None:
     corners = boxes.boxes_xyxy_norm
     if not len(corners) or (corners.max() <= _HIGHEST and corners.min() >= _LOWEST):
         return None
-    outside = _is_outside(corners)
+    outside = is_outside(corners)
     return (
         f'{row_name(boxes, int(outside.argmax()), path)}: a box far outside of the frame, one of '
         f'{int(outside.sum()):,} of {len(corners):,} rows; in pixels? x1, y1, x2 and y2 are '
@@ -45,10 +45,11 @@ def pixel_boxes(boxes: AVABoxes, path: Any) -> str | None:
 
 def outside_ratio(boxes: AVABoxes) -> float:
     """Share of the boxes that lie outside of the frame by its whole size."""
-    return float(_is_outside(boxes.boxes_xyxy_norm).mean())
+    return float(is_outside(boxes.boxes_xyxy_norm).mean())
 
 
-def _is_outside(corners: np.ndarray) -> np.ndarray:
+def is_outside(corners: np.ndarray) -> np.ndarray:
+    """(n,) whether a box lies outside of the frame by its whole size."""
     return ((corners > _HIGHEST) | (corners < _LOWEST)).any(axis=1)
 
 

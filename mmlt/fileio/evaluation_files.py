@@ -27,6 +27,32 @@ from mmlt.functional.checks import check_choice
 _READERS = {'ava': read_ava_csv, 'ava_kinetics': read_ava_kinetics_csv}
 
 
+class AnnotationFiles(NamedTuple):
+    """Files of annotated boxes.
+
+    Attributes:
+        ann_file: The boxes (CSV).
+        exclude_file: Keyframes to leave out; None leaves out none.
+        ann_format: 'ava' or 'ava_kinetics'.
+    """
+
+    ann_file: str | Path
+    exclude_file: str | Path | None = None
+    ann_format: str = 'ava'
+
+    def read(self) -> tuple[AVABoxes, frozenset[tuple[str, int]]]:
+        """The boxes, and (video id, timestamp) of the keyframes to leave out.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: A malformed file, or another format.
+        """
+        read = _READERS[check_choice('ann_format', self.ann_format, tuple(_READERS))]
+        exclude_file = self.exclude_file
+        excluded = read_excluded_timestamps(exclude_file) if exclude_file else frozenset()
+        return read(self.ann_file), excluded
+
+
 class AnnotatedSplit(NamedTuple):
     """What detections are judged by, and what is odd about it, a sentence each."""
 
@@ -62,8 +88,7 @@ def read_annotated_split(
     label_map = read_label_map(label_file)
     if custom_classes is not None:
         label_map = select_classes(label_map, custom_classes, label_file)
-    ground_truth = _READERS[check_choice('ann_format', ann_format, tuple(_READERS))](ann_file)
-    excluded = read_excluded_timestamps(exclude_file) if exclude_file else frozenset()
+    ground_truth, excluded = AnnotationFiles(ann_file, exclude_file, ann_format).read()
     findings = check_annotations(ground_truth, ann_file)
     findings.raise_errors()
     warnings = [

@@ -113,13 +113,7 @@ def _whole_rate(path: str, fps: float) -> float:
 
 
 def _from_folder(path: str, rule: KeyframeRule) -> Iterator[tuple[int, np.ndarray]]:
-    pattern = _number_pattern(rule.filename_tmpl)
-    found = (pattern.fullmatch(file.name) for file in Path(path).iterdir())
-    last = max((int(match[1]) for match in found if match), default=None)
-    first_file = Path(path) / rule.filename_tmpl.format(rule.start_index)
-    if last is None or not first_file.is_file():
-        raise ValueError(f'{first_file} does not exist')
-    seconds, numbers = keyframe_numbers(last - rule.start_index + 1, rule.fps, rule)
+    seconds, numbers = keyframe_numbers(count_frames(path, rule), rule.fps, rule)
     for second, number in zip(seconds, numbers.tolist()):
         file = Path(path) / rule.filename_tmpl.format(number)
         if not file.is_file():
@@ -127,7 +121,22 @@ def _from_folder(path: str, rule: KeyframeRule) -> Iterator[tuple[int, np.ndarra
         yield second, read_image(file)
 
 
-def _number_pattern(filename_tmpl: str) -> re.Pattern:
+def count_frames(folder: str | Path, rule: KeyframeRule) -> int:
+    """How many frames a folder has, by the number of the last.
+
+    Raises:
+        ValueError: It has none, or not the first.
+    """
+    pattern = number_pattern(rule.filename_tmpl)
+    found = (pattern.fullmatch(file.name) for file in Path(folder).iterdir())
+    last = max((int(match[1]) for match in found if match), default=None)
+    first_file = Path(folder) / rule.filename_tmpl.format(rule.start_index)
+    if last is None or not first_file.is_file():
+        raise ValueError(f'{first_file} does not exist')
+    return last - rule.start_index + 1
+
+
+def number_pattern(filename_tmpl: str) -> re.Pattern:
     """What a frame's file name matches; group 1 is its number."""
     fields = re.split(r'\{[^{}]*\}', filename_tmpl)
     try:
@@ -158,7 +167,7 @@ def find_keyframe_videos(
         ValueError: No video, video files beside folders of frames, or another template.
     """
     folder = Path(folder)
-    _number_pattern(filename_tmpl)
+    number_pattern(filename_tmpl)
     if not folder.is_dir():
         raise FileNotFoundError(f'{folder}: no such folder')
     first_name = filename_tmpl.format(start_index)

@@ -33,14 +33,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import numpy as np
 import torch
-from mmengine.config import Config, DictAction
-from mmengine.device import get_device
+from mmengine.config import DictAction
 from mmengine.dist import (
     all_gather_object,
     barrier,
@@ -53,8 +52,8 @@ import mmlt  # noqa: F401  (its repairs must be in place before a model is built
 from mmlt.command_line import HelpFormatter, add_run_options, tell_error, tool_main
 from mmlt.datasets.keyframe_batches import KeyframeBatches
 from mmlt.evaluation.progress import rank_progress
-from mmlt.experiments.box_extraction import ERRORS, hash_settings, on_rank_zero
-from mmlt.fileio.checkpoints import hash_file
+from mmlt.experiments.box_extraction import ERRORS, on_rank_zero
+from mmlt.experiments.person_detection import detect_videos, mmdet_persons
 from mmlt.fileio.feature_folder import (
     FAILURES_FILE,
     Failure,
@@ -71,13 +70,7 @@ from mmlt.fileio.person_boxes import (
     write_persons,
 )
 from mmlt.fileio.video_frames import DECODERS, default_decoder
-from mmlt.models.person_detector import (
-    PersonDetector,
-    build_detector,
-    image_pipeline,
-    person_index,
-    read_config,
-)
+from mmlt.models.person_detector import PersonDetector
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -127,55 +120,20 @@ def keyframe_rule(args: argparse.Namespace, are_frames: bool) -> KeyframeRule:
     return KeyframeRule(args.fps or 30.0, **frames, **common)
 
 
-def detect_videos(
+def detect_share(
     detect: PersonDetector, batches: KeyframeBatches, num_workers: int, folder: Path
 ) -> list[Failure]:
     """Detect in this rank's videos and write their boxes; returns those that failed."""
-    rows: dict[Video, list[np.ndarray]] = {video: [] for video in batches.videos}
-    last: dict[Video, int] = {}
-    failures = []
-    with rank_progress('videos', len(rows), *get_dist_info()) as advance:
-        for batch in batches.load(num_workers):
-            video, reason = batch.video, batch.reason
-            if video not in rows:  # it has failed
-                continue
-            if batch.samples:
-                try:
-                    rows[video] += _rows(batch.seconds, detect(batch.samples))
-                    last[video] = batch.seconds[-1]
-                    continue
-                except ValueError as error:
-                    reason = str(error)
-            found = rows.pop(video)
-            if reason is not None:
-                failures.append(Failure(video.video_id, video.path, reason))
-                _warn(f'{video.path} is left out: {reason}')
-            else:
-                write_persons(folder, video, np.concatenate(found))
-                if batches.rule.seconds and last[video] < batches.rule.seconds[1]:
-                    _warn(f'{video.path} ends before second {last[video] + 1}')
-            advance()
-    return failures
-
-
-def _rows(seconds: Sequence[int], boxes: Sequence[np.ndarray]) -> list[np.ndarray]:
-    return [np.insert(of_one, 0, second, axis=1) for second, of_one in zip(seconds, boxes)]
-
-
-def _warn(message: str) -> None:
-    print(f'warning: {message}', file=sys.stderr, flush=True)
-
-
-def describe(config: Config, label: int, rule: KeyframeRule, args: argparse.Namespace) -> dict:
-    """What meta.json says: whatever the boxes depend on."""
-    seconds = list(rule.seconds) if rule.seconds else None
-    return {
-        'weights_sha256': hash_file(args.checkpoint),
-        'config_sha256': hash_settings(config, config.test_dataloader.dataset.to_dict()),
-        'person_label': label,
-        'score_thr': args.score_thr,
-        **{**rule._asdict(), 'seconds': seconds},
-    }
+    asked = batches.rule.seconds
+    with rank_progress('videos', len(batches.videos), *get_dist_info()) as advance:
+        return detect_videos(
+            detect,
+            batches,
+            num_workers,
+            write=partial(write_persons, folder),
+            advance=lambda videos, _: advance(videos),
+            last_second=asked[1] if asked else None,
+        )
 
 
 def detect_folder(args: argparse.Namespace) -> int:
@@ -183,19 +141,24 @@ def detect_folder(args: argparse.Namespace) -> int:
     rank, world_size = get_dist_info()
     videos, are_frames = find_keyframe_videos(args.videos, args.filename_tmpl, args.start_index)
     rule, folder = keyframe_rule(args, are_frames), parts_folder(args.out)
-    config = read_config(args.config, args.cfg_options)
-    pipeline = image_pipeline(config)
-    model = build_detector(config, args.checkpoint, args.device or get_device())
-    label = person_index(config, args.checkpoint, args.person_label)
+    source = mmdet_persons(
+        args.config,
+        args.checkpoint,
+        person_label=args.person_label,
+        score_thr=args.score_thr,
+        device=args.device,
+        cfg_options=args.cfg_options,
+    )
+    seconds = list(rule.seconds) if rule.seconds else None
+    settings = {**source.settings, **rule._asdict(), 'seconds': seconds}
 
     def begin() -> list[Video]:
-        start_persons(args.out, describe(config, label, rule, args), overwrite=args.overwrite)
+        start_persons(args.out, settings, overwrite=args.overwrite)
         return missing_persons(folder, videos)
 
     missing = on_rank_zero(begin)
-    batches = KeyframeBatches(missing[rank::world_size], rule, pipeline, args.batch_size)
-    detect = PersonDetector(model, label, args.score_thr)
-    gathered = all_gather_object(detect_videos(detect, batches, args.num_workers, folder))
+    batches = KeyframeBatches(missing[rank::world_size], rule, source.pipeline, args.batch_size)
+    gathered = all_gather_object(detect_share(source.detect, batches, args.num_workers, folder))
     failures = [failure for of_rank in gathered for failure in of_rank]
     if rank == 0:
         finish(args.out, videos, len(missing), failures)

@@ -1,1 +1,1 @@
-"""Making a data set of one's own: a folder with a videos.json, see mmlt.fileio.video_table."""
+"""A data set of one's own: preparing videos, importing annotations, persons, mending."""

@@ -1,6 +1,7 @@
 """Hooks of scope ``mmlt``."""
 
 from mmlt.engine.hooks.atomic_checkpoint_hook import AtomicCheckpointHook
+from mmlt.engine.hooks.check_data_hook import CheckDataHook
 from mmlt.engine.hooks.deferred_reweighting_hook import DeferredReweightingHook
 from mmlt.engine.hooks.freeze_hook import FreezeHook
 from mmlt.engine.hooks.load_trunk_hook import LoadTrunkHook
@@ -13,6 +14,7 @@ SafeCheckpointHook = AtomicCheckpointHook
 
 __all__ = [
     'AtomicCheckpointHook',
+    'CheckDataHook',
     'DeferredReweightingHook',
     'FreezeHook',
     'LoadTrunkHook',

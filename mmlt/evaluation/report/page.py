@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from string import Template
 
 from mmlt.evaluation.report.charts import explanation, figure_sections
+from mmlt.evaluation.report.examples import PicturedExamples, examples_section
 from mmlt.evaluation.report.extremes import extremes_section
 from mmlt.evaluation.report.facts import (
     checks_box,
@@ -16,17 +16,18 @@ from mmlt.evaluation.report.facts import (
     shuffle_facts,
 )
 from mmlt.evaluation.report.groups import intervals_hint, intervals_section
-from mmlt.evaluation.report.html import escape, tag
 from mmlt.evaluation.report.shuffle_bias import shuffle_bias_section
 from mmlt.evaluation.report.summary import present_groups, summary_section
 from mmlt.evaluation.report.tables import class_section
+from mmlt.evaluation.report.template import render_page
 from mmlt.evaluation.report.three_metrics import three_metrics_section
 from mmlt.evaluation.runs.compare import read_runs
 from mmlt.evaluation.runs.read import Run, join_classes
 from mmlt.fileio.atomic_write import atomic_write
 
 MAX_BYTES = 2_000_000
-_TEMPLATE = Path(__file__).with_name('page.html')
+MAX_BYTES_WITH_PICTURES = 4_000_000
+_EXAMPLES = '<!-- examples -->'  # where they will stand
 
 
 def build_report(
@@ -35,6 +36,7 @@ def build_report(
     *,
     names: Sequence[str] | None = None,
     title: str | None = None,
+    examples: PicturedExamples | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write the report of one or several runs.
@@ -49,6 +51,8 @@ def build_report(
         out_path: The HTML file to write.
         names: What to call the runs; None takes the names of their folders.
         title: Heading of the report; None makes one from the names.
+        examples: Pictures of what one of the runs did, which must be a detector; as many and as
+            good as the file has room for.
         overwrite: Whether an existing file may be replaced.
 
     Returns:
@@ -58,7 +62,7 @@ def build_report(
         FileExistsError: ``out_path`` exists and ``overwrite`` is false.
         FileNotFoundError: A run has no ``metrics.json`` and no ``shuffle_bias.json``.
         ValueError: No run, another number of names than runs, a malformed file, runs of
-            different kinds, or a report of more than 2 MB.
+            different kinds, or a report of more than 2 MB, with pictures 4 MB.
         ImportError: matplotlib is not installed.
     """
     paths = [Path(path) for path in ([runs] if isinstance(runs, (str, os.PathLike)) else runs)]
@@ -69,15 +73,17 @@ def build_report(
     out_path = Path(out_path)
     if out_path.exists() and not overwrite:  # said before the work; atomic_write makes sure of it
         raise FileExistsError(f'{out_path}: exists already; pass --overwrite to replace it')
-    page = _render(read_runs(paths, names), title)
-    content = page.encode('utf-8')
-    if len(content) > MAX_BYTES:
+    runs = read_runs(paths, names)
+    page = _render(runs, title)
+    size = len(page.encode('utf-8'))
+    if size > MAX_BYTES:
         raise ValueError(
-            f'runs: the report of {len(paths)} runs would take {len(content) / 1e6:.1f} MB, more '
+            f'runs: the report of {len(paths)} runs would take {size / 1e6:.1f} MB, more '
             f'than {MAX_BYTES / 1e6:.0f} MB; give fewer runs'
         )
+    pictures = examples_section(runs, examples, MAX_BYTES_WITH_PICTURES - size) if examples else ''
     with atomic_write(out_path, overwrite=overwrite) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(page.replace(_EXAMPLES, pictures).encode('utf-8'))
     return out_path
 
 
@@ -88,12 +94,7 @@ def _render(runs: Sequence[Run], title: str | None) -> str:
     else:
         title = title or _title('Shuffle bias', runs)
         facts, notes, main = shuffle_facts(runs), [], shuffle_bias_section(runs)
-    return Template(_TEMPLATE.read_text(encoding='utf-8')).substitute(
-        title=escape(title),
-        facts=facts,
-        notes=''.join(tag('p', escape(note), 'note') for note in notes),
-        main=main,
-    )
+    return render_page(title, facts, notes, main)
 
 
 def _long_tail(runs: Sequence[Run]) -> tuple[str, list[str], str]:
@@ -103,6 +104,7 @@ def _long_tail(runs: Sequence[Run]) -> tuple[str, list[str], str]:
         summary_section(runs, explanation(runs), intervals_hint(runs)),
         intervals_section(runs),
         extremes_section(runs, rows),
+        _EXAMPLES,
         three_metrics_section(runs, rows),
         figure_sections(runs, rows),
         shuffle_bias_section(runs, rows),

@@ -116,19 +116,28 @@ def add_intervals(
             f'{folder / INTERVALS_FILE}: of other draws or another evaluation; pass --overwrite to '
             'replace it'
         )
+    draws = dict(num_resamples=num_resamples, seed=seed, on_resample=on_resample)
+    detections = read_dump(folder)
+    try:
+        intervals = make_intervals(run.metrics, detections, ground_truth, excluded, **draws)
+    except ValueError as error:
+        raise ValueError(f'{folder}: {error}') from None
+    write_intervals(intervals, folder, overwrite=overwrite)
+
+
+def read_dump(folder: Path) -> AVABoxes:
+    """Every detection of a run.
+
+    Raises:
+        FileNotFoundError: It keeps no ``detections.parquet``; says how to get one.
+    """
     file = folder / DETECTIONS_FILE
     if not file.is_file():
         raise FileNotFoundError(
             f'{file}: no such file; evaluate with test_evaluator.dump={DETECTIONS_FILE} or '
             'evaluate_ava.py --dump'
         )
-    draws = dict(num_resamples=num_resamples, seed=seed, on_resample=on_resample)
-    detections = read_detections(file)
-    try:
-        intervals = make_intervals(run.metrics, detections, ground_truth, excluded, **draws)
-    except ValueError as error:
-        raise ValueError(f'{folder}: {error}') from None
-    write_intervals(intervals, folder, overwrite=overwrite)
+    return read_detections(file)
 
 
 def _of_one_kind(runs: list[Run]) -> list[Run]:

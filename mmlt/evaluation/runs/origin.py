@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from mmlt.evaluation.runs.folder import METRICS_FILE
+from mmlt.fileio.evaluation_files import AnnotationFiles
 
 _JOB_NAME = re.compile(r'(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)')
 _CONFIG = Path('vis_data', 'config.py')
@@ -48,6 +49,37 @@ def find_origin(folder: str | Path) -> dict[str, str]:
     date = date or _file_date(folder / METRICS_FILE)
     config = _config_name(job.parent, text)
     return _only(Date=date, Config=config, Checkpoint=checkpoint, **{'Training seed': seed})
+
+
+def find_annotations(folder: str | Path) -> AnnotationFiles | None:
+    """The annotations that the detector of a run folder was evaluated on, as its job's config has.
+
+    Args:
+        folder: The run folder.
+
+    Returns:
+        None where the config is not there, or it names no such file that exists; a relative path
+        is looked for in the working directory, then in the folders above the run.
+    """
+    folder = Path(folder).resolve()
+    job = _find_job(folder)
+    if job is None:
+        return None
+    settings = _settings(_read(job / _CONFIG))
+    evaluator = settings.get('val_evaluator' if _read_log(job)[1] else 'test_evaluator')
+    for metric in evaluator if isinstance(evaluator, list) else [evaluator]:
+        if isinstance(metric, dict) and str(metric.get('type')).endswith('AVALongTailMetric'):
+            named = [metric.get(key) for key in ('ann_file', 'exclude_file')]
+            files = [_existing(name, folder) for name in named]
+            if files[0] is not None and (files[1] is not None or named[1] is None):
+                return AnnotationFiles(*files, metric.get('ann_format', 'ava'))
+    return None
+
+
+def _existing(name: str | None, folder: Path) -> Path | None:
+    if not isinstance(name, str):
+        return None
+    return next((b / name for b in (Path(), *folder.parents) if (b / name).is_file()), None)
 
 
 def _config_name(work_dir: Path, text: str) -> str | None:
@@ -108,9 +140,11 @@ def _parse(config: str) -> ast.Module:
 
 
 def _literal(node: ast.expr):
-    """The value of a literal or a ``dict(key=literal)``; None of anything else."""
+    """The value of a literal, a ``dict(key=literal)`` or a list of them; None of anything else."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
         return {keyword.arg: _literal(keyword.value) for keyword in node.keywords}
+    if isinstance(node, ast.List):
+        return [_literal(each) for each in node.elts]
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):

@@ -7,23 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmlt.functional.checks import check_choice, check_class_ids, check_iou_threshold
+from mmlt.functional.checks import check_choice
 from mmlt.functional.detection.ava_boxes import AVABoxes
-from mmlt.functional.detection.box_overlap import (
-    box_hashes,
-    first_best_pairs,
-    pair_iou,
-    pairs_of_same_key,
-)
-from mmlt.functional.detection.keyframes import (
-    KeyframeKeys,
-    blocks,
-    check_ava_boxes,
-    class_indices,
-    keyframe_keys,
-)
-
-_SLOT_BITS = 16  # of a table in which the rows of one box meet
+from mmlt.functional.detection.box_matches import match_boxes, winners
+from mmlt.functional.detection.keyframes import blocks, class_indices
 
 
 class MatchedScores(NamedTuple):
@@ -96,20 +83,15 @@ def match_scores(
         >>> matched.scores.tolist(), matched.targets.tolist()
         ([[-inf, 0.75]], [[False, True]])
     """
-    ids = check_class_ids(class_ids)
     check_choice('pool', pool, ('boxes', 'detections'))
-    iou_threshold = check_iou_threshold(iou_threshold)
-    check_ava_boxes('detections', detections)
-    check_ava_boxes('ground_truth', ground_truth)
-    keys = keyframe_keys(detections, ground_truth, excluded)
-    is_evaluated = ~np.isin(keys.ground_truth, keys.excluded)
-    box_keys, boxes, targets = _pool(
-        keys.ground_truth[is_evaluated],
-        ground_truth.boxes_xyxy_norm[is_evaluated].astype(np.float64, copy=False),
-        class_indices(ground_truth.labels[is_evaluated], ids),
-        len(ids),
+    matches = match_boxes(
+        detections,
+        ground_truth,
+        class_ids=class_ids,
+        excluded=excluded,
+        iou_threshold=iou_threshold,
     )
-    cells = _matched_cells(detections, keys, ids, box_keys, boxes, iou_threshold)
+    cells, targets = matches.cells, matches.targets
     scores = np.full(targets.shape, -np.inf)
     for block in blocks(len(cells)):
         is_matched = cells[block] >= 0
@@ -117,81 +99,12 @@ def match_scores(
         np.maximum.at(scores.reshape(-1), *of_block)
     result = MatchedScores(scores, targets, np.ones_like(targets))
     if pool == 'detections':
-        # Those on keyframes without a box of the pool are ignored.
-        is_near = keys.of_detections(np.isin(keys.detection_runs, box_keys))
-        classes = np.where(is_near, class_indices(detections.labels, ids), -1)
+        classes = np.where(matches.is_near(), class_indices(detections.labels, matches.ids), -1)
         is_other = classes >= 0
         matched = np.flatnonzero(cells >= 0)
-        is_other[matched[_winners(cells[matched], detections.scores[matched])]] = False
+        is_other[matched[winners(cells[matched], detections.scores[matched])]] = False
         result = _append(result, classes[is_other], detections.scores[is_other])
     return result
-
-
-def _pool(
-    keys: np.ndarray, boxes: np.ndarray, classes: np.ndarray, num_classes: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return keyframe, corners and (N, C) targets of the distinct boxes, in their order."""
-    x1, y1, x2, y2 = boxes.T
-    order = np.lexsort((y2, x2, y1, x1, keys))
-    keys, boxes, classes = keys[order], boxes[order], classes[order]
-    is_new = np.ones(len(keys), dtype=bool)
-    is_new[1:] = (keys[1:] != keys[:-1]) | (boxes[1:] != boxes[:-1]).any(axis=1)
-    targets = np.zeros((int(is_new.sum()), num_classes), dtype=bool)
-    is_listed = classes >= 0
-    targets[(np.cumsum(is_new) - 1)[is_listed], classes[is_listed]] = True
-    return keys[is_new], boxes[is_new], targets
-
-
-def _matched_cells(
-    detections: AVABoxes,
-    keys: KeyframeKeys,
-    class_ids: np.ndarray,
-    box_keys: np.ndarray,
-    boxes: np.ndarray,
-    iou_threshold: float,
-) -> np.ndarray:
-    """(n,) index of the matched box * C + class of each detection, -1 where there is none."""
-    cells = np.full(len(detections.labels), -1, dtype=np.int64)
-    for block in blocks(len(cells)):
-        corners = detections.boxes_xyxy_norm[block].astype(np.float64, copy=False)
-        row_keys = keys.of_detections(keys.detection_runs, block)
-        twin = _twins(row_keys, corners)
-        distinct = np.flatnonzero(twin == np.arange(len(twin)))
-        detection, box = pairs_of_same_key(row_keys[distinct], box_keys)
-        iou = pair_iou(corners[distinct[detection]], boxes[box])
-        best = first_best_pairs(detection, iou)
-        best = best[iou[best] >= iou_threshold]
-        box_of_row = np.full(len(twin), -1, dtype=np.int64)
-        box_of_row[distinct[detection[best]]] = box[best]
-        box_of_row = box_of_row[twin]
-        classes = class_indices(detections.labels[block], class_ids)
-        is_matched = (box_of_row >= 0) & (classes >= 0)
-        cells[block][is_matched] = (box_of_row * len(class_ids) + classes)[is_matched]
-    return cells
-
-
-def _twins(keys: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """A row of the same keyframe and box for each row, one and the same for nearly all of them.
-
-    One box stands in a row for each class: it is matched once. Equal rows share a slot of a table,
-    which keeps one of them; a row that shares its slot with another box is its own twin.
-    """
-    slots = (box_hashes(keys, corners) >> np.uint64(64 - _SLOT_BITS)).astype(np.int64)
-    rows = np.arange(len(keys))
-    table = np.empty(1 << _SLOT_BITS, dtype=np.int64)
-    table[slots] = rows
-    twin = table[slots]
-    is_twin = keys == keys[twin]
-    for own, other in zip(corners.T, corners.take(twin, axis=0).T):
-        is_twin &= own == other
-    return np.where(is_twin, twin, rows)
-
-
-def _winners(cells: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Return the best-scored entry of each cell, the first one of several."""
-    order = np.lexsort((-scores, cells))
-    _, first = np.unique(cells[order], return_index=True)
-    return order[first]
 
 
 def _append(matched: MatchedScores, classes: np.ndarray, scores: np.ndarray) -> MatchedScores:

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import importlib
 from collections import defaultdict
 
 import numpy as np
 import pytest
 
 from mmlt.functional import ava_boxes_from_arrays, match_scores
-from mmlt.functional.detection import keyframes
+from mmlt.functional.detection import box_matches, keyframes
 
 LEFT, RIGHT = (0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0)
 INF = float('inf')
@@ -168,9 +167,7 @@ def test_blocks_of_rows_and_boxes_that_share_a_slot(monkeypatch, pool, slot_bits
     found, truth, class_ids, _ = _random_case(rng)
     expected = match_scores(_boxes(found), _boxes(truth), class_ids=class_ids, pool=pool)
     assert np.isfinite(expected.scores).any()
-    # importlib, for the package exports the function under the module's name.
-    module = importlib.import_module('mmlt.functional.detection.match_scores')
-    monkeypatch.setattr(module, '_SLOT_BITS', slot_bits)
+    monkeypatch.setattr(box_matches, '_SLOT_BITS', slot_bits)
     monkeypatch.setattr(keyframes, '_BLOCK', 7)
     matched = match_scores(_boxes(found), _boxes(truth), class_ids=class_ids, pool=pool)
     for field, expected_field in zip(matched, expected):

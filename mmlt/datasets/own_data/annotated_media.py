@@ -1,0 +1,237 @@
+"""Which prepared video, and which time of it, a box is of.
+
+Annotations name a video file as somebody opened it, the id of a prepared video, or the image of a
+frame: ``rawframes/VIDEO/img_00030.jpg``, or ``VIDEO_0003.jpg`` with the number of a second or of a
+frame.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import cv2
+
+from mmlt.fileio.annotation_formats.annotated_box import AnnotatedBox
+from mmlt.fileio.image_frames import IMAGE_SUFFIXES
+from mmlt.fileio.keyframe_match import listed, plain_name
+from mmlt.fileio.video_table import VideoTable
+
+_NUMBERED = re.compile(r'(.+)_([0-9]+)')
+_SECOND_DIGITS = 4  # AVA writes a keyframe as VIDEO,%04d
+
+
+class UnknownMediaError(ValueError):
+    """A box is of something that no prepared video is."""
+
+
+class ImageRule(NamedTuple):
+    """What a person may say of images of frames.
+
+    Attributes:
+        fps: Of the numbers in ``VIDEO_000031.jpg``, if they are frames; None: see ``are_seconds``.
+        first: The number of the frame at the start of the video.
+        are_seconds: The numbers are seconds; None: they are if they have four digits.
+        size: Width and height of the images; None: they are looked at.
+    """
+
+    fps: float | None = None
+    first: int = 0
+    are_seconds: bool | None = None
+    size: tuple[int, int] | None = None
+
+
+class Place(NamedTuple):
+    """Where a box is.
+
+    Attributes:
+        video_id: The prepared video.
+        time_sec: From the start of it.
+        size: Width and height of what the box was drawn on, px.
+        reading: What an image's name was taken for, in words; None of a video.
+    """
+
+    video_id: str
+    time_sec: float
+    size: tuple[int, int]
+    reading: str | None
+
+
+class MediaFinder:
+    """Finds prepared videos by what annotations call them.
+
+    Args:
+        table: The prepared videos.
+        rule: For images.
+        folders: Where images may lie that are named by relative paths.
+    """
+
+    def __init__(self, table: VideoTable, rule: ImageRule, folders: tuple[Path, ...] = ()) -> None:
+        self.table, self.rule = table, rule
+        self.folders = (*folders, table.folder)
+        self._of_media: dict[str, tuple] = {}
+        self._sizes: dict[tuple[Path, str], tuple[int, int]] = {}
+        tmpl = table.filename_tmpl
+        self._frame_name = None if tmpl is None else _pattern(tmpl)
+
+    def find(self, box: AnnotatedBox) -> Place:
+        """The place of a box.
+
+        Raises:
+            UnknownMediaError: No prepared video is meant by its media.
+            ValueError: Its time, or the size of its image, cannot be told.
+        """
+        address = re.fullmatch(r'\w+://(.*)', box.media)
+        name = unquote(address[1]) if address else box.media
+        path = PurePosixPath(name.replace('\\', '/'))
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            return self._of_image(box, path)
+        videos = self._videos(box.media, path, box.where)
+        if box.timestamp is not None:
+            time_sec = float(box.timestamp - self.table.timestamp_start)
+        elif box.time_sec is None:
+            raise ValueError(
+                f'{box.where}: a box on the video {box.media!r} without a time; draw it on a frame '
+                'of the video in VIA 3'
+            )
+        else:
+            time_sec = box.time_sec
+        video_id, time_sec = self._part(videos, time_sec, box)
+        entry = self.table.videos[video_id]
+        return Place(video_id, time_sec, (entry.width, entry.height), None)
+
+    def _videos(self, media: str, path: PurePosixPath, where: str) -> list[str]:
+        """The video of a name; the parts of it where it was cut."""
+        if media not in self._of_media:
+            self._of_media[media] = self._search(media, path)
+        videos, why = self._of_media[media]
+        if why:
+            raise UnknownMediaError(f'{where}: {why}')
+        return videos
+
+    def _search(self, media: str, path: PurePosixPath) -> tuple[list[str], str]:
+        table, whole = self.table, str(path)
+        if media in table.videos:
+            return [media], ''
+        by_file: dict[PurePosixPath, list[str]] = {}
+        for video_id, entry in table.videos.items():
+            by_file.setdefault(PurePosixPath(entry.file.replace('\\', '/')), []).append(video_id)
+        stems = [file for file in by_file if path.name in (file.name, file.stem)]
+        most = max((_common_tail(path, file) for file in stems), default=0)
+        files = [file for file in stems if _common_tail(path, file) == most]
+        if len(files) == 1:
+            return by_file[files[0]], ''
+        if files:
+            return [], f'{media!r} may be {listed(list(map(str, files)))}: write more of its path'
+        name = str(path.with_suffix('')) if path.suffix else whole
+        ids = [video_id for video_id in table.videos if _is_tail(video_id, name)]
+        if len(ids) == 1 and not path.suffix:
+            return ids, ''
+        return [], self._unknown(media)
+
+    def _unknown(self, media: str) -> str:
+        files = {PurePosixPath(entry.file).name for entry in self.table.videos.values()}
+        names = [*sorted(files), *self.table.videos]
+        if not PurePosixPath(media).suffix:
+            names.reverse()
+        near = [name for name in names if plain_name(name) == plain_name(media)]
+        if near:
+            return (
+                f'{media!r} is no prepared video, but {near[0]!r} is: they differ in case, '
+                'extension or padding; rename one of the two'
+            )
+        return (
+            f'{media!r} is no prepared video ({listed(list(self.table.videos))}); prepare it, or '
+            'leave its boxes out with --ignore-unknown'
+        )
+
+    def _part(self, videos: list[str], time_sec: float, box: AnnotatedBox) -> tuple[str, float]:
+        """The part of a video that a time is in, and the time from the start of the part."""
+        if videos == [box.media]:
+            return videos[0], time_sec
+        starts = sorted((self.table.videos[each].start_sec, each) for each in videos)
+        slack = 0.5 / self.table.fps
+        begun = [each for each in starts if each[0] <= time_sec + slack]
+        start_sec, video_id = begun[-1] if begun else starts[0]
+        return video_id, time_sec - start_sec
+
+    def _of_image(self, box: AnnotatedBox, path: PurePosixPath) -> Place:
+        table = self.table
+        folder = str(path.parent)
+        owners = [video_id for video_id in table.videos if _is_tail(folder, video_id)]
+        number = self._frame_name.fullmatch(path.name) if self._frame_name else None
+        if owners and number:
+            video_id = max(owners, key=len)
+            reading = f'images VIDEO/{table.filename_tmpl}: frames, {table.fps} a second from 0'
+            time_sec = int(number[1]) / table.fps
+            own = table.frame_folder / video_id / path.name
+        else:
+            video_id, time_sec, reading = self._numbered(box, path)
+            own = None
+        return Place(video_id, time_sec, self._image_size(box, path, video_id, own), reading)
+
+    def _numbered(self, box: AnnotatedBox, path: PurePosixPath) -> tuple[str, float, str]:
+        found = _NUMBERED.fullmatch(path.stem)
+        if not found:
+            raise UnknownMediaError(
+                f'{box.where}: the image {box.media!r} tells no video and time: name it '
+                'VIDEO_0003.jpg by its second, or VIDEO/IMAGE as in rawframes'
+            )
+        video_id = found[1]
+        if video_id not in self.table.videos:
+            raise UnknownMediaError(f'{box.where}: {self._unknown(video_id)}')
+        rule, digits = self.rule, found[2]
+        if rule.fps is not None:
+            reading = f'images VIDEO_NUMBER: frames, {rule.fps:g} a second from {rule.first}'
+            return video_id, (int(digits) - rule.first) / rule.fps, reading
+        if rule.are_seconds is None and len(digits) != _SECOND_DIGITS:
+            raise ValueError(
+                f'{box.where}: is {digits} of {box.media!r} a second or a frame? Say '
+                '--image-numbers seconds, or RATE:FIRST, such as 30:1 for frames of 30 a second '
+                'counted from 1'
+            )
+        reading = f'images VIDEO_NUMBER: seconds from {self.table.timestamp_start}'
+        return video_id, float(int(digits) - self.table.timestamp_start), reading
+
+    def _image_size(
+        self, box: AnnotatedBox, path: PurePosixPath, video_id: str, own: Path | None
+    ) -> tuple[int, int]:
+        if self.rule.size is not None:
+            return self.rule.size
+        places = [*([own] if own else []), *(folder / path for folder in self.folders)]
+        for place in places:
+            key = place.parent, video_id  # the frames of a video are of one size
+            if key in self._sizes:
+                return self._sizes[key]
+            if place.is_file():
+                image = cv2.imread(str(place))
+                if image is None:
+                    raise ValueError(f'{place}: an image that cannot be read')
+                self._sizes[key] = image.shape[1], image.shape[0]
+                return self._sizes[key]
+        raise ValueError(
+            f'{box.where}: how large is the image {box.media!r}? It is not in '
+            f'{listed([str(each.parent) for each in places])}; say --image-size WIDTH HEIGHT'
+        )
+
+
+def _pattern(tmpl: str) -> re.Pattern:
+    """A file name with any number, from a template such as ``img_{:05}.jpg``."""
+    start, end = re.split(r'\{[^}]*\}', tmpl, maxsplit=1)
+    return re.compile(f'{re.escape(start)}([0-9]+){re.escape(end)}')
+
+
+def _common_tail(path: PurePosixPath, other: PurePosixPath) -> int:
+    """How many folders above the file two paths have in common."""
+    count = 0
+    for one, two in zip(reversed(path.parent.parts), reversed(other.parent.parts)):
+        if one != two:
+            break
+        count += 1
+    return count
+
+
+def _is_tail(path: str, tail: str) -> bool:
+    return path == tail or path.endswith(f'/{tail}')

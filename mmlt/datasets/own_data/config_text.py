@@ -1,0 +1,145 @@
+"""The config of a data set of one's own: what depends on the data, over a base config."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from mmlt.datasets.own_data.training_plan import Groups, Schedule
+
+CONFIG_FILE = 'config.py'
+_MAX_NAMES = 5
+_TEMPLATE = '''"""{title}
+
+{counts}
+Written by tools/data/import_annotations.py; yours to edit.
+Command: tools/dist_train.sh {config} 1
+"""
+
+_base_ = {base!r}
+
+root = "{{{{ fileDirname }}}}"  # the folder of this file
+annotations = f'{{root}}/annotations'
+num_classes = {highest} + 1  # the highest class id, and column 0, which is mmaction2's
+
+classes = dict(label_file=f'{{annotations}}/label_map.pbtxt', num_classes=num_classes)
+groups = dict(
+    class_counts=f'{{annotations}}/counts.json',
+    head_min={head_min},  # head: more training boxes; {head}
+    tail_max={tail_max},  # tail: at most so many; {tail}
+)
+
+
+def dataset(split):
+    return dict(
+        ann_file=f'{{annotations}}/{{split}}.csv',
+        proposal_file=f'{{root}}/proposals.pkl',
+        person_det_score_thr={score_thr},  # {score_source}
+        video_table=f'{{root}}/videos.json',  # rate and length of the videos, and their frames
+        **classes,
+    )
+
+
+def evaluator(split):
+    return dict(ann_file=f'{{annotations}}/{{split}}.csv', **classes, **groups)
+
+
+train_dataloader = dict(batch_size={batch_size}, dataset=dataset('train'))
+val_dataloader = dict(dataset=dataset('val'))
+test_dataloader = dict(dataset=dataset({test!r}))
+val_evaluator = evaluator('val')
+test_evaluator = evaluator({test!r})
+
+model = dict(roi_head=dict(bbox_head=dict(num_classes=num_classes, topk={topk})))
+train_cfg = dict(max_epochs={max_epochs})  # of {num_keyframes} clips
+'''
+
+
+class ConfigValues(NamedTuple):
+    """What goes into a config.
+
+    Attributes:
+        base: The base config.
+        names: Class id -> name.
+        train_counts: Class id -> training boxes.
+        groups: Where head and tail end.
+        num_videos: Split -> videos.
+        num_keyframes: Split -> annotated keyframes.
+        schedule: Epochs and batch size.
+        topk: Of the head.
+        score_thr: ``person_det_score_thr``.
+        score_source: Where it comes from, in words.
+    """
+
+    base: Path
+    names: Mapping[int, str]
+    train_counts: Mapping[int, int]
+    groups: Groups
+    num_videos: Mapping[str, int]
+    num_keyframes: Mapping[str, int]
+    schedule: Schedule
+    topk: tuple[int, ...]
+    score_thr: float
+    score_source: str
+
+
+def config_text(folder: Path, values: ConfigValues) -> str:
+    """The text of the config in a folder.
+
+    Args:
+        folder: Where it is to lie.
+        values: What it says.
+    """
+    members = {
+        group: [
+            values.names[class_id]
+            for class_id, count in values.train_counts.items()
+            if values.groups.of(count) == group
+        ]
+        for group in ('head', 'tail')
+    }
+    splits = ', '.join(
+        f'{split} {count} ({values.num_keyframes[split]} keyframes)'
+        for split, count in values.num_videos.items()
+    )
+    return _TEMPLATE.format(
+        title=f'Own data in {folder.resolve().name}: {len(values.names)} classes.'.replace(
+            '"', "'"
+        ),
+        counts=f'Videos: {splits}.',
+        config=_shown(folder / CONFIG_FILE),
+        base=_base_path(folder, values.base),
+        highest=max(values.names),
+        head_min=values.groups.head_min,
+        tail_max=values.groups.tail_max,
+        head=_listed(members['head']),
+        tail=_listed(members['tail']),
+        score_thr=values.score_thr,
+        score_source=values.score_source,
+        batch_size=values.schedule.batch_size,
+        test='test' if 'test' in values.num_videos else 'val',
+        topk=values.topk,
+        max_epochs=values.schedule.max_epochs,
+        num_keyframes=values.num_keyframes['train'],
+    )
+
+
+def _base_path(folder: Path, base: Path) -> str:
+    """Relative where both lie in one checkout, so that it may be moved; else absolute."""
+    folder, base = folder.resolve(), base.resolve()
+    checkout = next((each for each in base.parents if (each / 'configs').is_dir()), None)
+    if checkout is not None and checkout in folder.parents:
+        return Path(os.path.relpath(base, folder)).as_posix()
+    return base.as_posix()
+
+
+def _shown(path: Path) -> str:
+    return path.as_posix().replace('\\', '/').replace('"', "'")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first names on one line of a comment."""
+    more = f' and {len(names) - _MAX_NAMES} more' if len(names) > _MAX_NAMES else ''
+    return (', '.join(names[:_MAX_NAMES]) + more) if names else 'none'

@@ -1,0 +1,276 @@
+"""All checks over all splits of a data set."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mmlt.fileio.dataset_checks.across_splits import class_findings, shared_findings
+from mmlt.fileio.dataset_checks.annotation_rows import AnnotatedRows, read_annotated_rows
+from mmlt.fileio.dataset_checks.finding import Finding, by_severity, find
+from mmlt.fileio.dataset_checks.frame_checks import FrameFolder, frame_findings, table_findings
+from mmlt.fileio.dataset_checks.label_checks import column_findings, layout_findings
+from mmlt.fileio.dataset_checks.loose_proposals import (
+    LooseProposals,
+    loose_proposals,
+    read_loose_proposals,
+)
+from mmlt.fileio.dataset_checks.name_checks import name_findings
+from mmlt.fileio.dataset_checks.overlap import Fit, fit_of
+from mmlt.fileio.dataset_checks.proposal_checks import proposal_findings
+from mmlt.fileio.dataset_checks.row_checks import row_findings, wide_boxes
+from mmlt.fileio.dataset_checks.settings import SplitSettings
+from mmlt.fileio.dataset_checks.timestamp_checks import timestamp_findings
+from mmlt.fileio.label_map import read_label_map
+from mmlt.fileio.video_table import VideoTable, read_video_table
+from mmlt.functional import read_excluded_timestamps
+
+
+class DatasetCheck(NamedTuple):
+    """What was read of a data set, and what was found.
+
+    Attributes:
+        splits: The splits, with what videos.json says filled in.
+        findings: The worst first, each once.
+        rows: Split -> annotations, of those that could be read.
+        fits: Split -> how the proposals fit its boxes.
+        proposals: Path -> proposals.
+        label_map: Class id -> name, of all label maps; of ids that have none 'class 7'.
+        tables: Path -> videos.json.
+        counts: Split -> class id -> rows, those of excluded keyframes left out.
+    """
+
+    splits: tuple[SplitSettings, ...]
+    findings: tuple[Finding, ...]
+    rows: Mapping[str, AnnotatedRows]
+    fits: Mapping[str, Fit]
+    proposals: Mapping[str, LooseProposals]
+    label_map: Mapping[int, str]
+    tables: Mapping[str, VideoTable]
+    counts: Mapping[str, Mapping[int, int]]
+
+
+def check_splits(
+    splits: Sequence[SplitSettings],
+    *,
+    frames: bool = True,
+    known_proposals: Mapping[str, Mapping[str, np.ndarray]] | None = None,
+    advance: Callable[[], None] = lambda: None,
+) -> DatasetCheck:
+    """Check the files of all splits, and what they have in common.
+
+    Args:
+        splits: As of :func:`~mmlt.fileio.dataset_checks.settings.splits_of_config`.
+        frames: Whether to look for frames and video files: a listing a video.
+        known_proposals: Path -> content of proposal files that have been read already.
+        advance: Called when a split is done.
+    """
+    checker = _Checker(frames, known_proposals or {})
+    for split in splits:
+        checker.check(split)
+        advance()
+    return checker.finish()
+
+
+class _Checker:
+    """Reads each file once and collects what is found."""
+
+    def __init__(self, frames: bool, known_proposals: Mapping) -> None:
+        self.frames, self.known_proposals = frames, known_proposals
+        self.findings: list[Finding] = []
+        self.splits: list[SplitSettings] = []
+        self.rows: dict[str, AnnotatedRows] = {}
+        self.fits: dict[str, Fit] = {}
+        self.files: dict[tuple[str, str], object] = {}
+        self.folders: dict[str, FrameFolder | None] = {}
+        self.counts: dict[str, dict[int, int]] = {}
+
+    def read(self, path: str | None, split: str, role: str, reader: Callable) -> object:
+        """The content of a file, read once; None without one, or where it cannot be read."""
+        if path is None:
+            return None
+        path = os.fspath(path)
+        if (role, path) in self.files:
+            return self.files[role, path]
+        content = None
+        try:
+            content = reader(path)
+        except FileNotFoundError:
+            self.findings.append(find('missing_file', path, role=role, split=split))
+        except (ValueError, OSError) as error:
+            why = str(error).removeprefix(path) if hasattr(str, 'removeprefix') else str(error)
+            kind = 'bad_label_map' if role == 'label_file' else 'unreadable_file'
+            self.findings.append(find(kind, path, why=why.lstrip(':, '), role=role))
+        self.files[role, path] = content
+        return content
+
+    def check(self, split: SplitSettings) -> None:
+        """Check one split on its own."""
+        table = self.read(split.video_table, split.name, 'video_table', read_video_table)
+        split = with_table(split, table)
+        self.splits.append(split)
+        label_map = self.read(split.label_file, split.name, 'label_file', self._read_label_map)
+        rows = self.read(split.ann_file, split.name, 'ann_file', read_annotated_rows)
+        excluded = self.read(
+            split.exclude_file, split.name, 'exclude_file', read_excluded_timestamps
+        )
+        proposals = self.read(
+            split.proposal_file, split.name, 'proposal_file', self._read_proposals
+        )
+        if rows is None:
+            return
+        self.findings += row_findings(rows, split, label_map)
+        if not len(rows.boxes.labels):
+            return
+        self.rows[split.name] = rows
+        self.findings += self._name_findings(rows, table, proposals, excluded)
+        self.findings += timestamp_findings(rows, split, table, excluded or frozenset())
+        if self.frames:
+            self.findings += frame_findings(rows, split, table, self.folders)
+        self._check_proposals(rows, split, table, proposals)
+        self.counts[split.name] = _count(rows, split, excluded or frozenset())
+
+    def _read_label_map(self, path: str) -> dict[int, str]:
+        label_map = read_label_map(path)
+        self.findings += layout_findings(path, label_map)
+        return label_map
+
+    def _read_proposals(self, path: str) -> LooseProposals:
+        known = self.known_proposals.get(path)
+        proposals = read_loose_proposals(path) if known is None else loose_proposals(known, path)
+        self.findings += proposals.findings
+        return proposals
+
+    def _name_findings(self, rows: AnnotatedRows, table, proposals, excluded) -> list[Finding]:
+        others, lost = {}, {}
+        if table is not None:
+            others[str(table.folder / 'videos.json')] = table.videos
+            lost[str(table.folder / 'videos.json')] = 'rate, start and length'
+        if proposals is not None:
+            others[proposals.path], lost[proposals.path] = (
+                set(proposals.videos.tolist()),
+                'proposals',
+            )
+        split = self.splits[-1]
+        if self.frames and os.path.isdir(split.frame_root) and split.frame_root:
+            others[split.frame_root] = os.listdir(split.frame_root)
+            lost[split.frame_root] = 'frames'
+        if excluded:
+            # a name that is annotated too is a matter of the annotations
+            own = set(rows.boxes.video_names.tolist())
+            others[split.exclude_file] = {video for video, _ in excluded} - own
+            lost[split.exclude_file] = 'exclusions'
+        findings = name_findings(rows, others, lost)
+        videos = set(rows.boxes.video_names.tolist())
+        if table is not None:
+            gone = {v: repr(v) for v in sorted(videos - set(table.videos))}
+            findings += rows.find_videos('video_not_in_table', gone, table='videos.json')
+        if excluded and videos.isdisjoint(video for video, _ in excluded):
+            first = min(excluded)
+            places = [(None, f'{first[0]},{first[1]}')]
+            findings.append(
+                find('excluded_unknown', split.exclude_file, places, count=len(excluded))
+            )
+        return findings
+
+    def _check_proposals(self, rows: AnnotatedRows, split: SplitSettings, table, proposals) -> None:
+        kinds = {f.kind for f in self.findings if f.file == rows.path}
+        if proposals is None or 'pixel_boxes' in kinds:
+            return
+        fit = fit_of(rows.boxes, proposals, split.person_det_score_thr)
+        found = proposal_findings(rows, split, proposals, fit)
+        self.findings += found
+        if not proposals.in_pixels:
+            self.fits[split.name] = fit
+        self.compared = getattr(self, 'compared', set()) | {rows.path}
+
+    def finish(self) -> DatasetCheck:
+        """The checks across splits, and all that was found."""
+        tables = {
+            path: table
+            for (role, path), table in self.files.items()
+            if role == 'video_table' and table
+        }
+        if self.frames:
+            for path, table in tables.items():
+                self.findings += table_findings(table, path, self.folders)
+        for split in self.splits:
+            if split.name in self.rows and split.name not in self.fits:
+                table = tables.get(split.video_table)
+                aspects = {v: e.width / e.height for v, e in table.videos.items()} if table else {}
+                self.findings += wide_boxes(self.rows[split.name], aspects)
+        self.findings += shared_findings(self.splits, self.rows, tables)
+        names = self._names()
+        self.findings += self._class_findings(names)
+        proposals = {p: c for (role, p), c in self.files.items() if role == 'proposal_file' and c}
+        findings = tuple(by_severity(list(dict.fromkeys(self.findings))))
+        return DatasetCheck(
+            tuple(self.splits),
+            findings,
+            self.rows,
+            self.fits,
+            proposals,
+            names,
+            tables,
+            self.counts,
+        )
+
+    def _label_map_of(self, split: SplitSettings) -> dict[int, str] | None:
+        return self.files.get(('label_file', split.label_file))
+
+    def _names(self) -> dict[int, str]:
+        names: dict[int, str] = {}
+        for split in self.splits:
+            names.update(self._label_map_of(split) or {})
+        for own in self.counts.values():
+            for class_id in own:
+                names.setdefault(class_id, f'class {class_id}')
+        return dict(sorted(names.items()))
+
+    def _class_findings(self, names: Mapping[int, str]) -> list[Finding]:
+        annotated = {i for own in self.counts.values() for i in own}
+        findings, files = [], {}
+        for split in self.splits:
+            label_map = self._label_map_of(split)
+            if label_map:
+                findings += column_findings(split, label_map, annotated)
+            files[split.name] = split.ann_file
+        classes = {i for split in self.splits for i in split.custom_classes or names}
+        due = {i: name for i, name in names.items() if i in classes}
+        return findings + class_findings(self.counts, files, due)
+
+
+def with_table(split: SplitSettings, table: VideoTable | None) -> SplitSettings:
+    """The settings of a split whose rate, start and frames are told by a videos.json."""
+    if table is None:
+        return split
+    use_frames = table.filename_tmpl is not None
+    return split._replace(
+        fps=table.fps,
+        timestamp_start=table.timestamp_start,
+        timestamp_end=max(table.seconds(video).stop for video in table.videos),
+        start_index=0,
+        use_frames=use_frames,
+        frame_root=str(table.frame_folder) if use_frames else '',
+        filename_tmpl=table.filename_tmpl or split.filename_tmpl,
+    )
+
+
+def _count(
+    rows: AnnotatedRows, split: SplitSettings, excluded: frozenset[tuple[str, int]]
+) -> dict[int, int]:
+    """Rows of each class that has a column of scores."""
+    boxes, names = rows.boxes, rows.boxes.video_names.tolist()
+    labels = boxes.labels
+    if split.custom_classes is None:
+        kept = (labels > 0) & (labels < split.num_classes)
+    else:
+        kept = np.isin(labels, split.custom_classes)
+    if excluded:
+        pairs = zip(boxes.video_index.tolist(), boxes.timestamps.tolist())
+        kept &= np.array([(names[video], second) not in excluded for video, second in pairs])
+    ids, counts = np.unique(labels[kept], return_counts=True)
+    return dict(zip(ids.tolist(), counts.tolist()))
