@@ -25,6 +25,7 @@ next run. Exit code: 0 all videos are done, 2 nothing or not all was tried, 3 so
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -74,10 +75,16 @@ def run(args: argparse.Namespace) -> int:
         Settings(args.fps, args.timestamp_start, args.segments, short_side),
         num_workers=args.num_workers,
         overwrite=args.overwrite,
-        watch=lambda text, total: rank_progress(text, total, 0, 1),
+        watch=_watch,
     )
     print(summarize(prepared, args.out), flush=True)
     return 3 if prepared.failures else 0
+
+
+def _watch(text: str, total: int) -> contextlib.AbstractContextManager:
+    return (
+        rank_progress(text, total, 0, 1) if total else contextlib.nullcontext(lambda number: None)
+    )
 
 
 main = tool_main(parse_args, run)
