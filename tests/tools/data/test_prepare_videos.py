@@ -19,6 +19,7 @@ from mmlt.fileio.video_table import read_video_table
 
 ROOT = Path(__file__).parents[3]
 TOOL = ROOT / 'tools' / 'data' / 'prepare_videos.py'
+FAST = ('--num-workers', '1', '--no-persons')
 KILLED = Path(__file__).parent / 'killed_preparation.py'
 ENV = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
 
@@ -47,7 +48,7 @@ def _content(folder):
 
 
 def _main(tool, videos, out, *options):
-    return tool.main([str(videos), '--out', str(out), '--num-workers', '1', *map(str, options)])
+    return tool.main([str(videos), '--out', str(out), *FAST, *map(str, options)])
 
 
 def test_summary(tool, videos, tmp_path, capsys):
@@ -117,7 +118,7 @@ def test_without_pyav(tool, videos, tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize('name', ['d_2', 'd_2.json', 'videos.json'])
 def test_killed_and_started_again_is_as_if_it_had_not_been(videos, tmp_path, name):
     """Killed before the frames of a video, what says that it is done, or the table is in place."""
-    arguments = [videos, '--segments', '2', '--num-workers', '1', '--out']
+    arguments = [videos, '--segments', '2', *FAST, '--out']
     killed = [PYTHON, KILLED, name, *arguments, tmp_path / 'out']
     assert subprocess.run(killed, env=ENV, capture_output=True).returncode == -signal.SIGKILL
     assert not (tmp_path / 'out' / 'videos.json').exists()
@@ -131,7 +132,7 @@ def test_killed_and_started_again_is_as_if_it_had_not_been(videos, tmp_path, nam
 def test_killed_while_two_processes_write(videos, tmp_path):
     for name in 'efgh':
         shutil.copy(videos / 'd.avi', videos / f'{name}.avi')
-    arguments = [videos, '--fps', '60', '--num-workers', '2', '--out']
+    arguments = [videos, '--fps', '60', '--num-workers', '2', '--no-persons', '--out']
     out = tmp_path / 'out'
     run = subprocess.Popen([sys.executable, TOOL, *arguments, out], env=ENV, stderr=subprocess.PIPE)
     while not list(out.glob('prepare.parts/videos/*.json')):
