@@ -34,6 +34,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import ContextManager
 
@@ -82,9 +83,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def watch(text: str, total: int) -> ContextManager[Callable[[], None]]:
-    """A bar on the terminal; gives what to call when one of so many things is done."""
-    return rank_progress(text, total, 0, 1)
+def watch(text: str, total: int) -> ContextManager[Callable[..., object]]:
+    """A bar on the terminal; gives what to call with how many more of so many things are done."""
+    return rank_progress(text, total, 0, 1) if total else nullcontext(lambda number=1: None)
 
 
 def summarize_persons(counts: PersonCounts, out: Path) -> str:
