@@ -90,9 +90,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--splits', type=Path, help='instead: a JSON object of lists of videos, as splits.json'
     )
     parser.add_argument('--seed', type=int, default=0, help='decides between equally good splits')
-    parser.add_argument(
-        '--base', type=Path, default=ROOT / BASE, help=f'base of config.py (default: {BASE})'
-    )
+    parser.add_argument('--base', type=Path, help=f'base of config.py (default: {BASE})')
     parser.add_argument('--overwrite', action='store_true', help='replace an earlier import')
     args = parser.parse_args(argv)
     train, val, test = args.split
@@ -118,7 +116,7 @@ def import_options(args: argparse.Namespace) -> ImportOptions:
     are_seconds = True if args.image_numbers == (None, 0) else None
     size = None if args.image_size is None else tuple(args.image_size)
     return ImportOptions(
-        base=args.base,
+        base=args.base or ROOT / BASE,
         read=ReadOptions(args.attribute, args.box_unit, names),
         images=ImageRule(fps, first, are_seconds, size),
         round_seconds=args.round_seconds,
