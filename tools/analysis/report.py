@@ -104,8 +104,8 @@ def add_frames(parser: argparse.ArgumentParser) -> None:
     names = 'further classes to show, names or ids'
     group.add_argument('--examples', nargs='+', default=[], metavar='CLASS', help=names)
     group.add_argument('--fps', type=float, help='frames a second on disk (default: 30)')
-    tmpl = 'file names of frames (default: img_{:05}.jpg)'
-    group.add_argument('--filename-tmpl', help=tmpl.replace('%', '%%'))
+    names = 'file names of frames (default: img_{:05}.jpg)'
+    group.add_argument('--filename-tmpl', help=names)
     group.add_argument('--start-index', type=int, help='number of the first frame (default: 1)')
     start = 'second where frames start (default: 900)'
     group.add_argument('--timestamp-start', type=int, help=start)
