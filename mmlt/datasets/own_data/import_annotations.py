@@ -38,9 +38,11 @@ from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.class_counts import count_training_boxes, write_class_counts
 from mmlt.fileio.json_files import write_json
 from mmlt.fileio.label_map import read_label_map
+from mmlt.fileio.person_tracks import read_detector_record
 from mmlt.fileio.video_table import VIDEO_TABLE, VideoTable, read_video_table
 
-SCORE_THR = 0.5
+#: ``person_det_score_thr`` of proposals of unknown origin: mmaction2's default.
+UNKNOWN_SCORE_THR = 0.9
 
 
 class ImportOptions(NamedTuple):
@@ -113,7 +115,8 @@ def gather(paths: Sequence[str | Path], folder: Path, options: ImportOptions) ->
     placed, told = keyframe_boxes(boxes, finder, **rules)
     remarks += told
     if not placed:
-        raise ValueError(f'{some(map(str, files))}: no box with a label; nothing to train on')
+        found = f'of {len(boxes)} boxes none has a label' if boxes else 'no box'
+        raise ValueError(f'{some(map(str, files))}: {found}; nothing to train on')
     fixed = None if options.classes is None else read_class_file(options.classes)
     labels = {label for box in placed for label in box.labels}
     names = number_classes(labels, fixed=fixed, known=known)
@@ -183,6 +186,7 @@ def write_import(folder: Path, found: Imported, options: ImportOptions) -> list[
     annotations = folder / ANNOTATION_FOLDER
     overwrite = options.overwrite
     base_batch_size = _base_batch_size(options.base)
+    score_thr, score_source = _person_threshold(folder)
     class_ids = {name: class_id for class_id, name in found.names.items()}
     write_label_map(annotations / LABEL_MAP, found.names, overwrite=overwrite)
     num_keyframes = {}
@@ -206,12 +210,21 @@ def write_import(folder: Path, found: Imported, options: ImportOptions) -> list[
         num_keyframes=num_keyframes,
         schedule=plan_schedule(num_keyframes['train'], base_batch_size),
         topk=plan_topk(len(found.names)),
-        score_thr=SCORE_THR,
-        score_source='a box of proposals.pkl is a person from this score on',
+        score_thr=score_thr,
+        score_source=score_source,
     )
     with atomic_write(folder / CONFIG_FILE, overwrite=overwrite) as temporary:
         temporary.write_text(config_text(folder, values), encoding='utf-8', newline='')
     return target_files(folder, list(found.splits))
+
+
+def _person_threshold(folder: Path) -> tuple[float, str]:
+    """From which score on a proposal is a person, and why."""
+    detector = read_detector_record(folder)
+    if detector is None:
+        return UNKNOWN_SCORE_THR, "mmaction2's default: set it to your detector's scores"
+    why = f'from this score on a box of the detector ({detector.detector}) is a person'
+    return detector.person_det_score_thr, why
 
 
 def _base_batch_size(base: Path) -> int:
