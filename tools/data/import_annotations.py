@@ -113,12 +113,11 @@ def import_options(args: argparse.Namespace) -> ImportOptions:
     """What the options say."""
     names = None if args.label_map is None else read_label_map(args.label_map)
     fps, first = args.image_numbers or (None, 0)
-    are_seconds = True if args.image_numbers == (None, 0) else None
     size = None if args.image_size is None else tuple(args.image_size)
     return ImportOptions(
         base=args.base or ROOT / BASE,
         read=ReadOptions(args.attribute, args.box_unit, names),
-        images=ImageRule(fps, first, are_seconds, size),
+        images=ImageRule(fps, first, args.image_numbers == (None, 0), size),
         round_seconds=args.round_seconds,
         ignore_unknown=args.ignore_unknown,
         classes=args.classes,

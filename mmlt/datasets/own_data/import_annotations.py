@@ -19,7 +19,12 @@ from mmlt.datasets.own_data.annotation_files import (
     write_ava_csv,
     write_label_map,
 )
-from mmlt.datasets.own_data.class_list import are_ids, number_classes, read_class_file
+from mmlt.datasets.own_data.class_list import (
+    are_ids,
+    number_classes,
+    read_class_file,
+    similar_names,
+)
 from mmlt.datasets.own_data.config_text import CONFIG_FILE, ConfigValues, config_text
 from mmlt.datasets.own_data.keyframe_boxes import KeyframeBox, keyframe_boxes
 from mmlt.datasets.own_data.splits import (
@@ -106,7 +111,8 @@ def gather(paths: Sequence[str | Path], folder: Path, options: ImportOptions) ->
         )
     table = read_video_table(folder)
     files = annotation_files(paths)
-    known = _known_classes(folder, options)
+    fixed = None if options.classes is None else read_class_file(options.classes)
+    known = _known_classes(folder, options, fixed)
     ids_are_names = known is None or are_ids(known)
     class_names = None if ids_are_names else known
     boxes, remarks = _read(files, options.read._replace(class_names=class_names))
@@ -117,9 +123,9 @@ def gather(paths: Sequence[str | Path], folder: Path, options: ImportOptions) ->
     if not placed:
         found = f'of {len(boxes)} boxes none has a label' if boxes else 'no box'
         raise ValueError(f'{some(map(str, files))}: {found}; nothing to train on')
-    fixed = None if options.classes is None else read_class_file(options.classes)
     labels = {label for box in placed for label in box.labels}
     names = number_classes(labels, fixed=fixed, known=known)
+    remarks += similar_names(names.values())
     videos, counts = count_videos(placed, list(names.values()))
     if options.splits is not None:
         splits = read_splits(options.splits, videos)
@@ -147,12 +153,14 @@ def _read(files: Sequence[Path], options: ReadOptions) -> tuple[list[AnnotatedBo
     return boxes, remarks
 
 
-def _known_classes(folder: Path, options: ImportOptions) -> dict[int, str] | None:
-    """The classes that have their ids: of --label-map, or of an earlier import."""
+def _known_classes(
+    folder: Path, options: ImportOptions, fixed: dict[int, str] | None
+) -> dict[int, str] | None:
+    """The classes that have their ids: of --label-map, --classes or an earlier import."""
     if options.read.class_names is not None:
         return dict(options.read.class_names)
     earlier = folder / ANNOTATION_FOLDER / LABEL_MAP
-    return read_label_map(earlier) if earlier.is_file() else None
+    return fixed or (read_label_map(earlier) if earlier.is_file() else None)
 
 
 def _without_annotation(table: VideoTable, videos: Sequence[str]) -> list[str]:

@@ -193,6 +193,14 @@ def test_classes_and_splits_of_files(folder, tmp_path):
     assert 'test.csv' not in {file.name for file in files}
 
 
+def test_lines_of_a_class_file_are_the_ids_of_ava(folder, tmp_path):
+    (tmp_path / 'classes.txt').write_text('a\nb\nc\nd\nwalk\n', encoding='utf-8')
+    options = OPTIONS._replace(classes=tmp_path / 'classes.txt')
+    assert {box.labels for box in gather([_write_ava(folder)], folder, options).boxes} == {
+        ('walk',)
+    }
+
+
 def test_a_split_that_is_no_more_leaves_no_file(folder):
     write_import(folder, gather([_labelled(folder)], folder, OPTIONS), OPTIONS)
     options = OPTIONS._replace(overwrite=True, ratios=(0.6, 0.4, 0))

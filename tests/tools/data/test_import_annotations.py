@@ -16,7 +16,13 @@ from mmengine.registry import init_default_scope
 
 from mmlt.fileio.label_map import read_label_map
 from mmlt.fileio.proposals import write_proposals
-from mmlt.fileio.video_table import FRAME_TMPL, VideoEntry, VideoTable, write_video_table
+from mmlt.fileio.video_table import (
+    FRAME_TMPL,
+    VideoEntry,
+    VideoTable,
+    read_video_table,
+    write_video_table,
+)
 from mmlt.registry import DATASETS, METRICS
 
 ROOT = Path(__file__).parents[3]
@@ -141,6 +147,21 @@ def test_ava_in_fractions_and_pixels_is_the_same(tool, folder, tmp_path, unit, o
     assert row.partition(',')[2] == '1,0.1,0.1,0.3,0.6,2,0'
 
 
+def test_straight_from_the_video_files(tool, folder, tmp_path):
+    """Without frames on disk the same config reads the video files."""
+    table = read_video_table(folder)._replace(filename_tmpl=None)
+    write_video_table(table, overwrite=True)
+    for name in table.videos:
+        table.video_path(name).touch()
+    labels = _project(tmp_path / 'labels.json', _rows())
+    assert tool.main([str(labels), '--out', str(folder), '--attribute', 'pose']) == 0
+    init_default_scope('mmaction')
+    info = _dataset(Config.fromfile(folder / 'config.py'), 'val').get_data_info(1)
+    video = info['video_id']
+    assert info['filename'] == str(tmp_path / f'{video}.mp4')
+    np.testing.assert_allclose(info['gt_bboxes'], [[0.1, 0.1, 0.3, 0.6]])
+
+
 def test_frames_counted_from_one_at_another_rate(tool, folder, tmp_path):
     """VIDEO_000031.jpg, second 1 of 30 frames a second: as tools for AVA-like sets name images."""
     rows = [
@@ -211,4 +232,4 @@ def test_image_numbers(tool):
     args = tool.parse_args(['l', '--out', 'm', '--image-numbers', 'seconds'])
     assert tool.import_options(args).images.are_seconds is True
     args = tool.parse_args(['l', '--out', 'm'])
-    assert tool.import_options(args).images == (None, 0, None, None)
+    assert tool.import_options(args).images == (None, 0, False, None)
