@@ -22,6 +22,7 @@ from mmlt.functional.detection.fields import (
 )
 
 _BYTE_ORDER_MARK = b'\xef\xbb\xbf'
+_NUMBER_LIKE = re.compile(r'\s*(?:[-+.0-9]|nan|inf|$)', re.IGNORECASE)
 _ODD_BYTES = (b'\r', b' ', b'\t')
 _ODD_SECOND = re.compile(rb'\n[^,\n]*,[0-9]+\.')
 
@@ -119,7 +120,7 @@ class _RowReader:
     def read(self) -> AnnotatedRows:
         due = None
         for line, fields in rows_of_file(self.path):
-            if line == 1 and _is_header(fields):
+            if is_header(fields):
                 self.note('header', line, ','.join(fields))
                 continue
             due = due or (len(fields) if len(fields) in (7, 8) else None)
@@ -191,13 +192,16 @@ def _parse_person(text: str) -> float:
     return value
 
 
-def _is_header(fields: list[str]) -> bool:
-    """Whether no number is where numbers are due: 'video_id,timestamp,x1,...'."""
-    try:
-        parse_number(fields[1])
-    except (ValueError, IndexError):
-        return len(fields) > 6 and not re.search('[0-9]', fields[1]) and bool(fields[1].strip())
-    return False
+def is_header(fields: list[str]) -> bool:
+    """Whether words stand where numbers are due: 'video_id,timestamp,x1,...'.
+
+    Example:
+        >>> is_header('video_id,timestamp,x1,y1,x2,y2,label,person'.split(','))
+        True
+        >>> is_header('clip,902,x1,y1,x2,y2,label,person'.split(','))
+        False
+    """
+    return len(fields) > 6 and not any(_NUMBER_LIKE.match(field) for field in fields[1:7])
 
 
 def _to_boxes(videos: list, seconds: list, corners: list, labels: list, persons: list) -> AVABoxes:

@@ -17,7 +17,7 @@ ROW_MISTAKES = {
     ),
     'no_rows': Mistake('error', 'not one row can be used', STOPS, 'annotate the split.'),
     # ------------------------------------------------------------------- rows of a CSV
-    'header': Mistake('error', 'a header line', STOPS, 'remove the line.' + FIX),
+    'header': Mistake('error', 'header lines', STOPS, 'remove them.' + FIX),
     'columns': Mistake(
         'error',
         'rows with another number of columns than {due}',

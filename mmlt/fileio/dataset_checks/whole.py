@@ -131,7 +131,7 @@ class _Checker:
         if self.frames:
             self.findings += frame_findings(rows, split, table, self.folders)
         self._check_proposals(rows, split, table, proposals)
-        self.counts[split.name] = _count(rows, excluded or frozenset())
+        self.counts[split.name] = _count(rows, split, excluded or frozenset())
 
     def _read_label_map(self, path: str) -> dict[int, str]:
         label_map = read_label_map(path)
@@ -259,12 +259,18 @@ def with_table(split: SplitSettings, table: VideoTable | None) -> SplitSettings:
     )
 
 
-def _count(rows: AnnotatedRows, excluded: frozenset[tuple[str, int]]) -> dict[int, int]:
+def _count(
+    rows: AnnotatedRows, split: SplitSettings, excluded: frozenset[tuple[str, int]]
+) -> dict[int, int]:
+    """Rows of each class that has a column of scores."""
     boxes, names = rows.boxes, rows.boxes.video_names.tolist()
     labels = boxes.labels
+    if split.custom_classes is None:
+        kept = (labels > 0) & (labels < split.num_classes)
+    else:
+        kept = np.isin(labels, split.custom_classes)
     if excluded:
         pairs = zip(boxes.video_index.tolist(), boxes.timestamps.tolist())
-        kept = np.array([(names[video], second) not in excluded for video, second in pairs])
-        labels = labels[kept]
-    ids, counts = np.unique(labels, return_counts=True)
+        kept &= np.array([(names[video], second) not in excluded for video, second in pairs])
+    ids, counts = np.unique(labels[kept], return_counts=True)
     return dict(zip(ids.tolist(), counts.tolist()))
