@@ -23,8 +23,8 @@ SET_MISTAKES = {
         'error',
         'video names that differ from {other} in case, extension or padding',
         'Their {lost} are not found.',
-        'write the same name in both. --fix takes that of videos.json, of the frames, or else of the '
-        'annotations, where only one fits.',
+        'write the same name in both. --fix takes that of videos.json, of the frames, or else of '
+        'the annotations, where only one fits.',
     ),
     'name_variants': Mistake(
         'doubt',
