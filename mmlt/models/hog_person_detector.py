@@ -56,7 +56,6 @@ class HOGPersonDetector:
             image: (H, W, 3) uint8, BGR.
         """
         if self._descriptor is None:
-            cv2.setNumThreads(1)  # there is a process a core
             self._descriptor = cv2.HOGDescriptor()
             self._descriptor.setSVMDetector(cv2.HOGDescriptor_getDefaultPeopleDetector())
         image = _to_height(image, IMAGE_HEIGHT)

@@ -14,8 +14,8 @@ OUT is a folder of tools/data/prepare_videos.py. ANNOTATIONS are files, or folde
                 called person, person_id or track
     AVA         csv of VIDEO,SECOND,x1,y1,x2,y2,CLASS[,PERSON], in fractions or pixels
 
-A video is found by its file's name or its id; of a film that was cut into parts, times are those of
-the film. Images are rawframes/VIDEO/img_00030.jpg, by the rate of OUT, or VIDEO_0003.jpg, by second.
+A video is found by its file's name or its id; of a film that was cut into parts, times are those
+of the film. Images are rawframes/VIDEO/img_00030.jpg, by the rate of OUT, or VIDEO_0003.jpg.
 
 Written are OUT/annotations/{train,val,test}.csv, label_map.pbtxt, counts.json, splits.json and
 OUT/config.py, to be trained with. Ids of classes stay: another import keeps those of the label map
@@ -31,8 +31,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.datasets.own_data.annotated_media import ImageRule
@@ -46,6 +45,7 @@ from mmlt.datasets.own_data.import_annotations import (
 from mmlt.fileio.annotation_formats.annotated_box import UNITS, ReadOptions
 from mmlt.fileio.label_map import read_label_map
 
+ROOT = Path(__file__).resolve().parents[2]
 BASE = 'configs/own_data/slowonly_r50.py'
 
 

@@ -132,8 +132,11 @@ class MediaFinder:
         return [], self._unknown(media)
 
     def _unknown(self, media: str) -> str:
-        names = {*self.table.videos, *(entry.file for entry in self.table.videos.values())}
-        near = sorted(name for name in names if plain_name(name) == plain_name(media))
+        files = {PurePosixPath(entry.file).name for entry in self.table.videos.values()}
+        names = [*sorted(files), *self.table.videos]
+        if not PurePosixPath(media).suffix:
+            names.reverse()
+        near = [name for name in names if plain_name(name) == plain_name(media)]
         if near:
             return (
                 f'{media!r} is no prepared video, but {near[0]!r} is: they differ in case, '
@@ -185,8 +188,9 @@ class MediaFinder:
             return video_id, (int(digits) - rule.first) / rule.fps, reading
         if rule.are_seconds is None and len(digits) != _SECOND_DIGITS:
             raise ValueError(
-                f'{box.where}: is {digits} of {box.media!r} a second or a frame? Say --image-numbers '
-                'seconds, or RATE:FIRST such as 30:1 for frames of 30 a second counted from 1'
+                f'{box.where}: is {digits} of {box.media!r} a second or a frame? Say '
+                '--image-numbers seconds, or RATE:FIRST, such as 30:1 for frames of 30 a second '
+                'counted from 1'
             )
         reading = f'images VIDEO_NUMBER: seconds from {self.table.timestamp_start}'
         return video_id, float(int(digits) - self.table.timestamp_start), reading

@@ -11,9 +11,8 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
-from mmlt.datasets.own_data.video_parts import VideoPart
 from mmlt.fileio.extraction_folder import META_FILE, start_extraction
 from mmlt.fileio.feature_folder import FAILURES_FILE
 from mmlt.fileio.json_files import read_json_object, write_json
@@ -34,10 +33,10 @@ class Settings(NamedTuple):
         short_side: Larger frames are shrunk to so many pixels; None: no frames are written.
     """
 
-    fps: Optional[int] = None
+    fps: int | None = None
     timestamp_start: int = 0
     segments: int = 1
-    short_side: Optional[int] = 256
+    short_side: int | None = 256
 
 
 class DoneVideo(NamedTuple):
@@ -49,6 +48,7 @@ class DoneVideo(NamedTuple):
         signature: What the file is known by.
         start_sec: Where in the file it starts, s.
         num_frames: How many frames it has.
+        num_bad_packets: How many packets of the file could not be decoded for its frames.
         facts: What is known of the file.
     """
 
@@ -57,6 +57,7 @@ class DoneVideo(NamedTuple):
     signature: str
     start_sec: int
     num_frames: int
+    num_bad_packets: int
     facts: VideoFacts
 
 
@@ -132,7 +133,7 @@ def read_done(out: Path) -> dict[str, DoneVideo]:
     return dict(sorted(videos.items()))
 
 
-def forget(out: Path, video_id: str) -> None:
+def forget_done(out: Path, video_id: str) -> None:
     """A video is no longer done."""
     _record(out, video_id).unlink(missing_ok=True)
 

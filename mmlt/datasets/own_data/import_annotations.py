@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from mmlt.datasets.own_data.annotation_files import (
     write_ava_csv,
     write_label_map,
 )
-from mmlt.datasets.own_data.class_list import number_classes, read_class_file
+from mmlt.datasets.own_data.class_list import are_ids, number_classes, read_class_file
 from mmlt.datasets.own_data.config_text import CONFIG_FILE, ConfigValues, config_text
 from mmlt.datasets.own_data.keyframe_boxes import KeyframeBox, keyframe_boxes
 from mmlt.datasets.own_data.splits import (
@@ -38,7 +38,7 @@ from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.class_counts import count_training_boxes, write_class_counts
 from mmlt.fileio.json_files import write_json
 from mmlt.fileio.label_map import read_label_map
-from mmlt.fileio.video_table import VideoTable, read_video_table
+from mmlt.fileio.video_table import VIDEO_TABLE, VideoTable, read_video_table
 
 SCORE_THR = 0.5
 
@@ -76,6 +76,7 @@ class Imported(NamedTuple):
 
     Attributes:
         boxes: All of them.
+        persons: The number of the person of each box.
         names: Class id -> name.
         splits: Split -> videos.
         counts: Split -> (C,) boxes of each class, in the order of ``names``.
@@ -83,6 +84,7 @@ class Imported(NamedTuple):
     """
 
     boxes: list[KeyframeBox]
+    persons: list[int]
     names: dict[int, str]
     splits: dict[str, list[str]]
     counts: dict[str, np.ndarray]
@@ -96,27 +98,39 @@ def gather(paths: Sequence[str | Path], folder: Path, options: ImportOptions) ->
         FileNotFoundError: A file is not there.
         ValueError: Something is wrong with one; names file, line or key, and value.
     """
+    if not (folder / VIDEO_TABLE).is_file():
+        raise FileNotFoundError(
+            f'{folder}: no {VIDEO_TABLE}; first: tools/data/prepare_videos.py VIDEOS --out {folder}'
+        )
     table = read_video_table(folder)
     files = annotation_files(paths)
-    boxes, remarks = _read(files, options.read)
+    known = _known_classes(folder, options)
+    ids_are_names = known is None or are_ids(known)
+    class_names = None if ids_are_names else known
+    boxes, remarks = _read(files, options.read._replace(class_names=class_names))
     finder = MediaFinder(table, options.images, tuple(dict.fromkeys(file.parent for file in files)))
     rules = dict(round_seconds=options.round_seconds, ignore_unknown=options.ignore_unknown)
     placed, told = keyframe_boxes(boxes, finder, **rules)
     remarks += told
     if not placed:
         raise ValueError(f'{some(map(str, files))}: no box with a label; nothing to train on')
-    names = _classes({label for box in placed for label in box.labels}, folder, options)
+    fixed = None if options.classes is None else read_class_file(options.classes)
+    labels = {label for box in placed for label in box.labels}
+    names = number_classes(labels, fixed=fixed, known=known)
     videos, counts = count_videos(placed, list(names.values()))
     if options.splits is not None:
         splits = read_splits(options.splits, videos)
     else:
         splits = deal_videos(videos, counts, options.ratios, options.seed)
+    persons, is_numbered = number_persons(placed)
+    if is_numbered:
+        remarks.append('persons are named: numbered from 0 in each video')
     remarks += _without_annotation(table, videos)
     of_split = count_splits(splits, videos, counts)
     if not of_split['train'].any():
         raise ValueError('train has no box')
     remarks += lacking_classes(list(names.values()), of_split)
-    return Imported(placed, names, splits, of_split, remarks)
+    return Imported(placed, persons, names, splits, of_split, remarks)
 
 
 def _read(files: Sequence[Path], options: ReadOptions) -> tuple[list[AnnotatedBox], list[str]]:
@@ -130,20 +144,20 @@ def _read(files: Sequence[Path], options: ReadOptions) -> tuple[list[AnnotatedBo
     return boxes, remarks
 
 
-def _classes(labels: set[str], folder: Path, options: ImportOptions) -> dict[int, str]:
+def _known_classes(folder: Path, options: ImportOptions) -> dict[int, str] | None:
+    """The classes that have their ids: of --label-map, or of an earlier import."""
+    if options.read.class_names is not None:
+        return dict(options.read.class_names)
     earlier = folder / ANNOTATION_FOLDER / LABEL_MAP
-    known = read_label_map(earlier) if earlier.is_file() else options.read.class_names
-    fixed = None if options.classes is None else read_class_file(options.classes)
-    return number_classes(labels, fixed=fixed, known=known)
+    return read_label_map(earlier) if earlier.is_file() else None
 
 
 def _without_annotation(table: VideoTable, videos: Sequence[str]) -> list[str]:
     silent = [repr(video) for video in table.videos if video not in set(videos)]
     if not silent:
         return []
-    return [
-        f'{len(silent)} of {len(table.videos)} videos have no box, and are left out: {some(silent)}'
-    ]
+    count = f'{len(silent)} of {len(table.videos)} videos'
+    return [f'{count} have no box, and are left out: {some(silent)}']
 
 
 def target_files(folder: Path, splits: Sequence[str]) -> list[Path]:
@@ -170,12 +184,11 @@ def write_import(folder: Path, found: Imported, options: ImportOptions) -> list[
     overwrite = options.overwrite
     base_batch_size = _base_batch_size(options.base)
     class_ids = {name: class_id for class_id, name in found.names.items()}
-    persons, _ = number_persons(found.boxes)
     write_label_map(annotations / LABEL_MAP, found.names, overwrite=overwrite)
     num_keyframes = {}
     for split, videos in found.splits.items():
         members = set(videos)
-        rows = [(b, p) for b, p in zip(found.boxes, persons) if b.video_id in members]
+        rows = [(b, p) for b, p in zip(found.boxes, found.persons) if b.video_id in members]
         path = annotations / f'{split}.csv'
         write_ava_csv(path, *zip(*rows), class_ids, overwrite=overwrite)
         num_keyframes[split] = len({(box.video_id, box.second) for box, _ in rows})
