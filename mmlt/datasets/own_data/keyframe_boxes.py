@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmlt.datasets.own_data.annotated_media import MediaFinder, Place, UnknownMediaError
-from mmlt.fileio.annotation_formats.annotated_box import FRACTIONS, AnnotatedBox, some
+from mmlt.fileio.annotation_formats.annotated_box import FRACTIONS, AnnotatedBox, counted, some
 from mmlt.functional.detection.box_overlap import pair_iou
 
 # What a box may reach over the edge of the frame, and is cut off: by the rounding of its corners.
@@ -83,8 +83,10 @@ def keyframe_boxes(
             continue
         placed.append(_place(box, place, finder, round_seconds, notes))
     merged = _merged(placed, finder.table.fps, notes)
-    remarks = [f'{count} boxes on {reading}' for reading, count in readings.items()]
-    remarks += [f'{len(places)} boxes {note}: {some(places)}' for note, places in notes.items()]
+    remarks = [f'{counted(count, "box")} on {reading}' for reading, count in readings.items()]
+    remarks += [
+        f'{counted(len(places), "box")} {note}: {some(places)}' for note, places in notes.items()
+    ]
     return merged, remarks
 
 
@@ -151,7 +153,7 @@ def _merged(placed: Sequence[_Placed], fps: int, notes: dict[str, list[str]]) ->
             same = box.person, box.corners
             labels = found[same].labels if same in found else ()
             if set(labels) & set(box.labels):
-                notes['with a label that they have already, once kept'].append(box.where)
+                notes['with a label that stands there already, once kept'].append(box.where)
             union = tuple(dict.fromkeys((*labels, *box.labels)))
             found[same] = found.get(same, box)._replace(labels=union)
         _refuse_two_of_a_person(of_keyframe[key], 0.5 / fps)

@@ -16,6 +16,7 @@ from mmlt.fileio.annotation_formats.annotated_box import (
     AnnotatedBox,
     AnnotationFile,
     ReadOptions,
+    counted,
     some,
 )
 from mmlt.fileio.annotation_formats.via3_attributes import ViaAttributes, read_attributes
@@ -64,12 +65,13 @@ def read_entries(
     remarks.append(f'{path}: boxes in pixels of the file as it is shown, for so VIA writes them')
     if segments:
         remarks.append(
-            f'{path}: {len(segments)} entries without a box (temporal segments, or attributes of a '
-            f'whole file) left out: {some(segments)}'
+            f'{path}: {counted(len(segments), "piece")} of metadata without a box (temporal '
+            f'segments, or attributes of a whole file) left out: {some(segments)}'
         )
     if polygons:
         remarks.append(
-            f'{path}: of {len(polygons)} polygons the box around them taken: {some(polygons)}'
+            f'{path}: {counted(len(polygons), "polygon")}, of which the box around is taken: '
+            f'{some(polygons)}'
         )
     return AnnotationFile(boxes, remarks)
 
