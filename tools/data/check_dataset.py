@@ -1,4 +1,4 @@
-r"""Check a data set in AVA's format before a training: all mistakes, where they are, how to mend them.
+r"""Check a data set in AVA's format before a training: what is wrong, where, and how to mend it.
 
 Examples:
     python tools/data/check_dataset.py data/mine
@@ -8,7 +8,8 @@ Examples:
 
 Looked at are the annotations, label map, excluded keyframes, proposals, frames and videos.json that
 the train, val and test datasets of the config name, and what the splits share. Exit code: 0 nothing
-wrong, 1 errors (with --strict warnings too), 2 it could not be checked.
+wrong, 1 errors (with --strict warnings too), 2 it could not be checked. With
+--fix it is that of the copies.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.evaluation.dataset_page.findings import split_facts
 from mmlt.evaluation.progress import status
 from mmlt.fileio.atomic_write import atomic_write
-from mmlt.fileio.dataset_checks.finding import SEVERITIES, count_severities
+from mmlt.fileio.dataset_checks.finding import SEVERITIES, Finding, count_severities
 from mmlt.fileio.dataset_checks.mended_copies import mend_splits
 from mmlt.fileio.dataset_checks.settings import (
     SplitSettings,
-    group_limits,
+    group_rule,
     splits_of_config,
     with_copies,
 )
@@ -74,10 +75,9 @@ def run(args: argparse.Namespace) -> int:
         with status('drawing the page'):
             write_page(check, out, config, path)
         print(f'page: {out}')
-    if args.fix:
-        fix(args.fix, splits, config)
+    findings = fix(args.fix, splits, config) if args.fix else check.findings
     bad = SEVERITIES[: 2 if args.strict else 1]
-    return int(any(finding.severity in bad for finding in check.findings))
+    return int(any(finding.severity in bad for finding in findings))
 
 
 def write_page(check: DatasetCheck, out: str | Path, config: Mapping, path: Path) -> None:
@@ -86,12 +86,12 @@ def write_page(check: DatasetCheck, out: str | Path, config: Mapping, path: Path
     from mmlt.experiments.dataset_pictures import keyframe_drawer
 
     title = f'Data set: {path.resolve().name}'
-    limits = group_limits(config)
-    write_dataset_page(check, out, title=title, limits=limits, draw_at=keyframe_drawer(check))
+    rule = group_rule(config)
+    write_dataset_page(check, out, title=title, rule=rule, draw_at=keyframe_drawer(check))
 
 
-def fix(out: str, splits: Sequence[SplitSettings], config: Config) -> None:
-    """Write mended copies, and a config that reads them; say what was done and what was not."""
+def fix(out: str, splits: Sequence[SplitSettings], config: Config) -> list[Finding]:
+    """Write mended copies and a config that reads them, say what was done; what is left."""
     mended = mend_splits(splits, out)
     for file, text in mended.changes:
         print(f'mended: {file}: {text}')
@@ -101,12 +101,13 @@ def fix(out: str, splits: Sequence[SplitSettings], config: Config) -> None:
         print(f'left: {finding.severity}: {finding}')
     if not mended.copies:
         print('no file has a mistake of one certain mend: nothing was written')
-        return
+        return mended.left
     with atomic_write(Path(out) / 'config.py') as temporary:
         temporary.write_text(
             type(config)(with_copies(config.to_dict(), mended.copies)).pretty_text, encoding='utf-8'
         )
     print(f'{len(mended.copies)} mended copies and a config.py that reads them: {out}')
+    return mended.left
 
 
 main = tool_main(parse_args, run)

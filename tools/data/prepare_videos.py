@@ -3,6 +3,8 @@ r"""Make the folder of a data set from videos: their frames at one rate, and a t
 Examples:
     python tools/data/prepare_videos.py my_videos --out data/mine
     python tools/data/prepare_videos.py film.mp4 --out data/mine --segments 3 --fps 15
+    python tools/data/prepare_videos.py my_videos --out data/mine --classes stand,sit,walk \
+        --detector-config DETECTOR.py --detector-checkpoint DETECTOR.pth
 
 VIDEOS is a folder, which is searched with its subfolders, or one file: of any container, codec and
 frame rate that FFmpeg reads, also of a variable rate or with a rotation flag. Frame k of a video is
@@ -12,6 +14,10 @@ OUT/videos.json says for each video where its file is and what its frames are; d
 it from there. OUT/rawframes/VIDEO/img_00000.jpg, ... are the frames; with --no-frames there are
 none, and clips are decoded from the files when they are needed (mmlt.DecodeAtTimes), which takes
 less room and more time.
+
+Persons are looked for on the first frame of each second, by OpenCV's HOG detector (a stand-in) or
+one of mmdet, and followed from second to second: proposals.pkl, persons.csv and, to be labelled,
+persons_via.json.
 
 A video's id is its path in the folder, without its suffix; whatever is no letter, digit, point,
 dash or underscore becomes an underscore. With --segments N it is VIDEO_1 to VIDEO_N, cut at whole
@@ -27,8 +33,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
+from typing import ContextManager
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -37,6 +45,14 @@ from mmlt.datasets.own_data.done_videos import Settings
 from mmlt.datasets.own_data.prepare import prepare_videos
 from mmlt.datasets.own_data.video_summary import summarize
 from mmlt.evaluation.progress import rank_progress
+from mmlt.experiments.own_data_persons import (
+    PERSONS_VIA,
+    PROPOSALS,
+    PersonCounts,
+    find_persons,
+)
+from mmlt.experiments.person_options import add_person_options, person_options
+from mmlt.fileio.person_tracks import PERSONS_CSV
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -55,6 +71,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--num-workers', type=int, default=os.cpu_count(), help='processes')
     what = 'replace videos of other settings, or of a file that has changed'
     parser.add_argument('--overwrite', action='store_true', help=what)
+    add_person_options(parser)
     args = parser.parse_args(argv)
     for name, least in (('fps', 1), ('short_side', 16), ('segments', 1), ('num_workers', 1)):
         value = getattr(args, name)
@@ -62,7 +79,25 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
             parser.error(f'--{name.replace("_", "-")} must be at least {least}, not {value}')
     if args.timestamp_start < 0:
         parser.error(f'--timestamp-start must be at least 0, not {args.timestamp_start}')
+    args.persons = person_options(parser, args)
     return args
+
+
+def watch(text: str, total: int) -> ContextManager[Callable[..., object]]:
+    """A bar on the terminal; gives what to call with how many more of so many things are done."""
+    return rank_progress(text, total, 0, 1) if total else nullcontext(lambda number=1: None)
+
+
+def summarize_persons(counts: PersonCounts, out: Path) -> str:
+    """What was found, in words."""
+    lines = [
+        f'{out / PROPOSALS}: {counts.boxes} boxes on {counts.with_persons} of {counts.keyframes} '
+        'keyframes (one a second)',
+        f'{out / PERSONS_CSV}: the same with their {counts.tracks} tracks; {counts.persons} boxes '
+        'are scored high enough to be a person',
+        f'{out / PERSONS_VIA}: these, to be labelled in VIA 3',
+    ]
+    return '\n'.join(lines)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -74,10 +109,15 @@ def run(args: argparse.Namespace) -> int:
         Settings(args.fps, args.timestamp_start, args.segments, short_side),
         num_workers=args.num_workers,
         overwrite=args.overwrite,
-        watch=lambda text, total: rank_progress(text, total, 0, 1),
+        watch=watch,
     )
     print(summarize(prepared, args.out), flush=True)
-    return 3 if prepared.failures else 0
+    failures = list(prepared.failures)
+    if args.persons and prepared.table:
+        counts = find_persons(prepared.table, args.persons, watch=watch)
+        print(summarize_persons(counts, args.out), flush=True)
+        failures += counts.failures
+    return 3 if failures else 0
 
 
 main = tool_main(parse_args, run)

@@ -9,16 +9,18 @@ import numpy as np
 
 from mmlt.evaluation.report.html import escape, figure, scrolled, section, table, tag
 from mmlt.evaluation.report.svg import ClassFigure
-from mmlt.fileio.class_split import GROUPS
+from mmlt.fileio.class_split import GROUPS, read_split
 from mmlt.fileio.dataset_checks.overlap import class_recalls
+from mmlt.fileio.dataset_checks.settings import GroupRule
 from mmlt.fileio.dataset_checks.whole import DatasetCheck
 from mmlt.functional import split_head_medium_tail
 
 _CAPTION = (
     'Rows of each class (a box counts once for each of its labels), the most frequent in training '
-    'on the left, on a logarithmic scale. Head: more than {head_min:,} training rows; tail: at '
-    'most {tail_max:,}.{note}'
+    'on the left, on a logarithmic scale. {groups}{note}'
 )
+_LIMITS = 'Head: more than {head_min:,} training rows; tail: at most {tail_max:,}.'
+_SPLIT_FILE = 'Head, medium and tail are those of {split_file}.'
 _ONE_GROUP = ' All classes are of one group: set head_min and tail_max of the metric.'
 _HINT = (
     'Rows a split; in brackets, the share of them whose box a proposal meets (IoU of at least .5, '
@@ -44,12 +46,12 @@ class ClassRow(NamedTuple):
     recalls: tuple[float, ...]
 
 
-def class_rows(check: DatasetCheck, limits: tuple[int, int]) -> list[ClassRow]:
+def class_rows(check: DatasetCheck, rule: GroupRule) -> list[ClassRow]:
     """All classes, the most frequent in training first; see :class:`ClassRow`.
 
     Args:
         check: What was read.
-        limits: ``head_min`` and ``tail_max``.
+        rule: What makes the groups.
     """
     ids = list(check.label_map)
     splits = list(check.rows)
@@ -58,8 +60,7 @@ def class_rows(check: DatasetCheck, limits: tuple[int, int]) -> list[ClassRow]:
     )
     trained = [place for place, name in enumerate(splits) if name.split()[0] == 'train']
     train_counts = counts[:, trained].sum(axis=1)
-    parts = split_head_medium_tail(train_counts, head_min=limits[0], tail_max=limits[1])
-    group_of = {i: group for group, part in zip(GROUPS, parts) for i in part.tolist()}
+    group_of = _groups(ids, train_counts, rule)
     recalls = [
         class_recalls(check.fits[s], check.rows[s].boxes.labels) if s in check.fits else {}
         for s in splits
@@ -68,7 +69,7 @@ def class_rows(check: DatasetCheck, limits: tuple[int, int]) -> list[ClassRow]:
         ClassRow(
             class_id,
             check.label_map[class_id],
-            group_of[place],
+            group_of[class_id],
             tuple(counts[place].tolist()),
             tuple(of_split.get(class_id, math.nan) for of_split in recalls),
         )
@@ -78,7 +79,17 @@ def class_rows(check: DatasetCheck, limits: tuple[int, int]) -> list[ClassRow]:
     return [rows[place] for place in order.tolist()]
 
 
-def histogram_section(check: DatasetCheck, rows: list[ClassRow], limits: tuple[int, int]) -> str:
+def _groups(ids: list[int], train_counts: np.ndarray, rule: GroupRule) -> dict[int, str]:
+    if rule.split_file:
+        groups = read_split(rule.split_file, ids).groups
+    else:
+        limits = dict(head_min=rule.head_min, tail_max=rule.tail_max)
+        parts = split_head_medium_tail(train_counts, **limits)
+        groups = {group: [ids[i] for i in part] for group, part in zip(GROUPS, parts)}
+    return {class_id: group for group, members in groups.items() for class_id in members}
+
+
+def histogram_section(check: DatasetCheck, rows: list[ClassRow], rule: GroupRule) -> str:
     """A panel of bars for each split, in the colours of head, medium and tail."""
     splits = list(check.rows)
     if not rows or not splits:
@@ -99,7 +110,8 @@ def histogram_section(check: DatasetCheck, rows: list[ClassRow], limits: tuple[i
         label = 'Rows of each class in each split, log scale'
         svg = drawing.to_svg('classes', label, texts)
     note = _ONE_GROUP if len(set(groups)) == 1 and len(groups) > 1 else ''
-    caption = _CAPTION.format(head_min=limits[0], tail_max=limits[1], note=note)
+    groups = (_SPLIT_FILE if rule.split_file else _LIMITS).format(**rule._asdict())
+    caption = _CAPTION.format(groups=groups, note=note)
     return section('How frequent the classes are', figure(label, svg, escape(caption)))
 
 

@@ -89,8 +89,8 @@ def split_section(check: DatasetCheck) -> str:
                 ''.join([tag('th scope="row"', escape(split.name)), *(tag('td', c) for c in cells)])
             )
     hint = (
-        'Recall: the share of the annotated boxes that a proposal meets with an IoU of at least .5; '
-        'of the proposals that reach person_det_score_thr, and of all.'
+        'Recall: the share of the annotated boxes that a proposal meets with an IoU of at least '
+        '.5; of the proposals that reach person_det_score_thr, and of all.'
     )
     return section(
         'Splits', scrolled('Splits', table('worst', [head], body)), tag('p', hint, 'hint')

@@ -15,6 +15,7 @@ from mmlt.evaluation.dataset_page.findings import findings_section, split_sectio
 from mmlt.evaluation.dataset_page.pictures import Draw, picture_sections
 from mmlt.evaluation.report.template import render_page
 from mmlt.fileio.atomic_write import atomic_write
+from mmlt.fileio.dataset_checks.settings import GroupRule
 from mmlt.fileio.dataset_checks.whole import DatasetCheck
 
 MAX_BYTES = 4_000_000
@@ -25,7 +26,7 @@ def write_dataset_page(
     out_path: str | os.PathLike,
     *,
     title: str,
-    limits: tuple[int, int] = (10_000, 999),
+    rule: GroupRule | None = None,
     draw_at: Callable[[int], Draw] | None = None,
 ) -> Path:
     """Write the page about a data set; an earlier one is replaced.
@@ -34,16 +35,21 @@ def write_dataset_page(
         check: What was read and found.
         out_path: The HTML file.
         title: Its heading.
-        limits: ``head_min`` and ``tail_max``, see
-            :func:`mmlt.functional.split_head_medium_tail`.
+        rule: What makes head, medium and tail; None: AVA's limits. A split file that leaves
+            classes out, as that of a data set with other mistakes may, counts as none.
         draw_at: Gives, for a quality from 1 to 100, what draws a keyframe; None: no pictures.
 
     Raises:
         ValueError: The page would take more than 4 MB.
         ImportError: matplotlib is not installed.
     """
-    out_path, rows = Path(out_path), class_rows(check, limits)
-    before = findings_section(check) + split_section(check) + histogram_section(check, rows, limits)
+    out_path, rule = Path(out_path), rule or GroupRule()
+    try:
+        rows = class_rows(check, rule)
+    except (OSError, ValueError):
+        rule = rule._replace(split_file=None)
+        rows = class_rows(check, rule)
+    before = findings_section(check) + split_section(check) + histogram_section(check, rows, rule)
     for quality in (70, 45, 25):
         pictures = '' if draw_at is None else picture_sections(check, rows, draw_at(quality))
         main = before + pictures + class_table_section(check, rows)

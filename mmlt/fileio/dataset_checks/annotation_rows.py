@@ -13,6 +13,7 @@ import numpy as np
 
 from mmlt.fileio.dataset_checks.finding import MAX_PLACES, Finding, find
 from mmlt.functional import AVABoxes, ava_boxes_from_arrays, read_ava_csv
+from mmlt.functional.detection.ava_boxes import take_rows
 from mmlt.functional.detection.ava_csv import FIELDS, line_of_row, num_columns, rows_of_file
 from mmlt.functional.detection.fields import (
     INT32_MAX,
@@ -37,6 +38,7 @@ class AnnotatedRows(NamedTuple):
         lines: (n,) the line of each row; None: to be counted when asked for.
         findings: What is wrong with the writing of the file, and with the rows left out.
         has_persons: Whether there is a column of person ids.
+        numbers: (n,) which rows of those read these are; None: all.
     """
 
     path: str
@@ -44,11 +46,23 @@ class AnnotatedRows(NamedTuple):
     lines: np.ndarray | None
     findings: tuple[Finding, ...]
     has_persons: bool
+    numbers: np.ndarray | None = None
+
+    def without(self, excluded: frozenset[tuple[str, int]]) -> AnnotatedRows:
+        """The rows of keyframes that are not excluded."""
+        if not excluded:
+            return self
+        boxes, names = self.boxes, self.boxes.video_names.tolist()
+        pairs = zip(boxes.video_index.tolist(), boxes.timestamps.tolist())
+        kept = [(names[video], second) not in excluded for video, second in pairs]
+        numbers = np.flatnonzero(kept)
+        return self._replace(boxes=take_rows(boxes, numbers), numbers=numbers)
 
     def place(self, row: int) -> tuple[int, str]:
         """Line and content of a row."""
         boxes = self.boxes
-        line = line_of_row(self.path, row) if self.lines is None else int(self.lines[row])
+        number = row if self.numbers is None else int(self.numbers[row])
+        line = line_of_row(self.path, number) if self.lines is None else int(self.lines[number])
         corners = ','.join(f'{value:g}' for value in boxes.boxes_xyxy_norm[row].tolist())
         video = boxes.video_names[boxes.video_index[row]]
         return line, f'{video},{boxes.timestamps[row]},{corners},{boxes.labels[row]}'

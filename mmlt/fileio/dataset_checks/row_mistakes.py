@@ -41,7 +41,7 @@ ROW_MISTAKES = {
     ),
     'windows_line_ends': Mistake(
         'warning',
-        'Windows line ends (CR LF)',
+        'Windows line ends',
         'mmlt and mmaction2 read them; other tools keep a CR in the last column.',
         'end lines with LF alone.' + FIX,
     ),
