@@ -5,7 +5,7 @@ The files that they become: :mod:`mmlt.datasets.own_data.import_files`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -104,7 +104,7 @@ def gather(paths: Sequence[str | Path], folder: Path, options: ImportOptions) ->
     table = read_video_table(folder)
     files = annotation_files(paths)
     fixed = None if options.classes is None else read_class_file(options.classes)
-    known = _known_classes(folder, options, fixed)
+    known, earlier = _known_classes(folder, options, fixed)
     ids_are_names = known is None or are_ids(known)
     class_names = None if ids_are_names else known
     boxes, remarks = _read(files, options.read._replace(class_names=class_names))
@@ -121,6 +121,7 @@ def gather(paths: Sequence[str | Path], folder: Path, options: ImportOptions) ->
         raise ValueError(f'{some(map(str, files))}: {found}; nothing to train on')
     labels = {label for box in placed for label in box.labels}
     names = number_classes(labels, fixed=fixed, known=known)
+    remarks += _of_earlier_import(earlier, known or {}, labels)
     remarks += similar_names(names.values())
     videos, counts = count_videos(placed, list(names.values()))
     if options.splits is not None:
@@ -153,12 +154,25 @@ def _read(files: Sequence[Path], options: ReadOptions) -> tuple[list[AnnotatedBo
 
 def _known_classes(
     folder: Path, options: ImportOptions, fixed: dict[int, str] | None
-) -> dict[int, str] | None:
-    """The classes that have their ids: of --label-map, --classes or an earlier import."""
+) -> tuple[dict[int, str] | None, Path | None]:
+    """The classes that have their ids, of --label-map, --classes or else an earlier import.
+
+    The second value is the label map of that import, if it was used.
+    """
     if options.read.class_names is not None:
-        return dict(options.read.class_names)
+        return dict(options.read.class_names), None
     earlier = folder / ANNOTATION_FOLDER / LABEL_MAP
-    return fixed or (read_label_map(earlier) if earlier.is_file() else None)
+    if fixed is None and earlier.is_file():
+        return read_label_map(earlier), earlier
+    return fixed, None
+
+
+def _of_earlier_import(path: Path | None, known: Mapping[int, str], labels: set[str]) -> list[str]:
+    if path is None:
+        return []
+    gone = [repr(name) for name in known.values() if name not in labels]
+    without = f'; without a box here: {some(gone)}' if gone else ''
+    return [f'{path}: its class ids are kept; delete it to have classes numbered anew{without}']
 
 
 def _without_annotation(table: VideoTable, videos: Sequence[str]) -> list[str]:

@@ -78,8 +78,8 @@ def read_entries(
 
 def _of_attributes(path: str, chosen: ViaAttributes) -> str:
     actions = ', '.join(repr(chosen.every[key].name) for key in chosen.actions)
-    person = 'no attribute' if chosen.person is None else repr(chosen.every[chosen.person].name)
-    return f'{path}: the action is attribute {actions}, the person {person}'
+    person = 'none' if chosen.person is None else repr(chosen.every[chosen.person].name)
+    return f'{path}: attributes: the action is {actions}, the person {person}'
 
 
 def _checked(entry: Entry) -> Entry:

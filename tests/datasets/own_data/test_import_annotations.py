@@ -22,7 +22,7 @@ def test_what_is_said(folder):
     found = gather([labelled(folder)], folder, OPTIONS)
     said = '\n'.join(found.remarks)
     assert 'labels.json: VIA 3 project, 3 boxes' in said
-    assert "the action is attribute 'action', the person 'person_id'" in said
+    assert "the action is 'action', the person 'person_id'" in said
     assert 'boxes in pixels' in said
     assert 'has no box of 1 class (not' in said
     assert summary(found).splitlines()[0] == 'class  train  val  test  group'
@@ -48,6 +48,13 @@ def test_ids_stay_when_more_annotations_come(folder):
     options = OPTIONS._replace(overwrite=True)
     found = gather([folder / 'more.json'], folder, options)
     assert found.names == {1: 'fly', 2: 'sit', 3: 'walk', 4: 'crawl'}
+    label_map = folder / 'annotations' / 'label_map.pbtxt'
+    assert (
+        f'{label_map}: its class ids are kept; delete it to have classes numbered anew; without a '
+        "box here: 'fly'; 'sit'"
+    ) in found.remarks
+    label_map.unlink()
+    assert gather([folder / 'more.json'], folder, options).names == {1: 'crawl', 2: 'walk'}
 
 
 def _write_ava(folder, class_id=5):
