@@ -131,12 +131,8 @@ def gather(paths: Sequence[str | Path], folder: Path, options: ImportOptions) ->
     persons, is_numbered = number_persons(placed)
     if is_numbered:
         remarks.append('persons are named: numbered from 0 in each video')
-    remarks += _without_annotation(table, videos)
-    if not (folder / PROPOSALS).exists():
-        remarks.append(f'{folder}: no {PROPOSALS}, which {CONFIG_FILE} names: find the persons')
+    remarks += _missing(table, videos)
     of_split = count_splits(splits, videos, counts)
-    if not of_split['train'].any():
-        raise ValueError('train has no box')
     remarks += lacking_classes(list(names.values()), of_split)
     return Imported(placed, persons, names, splits, of_split, remarks)
 
@@ -175,12 +171,16 @@ def _of_earlier_import(path: Path | None, known: Mapping[int, str], labels: set[
     return [f'{path}: its class ids are kept; delete it to have classes numbered anew{without}']
 
 
-def _without_annotation(table: VideoTable, videos: Sequence[str]) -> list[str]:
+def _missing(table: VideoTable, videos: Sequence[str]) -> list[str]:
+    """What is said of videos without a box, and of a folder without proposals."""
+    said = []
     silent = [repr(video) for video in table.videos if video not in set(videos)]
-    if not silent:
-        return []
-    count = f'{len(silent)} of {len(table.videos)} videos'
-    return [f'{count} have no box, and are left out: {some(silent)}']
+    if silent:
+        count = f'{len(silent)} of {len(table.videos)} videos'
+        said.append(f'{count} have no box, and are left out: {some(silent)}')
+    if not (table.folder / PROPOSALS).exists():
+        said.append(f'{table.folder}: no {PROPOSALS}, which {CONFIG_FILE} names: find the persons')
+    return said
 
 
 def summary(found: Imported) -> str:
