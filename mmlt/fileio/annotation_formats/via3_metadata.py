@@ -7,7 +7,6 @@ file as it is shown. Source: ``_via_metadata.js``, ``_via_file_annotator.js`` of
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -22,6 +21,7 @@ from mmlt.fileio.annotation_formats.annotated_box import (
 from mmlt.fileio.annotation_formats.via3_attributes import ViaAttributes, read_attributes
 from mmlt.fileio.json_schema import check_object
 
+_HIGHEST = 1e9  # seconds or pixels; far more than any file has
 _RECTANGLE, _POLYGON, _EXTREME_RECTANGLE = 2, 7, 8
 _OTHERS = {1: 'point', 3: 'circle', 4: 'ellipse', 5: 'line', 6: 'polyline', 9: 'extreme circle'}
 
@@ -96,7 +96,8 @@ def _checked(entry: Entry) -> Entry:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and abs(value) <= _HIGHEST  # which NaN is not
 
 
 def _box(entry: Entry, chosen: ViaAttributes) -> AnnotatedBox:
