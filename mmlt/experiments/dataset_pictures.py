@@ -37,8 +37,8 @@ def keyframe_drawer(check: DatasetCheck) -> Callable[[int], Draw]:
             except (ValueError, RuntimeError, OSError, ImportError) as error:
                 return Picture('', HEIGHT, HEIGHT, str(error))
             outlines = [
-                *(Outline(box, GROUND_TRUTH_COLOR) for box in keyframe.annotated),
                 *(Outline(box, DETECTION_COLOR) for box in keyframe.proposed),
+                *(Outline(box, GROUND_TRUTH_COLOR) for box in keyframe.annotated),
             ]
             jpeg = encode_thumbnail(frame, outlines, around=keyframe.around, quality=quality)
             return Picture(jpeg_uri(jpeg), *thumbnail_size(frame, keyframe.around))
