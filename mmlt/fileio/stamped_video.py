@@ -157,7 +157,7 @@ class StampedVideo:
                 if before - stamp > _MAX_STEP_BACK_SEC:
                     raise ValueError(
                         f'{self.path}: its time stamps go back from {before:.3f} s to {stamp:.3f} '
-                        's: it must be written anew, with ascending ones'
+                        f's: it must be written anew, as by ffmpeg -i {self.path} NEW.mp4'
                     )
                 stamp = before
             before = stamp

@@ -16,6 +16,7 @@ from mmlt.functional.detection.ava_boxes import (
 )
 from mmlt.functional.detection.excluded_timestamps import read_excluded_timestamps
 from mmlt.functional.detection.frame_average_precision import FrameAP, frame_average_precision
+from mmlt.functional.detection.link_boxes import link_boxes
 from mmlt.functional.detection.match_scores import MatchedScores, match_scores
 from mmlt.functional.detection.read_ava_csv import read_ava_csv
 from mmlt.functional.detection.read_ava_kinetics_csv import read_ava_kinetics_csv
@@ -98,6 +99,7 @@ __all__ = [
     'jitter_boxes',
     'ldam_loss',
     'ldam_margins',
+    'link_boxes',
     'log_odds_of_priors',
     'logit_adjusted_loss',
     'long_tail_mixed_reconstruction',

@@ -63,6 +63,18 @@ def test_a_prepared_set_without_frames_is_read_by_time(prepared):
     np.testing.assert_allclose(levels, [80, 0, 40, 200, 120, 160], atol=6)
 
 
+def test_the_video_file_is_preferred_where_full_size_is_wanted(prepared):
+    folder = prepared('img_{:05}.png')
+    _write_frames(folder / 'rawframes' / 'long_2', 3 * FPS, 0)
+    shrunk, full = (open_keyframes(folder, in_full_size=wish) for wish in (False, True))
+    levels = [_level(read('long_2', 11)) for read in (shrunk, full)]
+    np.testing.assert_allclose(levels, [40, 160], atol=6)  # on disk is something else here
+    (folder / 'long.mp4').write_bytes(b'no video')
+    assert _level(full('long_2', 11)) == 40
+    (folder / 'long.mp4').unlink()
+    assert _level(full('long_2', 12)) == 80
+
+
 def test_what_a_table_does_not_hold_is_said(prepared):
     folder = prepared(None)
     read = open_keyframes(folder)

@@ -140,7 +140,7 @@ def make_pictures(args: argparse.Namespace, paths: Sequence[Path]) -> PicturedEx
     """The examples of the last run, with their pictures."""
     told = {name: getattr(args, name) for name in _RULE if getattr(args, name) is not None}
     rule = FRAMES_ON_DISK._replace(**told) if told else None
-    read_keyframe = open_keyframes(args.frames, rule)
+    read_keyframe = open_keyframes(args.frames, rule, in_full_size=True)
     truth = AnnotationFiles(args.ground_truth, args.exclude) if args.ground_truth else None
     examples = read_examples(paths[-1], truth, args.examples)
     with status('pictures', count_examples(examples)) as advance:

@@ -90,9 +90,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--splits', type=Path, help='instead: a JSON object of lists of videos, as splits.json'
     )
     parser.add_argument('--seed', type=int, default=0, help='decides between equally good splits')
-    parser.add_argument(
-        '--base', type=Path, default=ROOT / BASE, help=f'base of config.py (default: {BASE})'
-    )
+    parser.add_argument('--base', type=Path, help=f'base of config.py (default: {BASE})')
     parser.add_argument('--overwrite', action='store_true', help='replace an earlier import')
     args = parser.parse_args(argv)
     train, val, test = args.split
@@ -115,12 +113,11 @@ def import_options(args: argparse.Namespace) -> ImportOptions:
     """What the options say."""
     names = None if args.label_map is None else read_label_map(args.label_map)
     fps, first = args.image_numbers or (None, 0)
-    are_seconds = True if args.image_numbers == (None, 0) else None
     size = None if args.image_size is None else tuple(args.image_size)
     return ImportOptions(
-        base=args.base,
+        base=args.base or ROOT / BASE,
         read=ReadOptions(args.attribute, args.box_unit, names),
-        images=ImageRule(fps, first, are_seconds, size),
+        images=ImageRule(fps, first, args.image_numbers == (None, 0), size),
         round_seconds=args.round_seconds,
         ignore_unknown=args.ignore_unknown,
         classes=args.classes,

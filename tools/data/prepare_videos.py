@@ -34,8 +34,8 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import ContextManager
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -82,9 +82,9 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return args
 
 
-def watch(text: str, total: int) -> ContextManager[Callable[[], None]]:
-    """A bar on the terminal; gives what to call when one of so many things is done."""
-    return rank_progress(text, total, 0, 1)
+def watch(text: str, total: int) -> AbstractContextManager[Callable[..., object]]:
+    """A bar on the terminal; gives what to call with how many more of so many things are done."""
+    return rank_progress(text, total, 0, 1) if total else nullcontext(lambda number=1: None)
 
 
 def summarize_persons(counts: PersonCounts, out: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -69,6 +70,22 @@ def number_classes(
         return dict(sorted({**known, **ids}.items()))
     start = max(known, default=0) + 1
     return {**dict(sorted(known.items())), **dict(enumerate(new, start=start))}
+
+
+def similar_names(names: Iterable[str]) -> list[str]:
+    """A sentence for each group of classes that may be meant to be one.
+
+    Example:
+        >>> similar_names(['walk', 'sit down', 'Walk', 'sit_down', 'run'])
+        ["the classes 'walk', 'Walk' differ in case, blanks or dashes alone: are they one?", \
+"the classes 'sit down', 'sit_down' differ in case, blanks or dashes alone: are they one?"]
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(re.sub(r'[\s_-]+', ' ', name.casefold()).strip(), []).append(repr(name))
+    alike = [', '.join(group) for group in groups.values() if len(group) > 1]
+    why = 'differ in case, blanks or dashes alone: are they one?'
+    return [f'the classes {group} {why}' for group in alike]
 
 
 def are_ids(classes: Mapping[int, str]) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mmlt.fileio.extraction_folder import META_FILE, start_extraction
-from mmlt.fileio.feature_folder import FAILURES_FILE
+from mmlt.fileio.feature_folder import FAILURES_FILE, remove_unfinished
 from mmlt.fileio.json_files import read_json_object, write_json
 from mmlt.fileio.video_probe import VideoFacts
 from mmlt.fileio.video_table import FRAME_FOLDER, FRAME_TMPL, VIDEO_TABLE, VideoEntry, VideoTable
@@ -111,6 +111,15 @@ def start_preparation(out: Path, settings: Settings, *, overwrite: bool = False)
     )
 
 
+def remove_unfinished_videos(out: Path) -> None:
+    """Remove what killed processes left; no other process may be writing here."""
+    for folder in (out / FRAME_FOLDER).glob('.*.tmp'):
+        shutil.rmtree(folder)
+    for path in out.glob(f'.{VIDEO_TABLE}.*.tmp'):
+        path.unlink()
+    remove_unfinished(parts_folder(out))
+
+
 def write_done(out: Path, video: DoneVideo) -> None:
     """Say that a video is done."""
     content = {
@@ -134,8 +143,17 @@ def read_done(out: Path) -> dict[str, DoneVideo]:
 
 
 def forget_done(out: Path, video_id: str) -> None:
-    """A video is no longer done."""
+    """A video is no longer done, and its frames are not kept."""
     _record(out, video_id).unlink(missing_ok=True)
+    shutil.rmtree(out / FRAME_FOLDER / video_id, ignore_errors=True)
+
+
+def has_frames(out: Path, video: DoneVideo, settings: Settings) -> bool:
+    """Whether all frames of a video that is done are there, or none are wanted."""
+    if not settings.short_side:
+        return True
+    folder = out / FRAME_FOLDER / video.video_id
+    return folder.is_dir() and len(os.listdir(folder)) == video.num_frames
 
 
 def _record(out: Path, video_id: str) -> Path:

@@ -19,7 +19,12 @@ from mmlt.datasets.own_data.annotation_files import (
     write_ava_csv,
     write_label_map,
 )
-from mmlt.datasets.own_data.class_list import are_ids, number_classes, read_class_file
+from mmlt.datasets.own_data.class_list import (
+    are_ids,
+    number_classes,
+    read_class_file,
+    similar_names,
+)
 from mmlt.datasets.own_data.config_text import CONFIG_FILE, ConfigValues, config_text
 from mmlt.datasets.own_data.keyframe_boxes import KeyframeBox, keyframe_boxes
 from mmlt.datasets.own_data.splits import (
@@ -38,9 +43,11 @@ from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.class_counts import count_training_boxes, write_class_counts
 from mmlt.fileio.json_files import write_json
 from mmlt.fileio.label_map import read_label_map
+from mmlt.fileio.person_tracks import read_detector_record
 from mmlt.fileio.video_table import VIDEO_TABLE, VideoTable, read_video_table
 
-SCORE_THR = 0.5
+#: ``person_det_score_thr`` of proposals of unknown origin: mmaction2's default.
+UNKNOWN_SCORE_THR = 0.9
 
 
 class ImportOptions(NamedTuple):
@@ -104,7 +111,8 @@ def gather(paths: Sequence[str | Path], folder: Path, options: ImportOptions) ->
         )
     table = read_video_table(folder)
     files = annotation_files(paths)
-    known = _known_classes(folder, options)
+    fixed = None if options.classes is None else read_class_file(options.classes)
+    known = _known_classes(folder, options, fixed)
     ids_are_names = known is None or are_ids(known)
     class_names = None if ids_are_names else known
     boxes, remarks = _read(files, options.read._replace(class_names=class_names))
@@ -113,10 +121,11 @@ def gather(paths: Sequence[str | Path], folder: Path, options: ImportOptions) ->
     placed, told = keyframe_boxes(boxes, finder, **rules)
     remarks += told
     if not placed:
-        raise ValueError(f'{some(map(str, files))}: no box with a label; nothing to train on')
-    fixed = None if options.classes is None else read_class_file(options.classes)
+        found = f'of {len(boxes)} boxes none has a label' if boxes else 'no box'
+        raise ValueError(f'{some(map(str, files))}: {found}; nothing to train on')
     labels = {label for box in placed for label in box.labels}
     names = number_classes(labels, fixed=fixed, known=known)
+    remarks += similar_names(names.values())
     videos, counts = count_videos(placed, list(names.values()))
     if options.splits is not None:
         splits = read_splits(options.splits, videos)
@@ -144,12 +153,14 @@ def _read(files: Sequence[Path], options: ReadOptions) -> tuple[list[AnnotatedBo
     return boxes, remarks
 
 
-def _known_classes(folder: Path, options: ImportOptions) -> dict[int, str] | None:
-    """The classes that have their ids: of --label-map, or of an earlier import."""
+def _known_classes(
+    folder: Path, options: ImportOptions, fixed: dict[int, str] | None
+) -> dict[int, str] | None:
+    """The classes that have their ids: of --label-map, --classes or an earlier import."""
     if options.read.class_names is not None:
         return dict(options.read.class_names)
     earlier = folder / ANNOTATION_FOLDER / LABEL_MAP
-    return read_label_map(earlier) if earlier.is_file() else None
+    return fixed or (read_label_map(earlier) if earlier.is_file() else None)
 
 
 def _without_annotation(table: VideoTable, videos: Sequence[str]) -> list[str]:
@@ -183,6 +194,7 @@ def write_import(folder: Path, found: Imported, options: ImportOptions) -> list[
     annotations = folder / ANNOTATION_FOLDER
     overwrite = options.overwrite
     base_batch_size = _base_batch_size(options.base)
+    score_thr, score_source = _person_threshold(folder)
     class_ids = {name: class_id for class_id, name in found.names.items()}
     write_label_map(annotations / LABEL_MAP, found.names, overwrite=overwrite)
     num_keyframes = {}
@@ -206,12 +218,21 @@ def write_import(folder: Path, found: Imported, options: ImportOptions) -> list[
         num_keyframes=num_keyframes,
         schedule=plan_schedule(num_keyframes['train'], base_batch_size),
         topk=plan_topk(len(found.names)),
-        score_thr=SCORE_THR,
-        score_source='a box of proposals.pkl is a person from this score on',
+        score_thr=score_thr,
+        score_source=score_source,
     )
     with atomic_write(folder / CONFIG_FILE, overwrite=overwrite) as temporary:
         temporary.write_text(config_text(folder, values), encoding='utf-8', newline='')
     return target_files(folder, list(found.splits))
+
+
+def _person_threshold(folder: Path) -> tuple[float, str]:
+    """From which score on a proposal is a person, and why."""
+    detector = read_detector_record(folder)
+    if detector is None:
+        return UNKNOWN_SCORE_THR, "mmaction2's default: set it to your detector's scores"
+    why = f'from this score on a box of the detector ({detector.detector}) is a person'
+    return detector.person_det_score_thr, why
 
 
 def _base_batch_size(base: Path) -> int:

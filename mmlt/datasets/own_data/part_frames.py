@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from mmlt.datasets.own_data.video_parts import VideoPart
 from mmlt.fileio.image_frames import shrink
@@ -58,12 +59,6 @@ def write_part(
     return video.file.num_bad_packets
 
 
-def remove_unfinished_parts(frame_folder: Path) -> None:
-    """Remove what killed processes left; no other process may be writing here."""
-    for path in frame_folder.glob('.*.tmp'):
-        shutil.rmtree(path)
-
-
-def _encode(image) -> bytes:
+def _encode(image: np.ndarray) -> bytes:
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     return cv2.imencode('.jpg', image, quality)[1].tobytes()

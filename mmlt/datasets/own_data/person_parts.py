@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import Dataset
 
+from mmlt.datasets.own_data.done_videos import sign_file
 from mmlt.datasets.own_data.track_persons import IOU_THRESHOLD, MAX_GAP, track_video
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.feature_folder import Failure, Video, feature_path
@@ -91,8 +92,8 @@ class PersonParts:
 
     def _name(self, video: Video) -> Video:
         entry, table = self.table.videos[video.video_id], self.table
-        size = os.path.getsize(video.path) if os.path.isfile(video.path) else -1
-        depends = [size, table.fps, table.timestamp_start, entry._asdict(), self.settings]
+        signature = sign_file(video.path) if os.path.isfile(video.path) else None
+        depends = [signature, table.fps, table.timestamp_start, entry._asdict(), self.settings]
         depends += [table.filename_tmpl, MAX_GAP, IOU_THRESHOLD]
         digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
         return Video(f'{video.video_id}-{digest[:12]}', video.path)

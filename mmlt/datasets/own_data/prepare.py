@@ -17,15 +17,17 @@ from mmlt.datasets.own_data.done_videos import (
     DoneVideo,
     Settings,
     forget_done,
+    has_frames,
     make_table,
     parts_folder,
     read_done,
     read_settings,
+    remove_unfinished_videos,
     sign_file,
     start_preparation,
     write_done,
 )
-from mmlt.datasets.own_data.part_frames import remove_unfinished_parts, write_part
+from mmlt.datasets.own_data.part_frames import write_part
 from mmlt.datasets.own_data.video_parts import (
     VideoPart,
     choose_fps,
@@ -97,8 +99,8 @@ def prepare_videos(
     settings = settings._replace(fps=settings.fps or (known.fps if known else None))
     if settings.fps:
         start_preparation(out, settings, overwrite=overwrite)
-    remove_unfinished_parts(out / FRAME_FOLDER)
-    kept, missing = _sort_out(out, videos, settings.segments, overwrite)
+    remove_unfinished_videos(out)
+    kept, missing = _sort_out(out, videos, settings, overwrite)
     with start_workers(max(1, min(num_workers, len(missing) * settings.segments))) as run:
         with watch('looking at files', len(missing)) as tell:
             looked_at = dict(zip(missing, run(_probe, missing, tell)))
@@ -125,13 +127,13 @@ class _Task(NamedTuple):
 
 
 def _sort_out(
-    out: Path, videos: Sequence[Video], segments: int, overwrite: bool
+    out: Path, videos: Sequence[Video], settings: Settings, overwrite: bool
 ) -> tuple[set[str], list[Video]]:
     """Which videos can stay, and the files of which something is missing."""
     done, missing = read_done(out), []
     kept = set(done)
     for video in videos:
-        ids = part_ids(video, segments)
+        ids = part_ids(video, settings.segments)
         parts = [done[each] for each in ids if each in done]
         signature = sign_file(video.path) if parts else ''
         changed = [part for part in parts if part.signature != signature]
@@ -142,12 +144,14 @@ def _sort_out(
                 f'state of it ({was}; now {signature}): pass --overwrite to make it anew, or '
                 'choose another --out'
             )
-        kept -= {part.video_id for part in changed}
+        for part in parts:
+            if part in changed or not has_frames(out, part, settings):
+                forget_done(out, part.video_id)
+                kept.remove(part.video_id)
+            elif os.path.realpath(part.path) != os.path.realpath(video.path):  # it was moved
+                write_done(out, part._replace(path=video.path))
         if not kept.issuperset(ids):
             missing.append(video)
-        for part in parts:
-            if part.video_id in kept and not os.path.samefile(part.path, video.path):  # it moved
-                write_done(out, part._replace(path=video.path))
     return kept, missing
 
 

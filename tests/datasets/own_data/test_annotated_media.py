@@ -82,16 +82,17 @@ def test_timestamps_count_from_timestamp_start(tmp_path):
 def test_of_two_files_of_one_name_the_path_tells(tmp_path):
     table = _table(tmp_path, one=('a/x/clip.mp4', 0, 50), two=('a/y/clip.mp4', 0, 50))
     assert _find(table, 'z/y/clip.mp4', 1).video_id == 'two'
-    with pytest.raises(UnknownMediaError, match="'clip.mp4' may be 'a/x/clip.mp4', 'a/y/clip"):
+    with pytest.raises(ValueError, match="'clip.mp4' may be 'a/x/clip.mp4', 'a/y/clip"):
         _find(table, 'clip.mp4', 1)
 
 
 @pytest.mark.parametrize('media', ['Street.mp4', 'street.MP4', 'street.avi', 'STREET'])
 def test_another_case_or_extension_is_named(table, media):
-    with pytest.raises(
-        UnknownMediaError, match=f"f: 1: '{media}' is no prepared video, but '.*stre"
-    ):
+    prepared = 'street.mp4' if '.' in media else 'street'
+    message = f"f: 1: '{media}' is no prepared video, but '{prepared}' is: they differ in case"
+    with pytest.raises(ValueError, match=message) as error:
         _find(table, media, 1)
+    assert error.type is ValueError  # --ignore-unknown leaves it an error
 
 
 def test_unknown(table):
@@ -173,9 +174,8 @@ def test_an_image_that_is_none(table, tmp_path):
 @pytest.mark.parametrize(
     ('media', 'message'),
     [
-        ('img_00030.jpg', "'img' is no prepared video"),
+        ('other_0003.jpg', "'other' is no prepared video"),
         ('still.jpg', "the image 'still.jpg' tells no video and time: name it VIDEO_0003.jpg"),
-        ('Street_0003.jpg', "'Street' is no prepared video, but 'street' is"),
     ],
 )
 def test_unknown_images(table, media, message):
@@ -187,3 +187,23 @@ def test_frames_without_frames_on_disk_are_not_guessed(tmp_path):
     table = _table(tmp_path, tmpl=None, street=('street.mp4', 0, 100))
     with pytest.raises(UnknownMediaError, match="'img' is no prepared video"):
         _find(table, 'street/img_00030.jpg')
+
+
+def test_images_of_a_film_lead_to_its_parts(tmp_path):
+    parts = dict(film_1=('my film.avi', 0, 100), film_2=('my film.avi', 10, 100))
+    table = _table(tmp_path, start=900, **parts)
+    assert _find(table, 'my film_0913.jpg', size=(9, 9))[:2] == ('film_2', 3)
+    assert _find(table, 'film_2_0903.jpg', size=(9, 9))[:2] == ('film_2', 3)
+    assert _find(table, 'my film_391.jpg', size=(9, 9), fps=30, first=1)[:2] == ('film_2', 3)
+
+
+def test_images_whose_video_is_not_told(table):
+    with pytest.raises(ValueError, match="of which video is the image 'img_00030.jpg'.*label per"):
+        _find(table, 'img_00030.jpg')
+    with pytest.raises(ValueError, match="'Street' is no prepared video, but 'street' is"):
+        _find(table, 'Street_0003.jpg')
+
+
+def test_the_size_that_is_looked_at_comes_first(table, tmp_path):
+    _write_image(tmp_path / 'street_0003.jpg', 200, 100)
+    assert _find(table, 'street_0003.jpg', size=(1, 1)).size == (200, 100)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from mmlt.datasets.own_data.import_annotations import (
 from mmlt.fileio.annotation_formats.annotated_box import ReadOptions
 from mmlt.fileio.class_counts import read_class_counts
 from mmlt.fileio.label_map import read_label_map
+from mmlt.fileio.person_tracks import DetectorRecord, write_detector_record
 from mmlt.fileio.video_table import VideoEntry, VideoTable, write_video_table
 from mmlt.functional import read_ava_csv
 from mmlt.functional.detection.ava_csv import person_ids
@@ -191,6 +193,14 @@ def test_classes_and_splits_of_files(folder, tmp_path):
     assert 'test.csv' not in {file.name for file in files}
 
 
+def test_lines_of_a_class_file_are_the_ids_of_ava(folder, tmp_path):
+    (tmp_path / 'classes.txt').write_text('a\nb\nc\nd\nwalk\n', encoding='utf-8')
+    options = OPTIONS._replace(classes=tmp_path / 'classes.txt')
+    assert {box.labels for box in gather([_write_ava(folder)], folder, options).boxes} == {
+        ('walk',)
+    }
+
+
 def test_a_split_that_is_no_more_leaves_no_file(folder):
     write_import(folder, gather([_labelled(folder)], folder, OPTIONS), OPTIONS)
     options = OPTIONS._replace(overwrite=True, ratios=(0.6, 0.4, 0))
@@ -229,8 +239,34 @@ def test_nothing_is_written_over_a_wrong_base(folder, tmp_path, base):
     assert not (folder / 'annotations').exists()
 
 
+def _threshold(folder):
+    options = OPTIONS._replace(overwrite=True)
+    write_import(folder, gather([_labelled(folder)], folder, options), options)
+    text = (folder / 'config.py').read_text(encoding='utf-8')
+    return re.search(r'person_det_score_thr=(.*?),  # (.*)', text).groups()
+
+
+def test_score_of_a_person_is_that_of_the_detector(folder):
+    assert _threshold(folder) == ('0.9', "mmaction2's default: set it to your detector's scores")
+    write_detector_record(folder, DetectorRecord('hog', 0.5, 0.7))
+    assert _threshold(folder) == (
+        '0.7',
+        'from this score on a box of the detector (hog) is a person',
+    )
+
+
+def test_a_wrong_record_of_the_detector_writes_nothing(folder):
+    write_detector_record(folder, DetectorRecord('hog', 0.5, None))
+    found = gather([_labelled(folder)], folder, OPTIONS)
+    with pytest.raises(ValueError, match="persons.json: key 'person_det_score_thr' must be number"):
+        write_import(folder, found, OPTIONS)
+    assert not (folder / 'annotations').exists()
+
+
 def test_errors(folder):
-    with pytest.raises(ValueError, match='labels.json: no box with a label; nothing to train on'):
+    with pytest.raises(ValueError, match='labels.json: no box; nothing to train on'):
+        gather([_write_project(folder, [])], folder, OPTIONS)
+    with pytest.raises(ValueError, match='labels.json: of 1 boxes none has a label; nothing to'):
         gather([_write_project(folder, [(3, (1, 1, 2, 2), {'1': ''})])], folder, OPTIONS)
     one_video = _write_project(folder, [(3, (1, 1, 2, 2), {'1': '0'})])
     with pytest.raises(ValueError, match='1 annotated video .film_1. cannot be split .*--segments'):

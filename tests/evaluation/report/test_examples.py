@@ -94,7 +94,7 @@ def test_a_picture_with_its_caption(show):
         'annotated stand, class 99',
         'detected stand 0.50',
         'frame-AP 12.5, 34 evaluated boxes',
-        'The 2 classes of the lowest frame-AP, ',
+        'By frame-AP, lowest first.',
     ):
         assert told in page.text  # fmt: skip
     assert 'None.' in page.text  # of misses and false alarms
@@ -154,6 +154,20 @@ def test_classes_are_folded_after_the_third(run):
     entry['id'] = 12
     page = examples_section([many], shown, 10**6)
     assert re.findall('<details( open)?', page) == [' open'] * 3 + [''] * 2
+
+
+def test_which_classes_are_shown_is_said(make_run, make_metrics):
+    run = read_run(make_run('many', metrics=make_metrics(seed=1)))
+    told = {}
+    for asked in ((), ('stand',)):
+        names = choose_classes(run.metrics, asked)
+        shown = PicturedExamples(0, dict.fromkeys(names, ClassExamples([], [], [])))
+        page = examples_section([run], shown, 10**6)
+        told[asked] = re.search('<p class="hint">(.*?frame-AP.*?[.]) <b', page)[1]
+    assert told == {
+        (): 'The 20 classes of the lowest frame-AP, lowest first.',
+        ('stand',): 'The 20 classes of the lowest frame-AP, lowest first, then those asked for.',
+    }
 
 
 def test_of_several_runs_it_is_said_of_which_one(show, run):

@@ -76,6 +76,7 @@ def test_open_which_is_the_action():
     ('attributes', 'message'),
     [
         ([PERSON, via3.attribute('track', via3.TEXT)], r"\['Person ID', 'track'\] all seem to be"),
+        ([ACTION, ACTION], 'two attributes of one name'),
         ([{**ACTION, 'type': 9}], "attribute '1': key 'type' must be 1 to 5, got 9"),
         ([{**ACTION, 'aname': ''}], "attribute '1': key 'aname' must be text, got ''"),
         ([{**ACTION, 'options': {'0': 3}}], "attribute '1': option '0' must be text, got 3"),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import via3
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mmlt.fileio.annotation_formats import via3_project
 from mmlt.fileio.annotation_formats.annotated_box import AnnotatedBox, ReadOptions
+from mmlt.fileio.via_project import ViaBox, ViaFile, write_via_project
 
 ATTRIBUTES = [
     via3.attribute('action', options=['walk', 'sit', 'talk to (a person, a group)']),
@@ -98,6 +102,38 @@ def test_view_and_file_have_ids_of_their_own(tmp_path):
 def test_errors(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
         _read(tmp_path, _project(**changes))
+
+
+corner_pairs = st.tuples(*[st.floats(0, 900, allow_subnormal=False)] * 4).map(
+    lambda c: (min(c[0], c[2]), min(c[1], c[3]), max(c[0], c[2]), max(c[1], c[3]))
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            ViaBox,
+            source=st.just('in/street.mp4'),
+            time_sec=st.floats(0, 90),
+            corners=corner_pairs,
+            person=st.sampled_from(['0', '12']),
+            actions=st.sets(st.sampled_from(['walk', 'sit', 'a, b'])).map(sorted),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_what_mmlt_writes_for_the_annotator(tmp_path, boxes):
+    file = tmp_path / 'persons_via.json'
+    files = [ViaFile('in/street.mp4', is_video=True)]
+    write_via_project(file, files, boxes, ['walk', 'sit', 'a, b'], overwrite=True)
+    found = via3_project.read(file, ReadOptions()).boxes
+    assert [(b.media, b.person) for b in found] == [(b.source, b.person) for b in boxes]
+    assert [b.time_sec for b in found] == pytest.approx([b.time_sec for b in boxes], abs=0.0006)
+    assert [sorted(b.labels) for b in found] == [list(b.actions) for b in boxes]
+    corners = [b.corners for b in found], [b.corners for b in boxes]
+    np.testing.assert_allclose(*corners, rtol=0, atol=0.011)  # written to a hundredth of a pixel
 
 
 def test_broken_json_names_the_line(tmp_path):

@@ -1,4 +1,4 @@
-"""The ten lines of docs/own_data.md, on files as that page describes them."""
+"""The ten lines of docs/ava_files.md, on files as that page describes them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmengine.registry import DATASETS, METRICS, MODELS, DefaultScope
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = ROOT / 'configs'
-PAGE = (ROOT / 'docs' / 'own_data.md').read_text(encoding='utf-8')
+PAGE = (ROOT / 'docs' / 'ava_files.md').read_text(encoding='utf-8')
 
 
 def _write_annotations(path, video):
@@ -36,7 +36,7 @@ def _write_annotations(path, video):
 
 @pytest.fixture(scope='module')
 def own_data(tmp_path_factory):
-    """A folder with the files of docs/own_data.md: 25 seconds at 25 frames a second, 3 classes."""
+    """A folder with the files of docs/ava_files.md: 25 seconds at 25 frames a second, 3 classes."""
     root = tmp_path_factory.mktemp('own_data')
     mine = root / 'mine'
     for split, video in (('train', 'a'), ('val', 'b')):
