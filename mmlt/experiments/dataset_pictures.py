@@ -21,6 +21,8 @@ from mmlt.visualization.thumbnails import (
     thumbnail_size,
 )
 
+KEYFRAME_HEIGHT = 240  # px of a whole keyframe: people are small in it
+
 
 def keyframe_drawer(check: DatasetCheck) -> Callable[[int], Draw]:
     """What draws the keyframes of a data set at a JPEG quality, read from its frames or videos."""
@@ -37,11 +39,13 @@ def keyframe_drawer(check: DatasetCheck) -> Callable[[int], Draw]:
             except (ValueError, RuntimeError, OSError, ImportError) as error:
                 return Picture('', HEIGHT, HEIGHT, str(error))
             outlines = [
-                *(Outline(box, GROUND_TRUTH_COLOR) for box in keyframe.annotated),
                 *(Outline(box, DETECTION_COLOR) for box in keyframe.proposed),
+                *(Outline(box, GROUND_TRUTH_COLOR) for box in keyframe.annotated),
             ]
-            jpeg = encode_thumbnail(frame, outlines, around=keyframe.around, quality=quality)
-            return Picture(jpeg_uri(jpeg), *thumbnail_size(frame, keyframe.around))
+            height = KEYFRAME_HEIGHT if keyframe.around is None else HEIGHT
+            place = dict(around=keyframe.around, height=height)
+            jpeg = encode_thumbnail(frame, outlines, **place, quality=quality)
+            return Picture(jpeg_uri(jpeg), *thumbnail_size(frame, **place))
 
         return draw
 
