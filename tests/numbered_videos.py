@@ -53,6 +53,7 @@ def write_video(
     container=None,
     audio_sec=None,
     rotation=0,
+    pixel_aspect=None,
 ):
     """Write frame 0, 1, ... to be shown at ``times``.
 
@@ -68,6 +69,7 @@ def write_video(
         container: Options of the muxer.
         audio_sec: Seconds of silence beside, from time 0 on; None: no audio.
         rotation: Degrees clockwise by which a player is to turn it, of an mp4.
+        pixel_aspect: Width of a pixel by its height, a fraction; None: not said.
     """
     with av.open(str(path), 'w', container_options=container or {}) as output:
         stream = output.add_stream(codec, rate=Fraction(rate))
@@ -75,6 +77,8 @@ def write_video(
         stream.pix_fmt = 'yuvj420p' if codec == 'mjpeg' else 'yuv420p'
         stream.codec_context.time_base = Fraction(tick)
         stream.codec_context.gop_size = gop
+        if pixel_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
         stream.options = options or ({'preset': 'ultrafast'} if codec == 'libx264' else {})
         sound = None if audio_sec is None else output.add_stream('aac', rate=8000)
         if sound is not None:

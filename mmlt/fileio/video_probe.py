@@ -27,6 +27,7 @@ class VideoFacts(NamedTuple):
         height: The same.
         rotation: By how many degrees frames are turned clockwise to be shown: 0, 90, 180 or 270.
         lost_sec: How much is missing at the end of what the container promises; 0 if little.
+        pixel_aspect: By how much a player stretches a picture in width, before it turns it.
     """
 
     duration_sec: float
@@ -36,6 +37,7 @@ class VideoFacts(NamedTuple):
     height: int
     rotation: int
     lost_sec: float
+    pixel_aspect: float = 1.0
 
 
 def probe_video(path: str | os.PathLike) -> VideoFacts:
@@ -61,6 +63,7 @@ def probe_video(path: str | os.PathLike) -> VideoFacts:
             height=video.height,
             rotation=video.rotation,
             lost_sec=float(lost) if lost >= _MIN_LOST_SEC else 0.0,
+            pixel_aspect=float(video.file.stream.sample_aspect_ratio or 1),
         )
 
 

@@ -50,6 +50,13 @@ def test_the_size_is_as_shown(tmp_path, rotation):
     assert (facts.width, facts.height, facts.rotation) == (*size, rotation)
 
 
+def test_pixels_that_are_not_square(tmp_path):
+    write_video(tmp_path / 'a.mp4', np.arange(3) / 25, pixel_aspect=Fraction(16, 11))
+    facts = probe_video(tmp_path / 'a.mp4')
+    assert (facts.width, facts.height) == (120, 64)
+    assert facts.pixel_aspect == pytest.approx(16 / 11)
+
+
 def test_one_frame(tmp_path):
     write_video(tmp_path / 'a.mp4', [0], tick=Fraction(1, 25))
     facts = probe_video(tmp_path / 'a.mp4')

@@ -163,7 +163,8 @@ def _record(out: Path, video_id: str) -> Path:
 def _relative(path: str, out: Path) -> str:
     """A path from a folder, whatever links lead to either; a file that is a link keeps its name."""
     folder, name = os.path.split(path)
-    return os.path.join(os.path.relpath(os.path.realpath(folder), os.path.realpath(out)), name)
+    folder = os.path.relpath(os.path.realpath(folder), os.path.realpath(out))
+    return os.path.normpath(os.path.join(folder, name))
 
 
 def make_table(out: Path, settings: Settings, videos: dict[str, DoneVideo]) -> VideoTable:

@@ -44,6 +44,9 @@ def _notes(video: DoneVideo) -> list[str]:
         notes.append(f'named after {Path(video.path).name!r}')
     if video.facts.lost_sec:
         notes.append(f'the file is cut off: {video.facts.lost_sec:.1f} s at its end are missing')
+    if video.facts.pixel_aspect != 1:
+        aspect = f'{video.facts.pixel_aspect:.3g}'
+        notes.append(f'players stretch it {aspect} times in width, which frames are not')
     if video.num_bad_packets:
         notes.append(f'{video.num_bad_packets} packets could not be decoded')
     return notes

@@ -39,6 +39,7 @@ def videos(tmp_path):
     write_video(folder / 'a, b.mp4', np.arange(90) / float(NTSC), rate=NTSC, tick=1 / NTSC)
     write_video(folder / 'c.mp4', np.cumsum([0] + [0.1] * 20 + [0.5] * 4), rotation=90)
     write_video(folder / 'd.avi', np.arange(40) / 10, 'mpeg4', rate=10, tick=Fraction(1, 10), gop=5)
+    write_video(folder / 'e.mkv', np.arange(10) / 10, pixel_aspect=Fraction(16, 11))
     return folder
 
 
@@ -64,16 +65,18 @@ def test_summary(tool, videos, tmp_path, capsys):
     # 25 frames in 4 s and as long as the last is taken to be
     assert ' on average' in lines['c'] and ' 64x120  90 ' in lines['c']
     assert 'the file is cut off: ' in lines['d'] and 's at its end are missing' in lines['d']
+    assert lines['e'].endswith('players stretch it 1.45 times in width, which frames are not')
     assert 'left out: ' in lines['empty'] and 'the file is empty' in lines['empty']
-    assert '10 frames a second: the median of 3 files (' in printed
-    assert f'{tmp_path / "out" / "videos.json"}: 3 videos, ' in printed
+    assert '10 frames a second: the median of 4 files (' in printed
+    assert f'{tmp_path / "out" / "videos.json"}: 4 videos, ' in printed
     assert '1 could not be read: ' in printed
     (videos / 'empty.mp4').unlink()
     assert _main(tool, videos, tmp_path / 'out') == 0
-    assert 'at 10 frames a second, 3 of them done before' in capsys.readouterr().out
+    assert 'at 10 frames a second, 4 of them done before' in capsys.readouterr().out
 
 
 def test_options(tool, videos, tmp_path):
+    (videos / 'e.mkv').unlink()
     options = ('--fps', 5, '--segments', 2, '--short-side', 32, '--timestamp-start', 900)
     assert _main(tool, videos, tmp_path / 'out', *options) == 0
     table = read_video_table(tmp_path / 'out')
@@ -118,6 +121,7 @@ def test_without_pyav(tool, videos, tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize('name', ['d_2', 'd_2.json', 'videos.json'])
 def test_killed_and_started_again_is_as_if_it_had_not_been(videos, tmp_path, name):
     """Killed before the frames of a video, what says that it is done, or the table is in place."""
+    (videos / 'e.mkv').unlink()  # too short
     arguments = [videos, '--segments', '2', *FAST, '--out']
     killed = [PYTHON, KILLED, name, *arguments, tmp_path / 'out']
     assert subprocess.run(killed, env=ENV, capture_output=True).returncode == -signal.SIGKILL
@@ -130,7 +134,7 @@ def test_killed_and_started_again_is_as_if_it_had_not_been(videos, tmp_path, nam
 
 @pytest.mark.resume
 def test_killed_while_two_processes_write(videos, tmp_path):
-    for name in 'efgh':
+    for name in 'fghi':
         shutil.copy(videos / 'd.avi', videos / f'{name}.avi')
     arguments = [videos, '--fps', '60', '--num-workers', '2', '--no-persons', '--out']
     out = tmp_path / 'out'
