@@ -14,7 +14,7 @@ WIDTH, HEIGHT, FPS, NUM_SECONDS = 64, 48, 5, 8
 VIDEOS = {'train': ('walk_a', 'walk_b'), 'val': ('walk_c',), 'test': ('walk_d',)}
 CLASSES = {1: 'stand', 2: 'walk', 3: 'wave'}
 LABEL_MAP = ''.join(f'item {{\n  name: "{n}"\n  id: {i}\n}}\n' for i, n in CLASSES.items())
-CONFIG = '''
+CONFIG = """
 default_scope = 'mmaction'
 root = '{{{{ fileDirname }}}}'
 pipeline = [
@@ -33,15 +33,15 @@ shared = dict(
     {place}
 )
 {loaders}
-'''
-_LOADER = '''
+"""
+_LOADER = """
 {name}_dataloader = dict(
     batch_size=1,
     num_workers=0,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(ann_file=f'{{root}}/annotations/{name}.csv', {mode}**shared),
 )
-'''
+"""
 _ON_DISK = """data_prefix=dict(img=f'{root}/rawframes'),
     filename_tmpl='img_{:05}.jpg',
     start_index=0,
@@ -97,7 +97,10 @@ def _draw_frames(folder: Path) -> None:
     for number in range(FPS * NUM_SECONDS):
         frame = np.full((HEIGHT, WIDTH, 3), 210, np.uint8)
         for x1, y1, x2, y2 in person_boxes(number / FPS):
-            corners = [(round(x1 * WIDTH), round(y1 * HEIGHT)), (round(x2 * WIDTH), round(y2 * HEIGHT))]
+            corners = [
+                (round(x1 * WIDTH), round(y1 * HEIGHT)),
+                (round(x2 * WIDTH), round(y2 * HEIGHT)),
+            ]
             cv2.rectangle(frame, *corners, (60, 60, 160), cv2.FILLED)
         cv2.imwrite(str(folder / f'img_{number:05d}.jpg'), frame)
 

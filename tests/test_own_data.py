@@ -1,77 +1,129 @@
-"""The ten lines of docs/own_data.md, on files as that page describes them."""
+"""The whole way of docs/own_data.md in small, by the tools themselves, on a film of a street."""
 
 from __future__ import annotations
 
-import importlib.util
+import json
 import os
-import pickle
-import re
+import subprocess
 from pathlib import Path
 
+import av
 import cv2
-import numpy as np
 import pytest
-from mmengine.config import Config
-from mmengine.registry import DATASETS, METRICS, MODELS, DefaultScope
+from street_film import find_film
+from warm_python import PYTHON
+
+from mmlt.fileio.person_tracks import read_persons_csv
+from mmlt.fileio.proposals import read_proposals
+from mmlt.fileio.video_table import read_video_table
+from mmlt.functional import read_ava_csv
 
 ROOT = Path(__file__).parents[1]
-CONFIGS = ROOT / 'configs'
-PAGE = (ROOT / 'docs' / 'own_data.md').read_text(encoding='utf-8')
+ENV = {**os.environ, 'PYTHON': PYTHON, 'OMP_NUM_THREADS': '1', 'PYTHONWARNINGS': 'ignore'}
+FIRST, COUNT = 240, 150  # frames: fifteen seconds, in which people cross
+SMALL = [
+    'train_cfg.max_epochs=1',
+    *(f'{part}_dataloader.num_workers=0' for part in ('train', 'val', 'test')),
+    *(f'{part}_dataloader.persistent_workers=False' for part in ('train', 'val', 'test')),
+]
 
 
-def _write_annotations(path, video):
-    """Class 1 has 1,150 boxes, class 2 460, class 3 46: head, medium and tail of the snippet."""
-    labels = [1] * 50 + [2] * 20 + [3] * 2
-    rows = [
-        f'{video},{second},{0.1 + person / 1000:.3f},0.2,0.5,0.9,{label},{person}'
-        for second in range(2, 25)
-        for person, label in enumerate(labels)
-    ]
-    path.write_text('\n'.join(rows) + '\n', encoding='utf-8')
-    proposals = {
-        f'{video},{second:04d}': np.array([[0.1, 0.2, 0.5, 0.9, 0.99]]) for second in range(2, 25)
-    }
-    path.with_name(f'{path.stem}_proposals.pkl').write_bytes(pickle.dumps(proposals))
+def _cut(source, target):
+    with av.open(str(source)) as film, av.open(str(target), 'w') as part:
+        stream = part.add_stream('mpeg4', rate=10, bit_rate=8_000_000)
+        stream.width, stream.height, stream.pix_fmt = 768, 576, 'yuv420p'
+        for number, frame in enumerate(film.decode(video=0)):
+            if FIRST <= number < FIRST + COUNT:
+                image = av.VideoFrame.from_ndarray(frame.to_ndarray(format='bgr24'), 'bgr24')
+                part.mux(stream.encode(image))
+        part.mux(stream.encode())
+
+
+class Street:
+    """The tools, run in a working directory that holds the film."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def run(self, tool, *arguments, status=0):
+        command = [ROOT / 'tools' / tool, *arguments]
+        if tool.endswith('.py'):
+            command = [PYTHON, *command]
+        done = subprocess.run(
+            [str(x) for x in command], cwd=self.folder, env=ENV, capture_output=True, text=True
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
 
 @pytest.fixture(scope='module')
-def own_data(tmp_path_factory):
-    """A folder with the files of docs/own_data.md: 25 seconds at 25 frames a second, 3 classes."""
-    root = tmp_path_factory.mktemp('own_data')
-    mine = root / 'mine'
-    for split, video in (('train', 'a'), ('val', 'b')):
-        folder = mine / 'frames' / video
-        folder.mkdir(parents=True)
-        cv2.imwrite(str(folder / 'img_00001.jpg'), np.zeros((24, 32, 3), np.uint8))
-        for number in range(2, 25 * 25 + 1):
-            os.link(folder / 'img_00001.jpg', folder / f'img_{number:05d}.jpg')
-        _write_annotations(mine / f'{split}.csv', video)
-    item = re.search(r'```\n(item.*?)```', PAGE, re.DOTALL)[1]
-    items = [item.replace('wave', f'action {i}').replace('id: 1', f'id: {i}') for i in (1, 2, 3)]
-    (mine / 'label_map.pbtxt').write_text(''.join(items), encoding='utf-8')
-    snippet = re.search(r'```python\n(_base_ .*?)```', PAGE, re.DOTALL)[1]
-    assert snippet.count('30 + 1') == 2 and "'configs/" in snippet
-    assert len(snippet.splitlines()) == 10
-    snippet = snippet.replace('30 + 1', '3 + 1').replace("'configs/", f"'{CONFIGS}/")
-    (root / 'my_actions.py').write_text(snippet, encoding='utf-8')
-    return root
+def street(tmp_path_factory):
+    """After the first two commands."""
+    folder = tmp_path_factory.mktemp('street')
+    (folder / 'films').mkdir()
+    _cut(find_film(), folder / 'films' / 'street.avi')
+    street = Street(folder)
+    street.prepared = street.run(
+        'data/prepare_videos.py', 'films', '--out', 'mine', '--segments', 3
+    )
+    street.run('data/label_tracks.py', 'mine', '--out', 'by_rule.json', '--min-boxes', 2)
+    street.imported = street.run(
+        *('data/import_annotations.py', 'by_rule.json', '--out', 'mine'),
+        *('--base', ROOT / 'configs' / 'toy' / 'slowonly_toy_own_data.py'),
+    )
+    return street
 
 
-def test_own_data_in_ten_lines(own_data, monkeypatch):
-    monkeypatch.chdir(own_data)
-    command = re.search(r'`python (tools/data/count_classes.py .*?)`', PAGE)[1]
-    tool, *arguments = command.split()
-    spec = importlib.util.spec_from_file_location('count_classes', ROOT / tool)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert module.main(arguments) in (0, None)
-    cfg = Config.fromfile('my_actions.py')
-    with DefaultScope.overwrite_default_scope('mmaction'):
-        for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
-            dataset = DATASETS.build(loader.dataset)
-            assert len(dataset) == 23
-            for index in (0, 22):  # the first and last frames that any clip reaches
-                assert dataset[index]['data_samples'].proposals.bboxes.shape == (1, 4)
-        model = MODELS.build({**cfg.model, 'init_cfg': None})  # without the download of its weights
-        METRICS.build(cfg.val_evaluator)
-    assert model.roi_head.bbox_head.fc_cls.out_features == 4
+@pytest.fixture(scope='module')
+def tested(street):
+    """After the training and the test of two ranks: the folder of the results."""
+    config, options = 'mine/config.py', ['--cfg-options', *SMALL]
+    street.run('dist_train.sh', config, 2, '--work-dir', 'work', *options)
+    options += ['test_evaluator.out_dir=work/test']
+    street.run('dist_test.sh', config, 'work/epoch_1.pth', 2, '--work-dir', 'work', *options)
+    return street.folder / 'work' / 'test'
+
+
+@pytest.mark.train
+def test_prepared_and_imported(street):
+    mine = street.folder / 'mine'
+    table = read_video_table(mine)
+    assert table.fps == 10
+    lengths = {name: (entry.start_sec, entry.num_frames) for name, entry in table.videos.items()}
+    assert lengths == {'street_1': (0, 50), 'street_2': (5, 50), 'street_3': (10, 50)}
+    proposals, persons = (
+        read_proposals(mine / 'proposals.pkl'),
+        read_persons_csv(mine / 'persons.csv'),
+    )
+    assert sum(map(len, proposals.values())) == sum(len(each.scores) for each in persons.values())
+    assert {key.rpartition(',')[0] for key in proposals} == set(table.videos)
+    assert 'a stand-in' in street.prepared
+    splits = json.loads((mine / 'annotations' / 'splits.json').read_text())
+    for split in ('train', 'val', 'test'):
+        boxes = read_ava_csv(mine / 'annotations' / f'{split}.csv')
+        assert [str(name) for name in boxes.video_names] == splits[split]
+        assert set(boxes.timestamps.tolist()) <= set(range(5))
+    assert 'boxes in pixels' in street.imported
+
+
+@pytest.mark.train
+def test_checked(street):
+    assert '0 errors' in street.run('data/check_dataset.py', 'mine')
+    assert 'data:image/jpeg' in (street.folder / 'mine' / 'check.html').read_text()
+
+
+@pytest.mark.train
+@pytest.mark.dist
+def test_trained_judged_and_looked_at(street, tested):
+    metrics = json.loads((tested / 'metrics.json').read_text())
+    assert 0 < metrics['mSAP'] < 1 and metrics['groups']['tail']
+    printed = street.run('analysis/report.py', tested, '--frames', 'mine')
+    assert 'report.html' in printed
+    assert 'data:image/jpeg' in (tested / 'report.html').read_text()
+    (video,) = json.loads((street.folder / 'mine/annotations/splits.json').read_text())['test']
+    drawn = street.folder / 'drawn.mp4'
+    options = ('--data', 'mine', '--video-id', video, '--min-score', '0.1', '--out', drawn)
+    street.run('analysis/draw_detections.py', tested / 'detections.parquet', *options)
+    film = cv2.VideoCapture(str(drawn))
+    assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 50
+    assert (film.get(cv2.CAP_PROP_FRAME_WIDTH), film.get(cv2.CAP_PROP_FPS)) == (768, 10)

@@ -24,7 +24,10 @@ from mmlt.functional.detection.text_files import read_csv_rows
 
 FORMAT = 'mmlt frame features, version 1'
 FAILURES_FILE = 'failures.csv'
-VIDEO_SUFFIXES = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
+VIDEO_SUFFIXES = (
+    *('.3gp', '.avi', '.flv', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts'),
+    *('.ogv', '.ts', '.vob', '.webm', '.wmv'),
+)
 _HEADER = ['video_id', 'file', 'reason']
 
 

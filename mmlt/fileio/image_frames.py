@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 
 from mmlt.fileio.atomic_write import atomic_write
+from mmlt.fileio.timed_video import frames_at
+from mmlt.fileio.video_table import FRAME_TMPL, VIDEO_TABLE, VideoTable
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
 
@@ -59,6 +61,25 @@ def read_video(path: str | Path) -> Iterator[Frame]:
         capture.release()
     if not index:
         raise ValueError(f'{path}: no frame can be read')
+
+
+def read_prepared_video(table: VideoTable, video_id: str) -> Iterator[Frame]:
+    """The frames of a video of a prepared data set, in the size of its file.
+
+    Frame k is what the file shows k / fps s after the video's start, as on disk.
+
+    Raises:
+        FileNotFoundError: The video file is not there; said with the first frame.
+        ValueError: The table has no such video, said at once, or the file cannot be read.
+    """
+    if video_id not in table.videos:
+        listed = ', '.join([*table.videos][:5]) + (', ...' if len(table.videos) > 5 else '')
+        raise ValueError(f'{table.folder / VIDEO_TABLE}: no video {video_id!r}; it has {listed}')
+    entry = table.videos[video_id]
+    times = entry.start_sec + np.arange(entry.num_frames) / table.fps
+    name = FRAME_TMPL if table.filename_tmpl is None else table.filename_tmpl
+    images = enumerate(frames_at(table.video_path(video_id), times))
+    return (Frame(index, name.format(index), image) for index, image in images)
 
 
 def read_frame_folder(path: str | Path, *, start_index: int = 1) -> Iterator[Frame]:

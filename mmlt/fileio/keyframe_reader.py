@@ -18,7 +18,9 @@ ReadKeyframe = Callable[[str, int], np.ndarray]
 FRAMES_ON_DISK = KeyframeRule(30.0, 1, 900, filename_tmpl='img_{:05}.jpg')
 
 
-def open_keyframes(folder: str | Path, rule: KeyframeRule | None = None) -> ReadKeyframe:
+def open_keyframes(
+    folder: str | Path, rule: KeyframeRule | None = None, *, in_full_size: bool = False
+) -> ReadKeyframe:
     """What gives the image (H, W, 3) uint8, BGR, of (video id, second).
 
     It raises a ValueError, RuntimeError or OSError where there is none, which names the file from
@@ -30,6 +32,8 @@ def open_keyframes(folder: str | Path, rule: KeyframeRule | None = None) -> Read
         rule: Which frame is that of which second in folders of frames, see
             :func:`mmlt.fileio.keyframe_images.keyframe_numbers`; None: as in AVA's (30 a
             second, the first is that of second 900), and with a ``videos.json``.
+        in_full_size: Of a prepared data set: whether the video file is read, where that can be,
+            rather than the frame on disk, which was shrunk.
 
     Raises:
         FileNotFoundError: No such folder, or it holds neither.
@@ -41,23 +45,28 @@ def open_keyframes(folder: str | Path, rule: KeyframeRule | None = None) -> Read
     if (folder / VIDEO_TABLE).is_file():
         if rule is not None:
             raise ValueError(f'{folder / VIDEO_TABLE} says which frame is which second: no rule')
-        return _by_table(read_video_table(folder))
+        return _by_table(read_video_table(folder), in_full_size)
     if not any(entry.is_dir() for entry in folder.iterdir()):
         raise FileNotFoundError(f'{folder}: holds neither {VIDEO_TABLE} nor folders of frames')
     return _by_rule(folder, rule or FRAMES_ON_DISK)
 
 
-def _by_table(table: VideoTable) -> ReadKeyframe:
+def _by_table(table: VideoTable, in_full_size: bool) -> ReadKeyframe:
     def read(video_id: str, second: int) -> np.ndarray:
         if video_id not in table.videos:
             raise ValueError(f'{VIDEO_TABLE} has no video {video_id}')
         seconds = table.seconds(video_id)
         if second not in seconds:
             raise ValueError(f'{video_id} has seconds {seconds[0]} to {seconds[-1]}')
-        if table.filename_tmpl is not None:
-            name = table.filename_tmpl.format(table.frame_of(second))
-            return _read(table.frame_folder, video_id, name)
-        return _at_time(table, video_id, second)
+        if table.filename_tmpl is None:
+            return _at_time(table, video_id, second)
+        if in_full_size:
+            try:
+                return _at_time(table, video_id, second)
+            except (ValueError, ImportError):  # the frame on disk is small, but there
+                pass
+        name = table.filename_tmpl.format(table.frame_of(second))
+        return _read(table.frame_folder, video_id, name)
 
     return read
 

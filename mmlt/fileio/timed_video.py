@@ -8,51 +8,15 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 
-#: By more a stamp may not be off for the rounding of its container, s: Matroska counts in these.
-_MAX_ROUNDING_SEC = 1e-3
-#: By less stamps may go back: as many decoders order frames, not where a recording was cut, s.
-_MAX_STEP_BACK_SEC = 1.0
+from mmlt.fileio.stamped_video import StampedFrame, StampedVideo
+
 #: Moments so near the start are reached without a seek, s.
 _NEAR_START_SEC = 2.0
-#: FFmpeg's flag of a stream that is a picture: the cover of a recording.
-_ATTACHED_PIC = 0x400
-#: Containers without stamps of when a frame is shown: they have one for each packet, in the order
-#: of decoding, and a decoder hands a frame on with that of the packet that it came with.
-_STAMPS_OF_PACKETS = ('avi',)
-
-
-class TimedFrame(NamedTuple):
-    """A decoded frame and when it is shown.
-
-    Attributes:
-        sec: After the first of the file.
-        frame: PyAV's, neither rotated nor converted.
-    """
-
-    sec: float
-    frame: Any
-
-
-def import_av() -> Any:
-    """PyAV.
-
-    Raises:
-        ImportError: It is absent; says how to get it.
-    """
-    try:
-        import av
-    except ImportError:
-        raise ImportError(
-            "reading videos by time needs PyAV: pip install 'mmlt[video]' (or: pip install av)"
-        ) from None
-    return av
 
 
 class TimedVideo:
@@ -62,13 +26,11 @@ class TimedVideo:
         path: The file.
 
     Attributes:
+        file: What reads it.
+        origin: The container's stamp of the first frame, s.
         width: Of the first frame as it is shown, a rotation flag obeyed, px.
         height: The same.
-        rotation: By how many degrees the frames are turned to be shown, clockwise, from 0 to 270.
-        tolerance: A frame counts as shown by so much before its stamp, for stamps are rounded, s.
-        origin: What the container's clock says when the first frame is shown, s.
-        stamps_of_packets: Whether that clock is of packets in the order of decoding.
-        num_bad_packets: How many packets could not be decoded so far.
+        rotation: By how many degrees frames are turned clockwise to be shown: 0, 90, 180 or 270.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -77,162 +39,72 @@ class TimedVideo:
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
-        self.path = os.fspath(path)
-        self.av = import_av()
-        self.num_bad_packets = 0
-        self.origin: float | None = None
-        self.container: Any = None
-        if not Path(path).is_file():
-            raise FileNotFoundError(f'{path}: no such video')
-        self._open()
+        self.file = StampedVideo(path)
         try:
             self._start()
         except BaseException:
-            self.close()
+            self.file.close()
             raise
 
     def __enter__(self) -> TimedVideo:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
-        if self.container is not None:
-            self.container.close()
-            self.container = None
-
-    def _open(self) -> None:
-        """Open the file anew: at its start, with a decoder that has seen nothing."""
-        self.close()
-        try:
-            self.container = self.av.open(self.path)
-        except (self.av.error.FFmpegError, UnicodeError) as error:
-            why = getattr(error, 'strerror', None) or error
-            why = why if os.path.getsize(self.path) else 'the file is empty'
-            raise ValueError(f'{self.path}: not a video that can be read ({why})') from None
-        self.stream = self._choose_stream()
-        self.stamps_of_packets = self.container.format.name in _STAMPS_OF_PACKETS
-        # frames of one thread come with their own packet's stamp, and the same everywhere
-        self.stream.codec_context.thread_count = 1
-
-    def _choose_stream(self) -> Any:
-        """The first stream of moving pictures: the cover of a recording is a video stream too."""
-        for stream in self.container.streams.video:
-            if not getattr(stream, 'disposition', 0) & _ATTACHED_PIC and stream.codec_context:
-                return stream
-        raise ValueError(f'{self.path}: it holds no video stream')
+        self.file.close()
 
     def _start(self) -> None:
         """Decode the first frame, which says what time 0 is and how frames are turned."""
-        self._rest = self._decode()
+        self._rest = self.file.decode()
         first = next(self._rest, None)
         if first is None:
-            raise ValueError(f'{self.path}: no frame of it can be decoded')
+            raise ValueError(f'{self.file.path}: no frame of it can be decoded')
         self.origin, frame = first
-        self._first = TimedFrame(0.0, frame)
-        self.tolerance = min(float(self.stream.time_base), _MAX_ROUNDING_SEC) + 1e-6
+        self._first = first
         degrees = -round(frame.rotation)
         if degrees % 90:
-            raise ValueError(f'{self.path}: a picture turned by {degrees} degrees cannot be read')
+            raise ValueError(f'{self.file.path}: turned by {degrees} degrees, no quarter turns')
         self.rotation = degrees % 360
         is_upright = self.rotation in (0, 180)
         size = (frame.width, frame.height)
         self.width, self.height = size if is_upright else size[::-1]
 
-    def _decode(self) -> Iterator[tuple[float, Any]]:
-        """(stamp, frame) from where the file stands on, in the order in which they are shown."""
-        before = None
-        for packet in self._packets():
-            try:
-                frames = packet.decode() if packet else self.stream.codec_context.decode(None)
-            except self.av.error.FFmpegError:
-                self.num_bad_packets += 1
-                continue
-            for frame in frames:
-                stamp = self.stamp_of(frame)
-                if stamp is None:
-                    if before is None and self.origin is None:
-                        raise ValueError(f'{self.path}: its first frame has no time stamp')
-                    if before is None:
-                        continue
-                    stamp = before + float(1 / self.nominal_rate)
-                if before is not None and stamp < before:
-                    self._check_step_back(before, stamp)
-                    stamp = before
-                before = stamp
-                yield stamp, frame
+    def frames_from(self, sec: float) -> Iterator[StampedFrame]:
+        """The frames from one on that is shown at ``sec`` or before, by their time.
 
-    def _packets(self) -> Iterator[Any]:
-        """The packets of the stream, at its end something false: the decoder has to finish."""
-        packets = self.container.demux(self.stream)
-        try:
-            yield from (packet for packet in packets if packet.size)
-        except self.av.error.FFmpegError:  # the file is cut off here
-            self.num_bad_packets += 1
-        yield None
-
-    def stamp_of(self, frame: Any) -> float | None:
-        """When a frame, or what a packet holds, is shown by the container's clock, s."""
-        by_packet = self.stamps_of_packets or frame.pts is None
-        stamp = frame.dts if by_packet else frame.pts
-        return None if stamp is None else float(stamp * (frame.time_base or self.stream.time_base))
-
-    def _check_step_back(self, before: float, stamp: float) -> None:
-        if before - stamp > _MAX_STEP_BACK_SEC:
-            at = before - (self.origin or 0.0)
-            raise ValueError(
-                f'{self.path}: its time stamps go back by {before - stamp:.3f} s, {at:.3f} s after '
-                'the start: write it anew first, with ascending ones'
-            )
-
-    @property
-    def nominal_rate(self) -> Fraction:
-        """Frames a second, as far as the container knows."""
-        return self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
-
-    def frames_from(self, sec: float) -> Iterator[TimedFrame]:
-        """The frames from one on that is shown at ``sec`` or before, or from the first one.
-
-        Only one such iterator can be used at a time.
+        Only the latest such iterator can be used.
         """
         back = 0.0
-        while sec - back > _NEAR_START_SEC:
+        while self.file.is_seekable and sec - back > _NEAR_START_SEC:
             found = self._seek(sec, sec - back)
             if found is not None:
-                yield from found
-                return
+                break
             back = max(1.0, 2 * back)
-        yield from self._from_start()
+        else:
+            found = self._from_start()
+        for stamp, frame in found:
+            yield StampedFrame(stamp - self.origin, frame)
 
-    def _from_start(self) -> Iterator[TimedFrame]:
+    def _from_start(self) -> Iterator[StampedFrame]:
         rest, self._rest = self._rest, None
         if rest is None:
-            self._open()
-            rest = self._decode()
-            next(rest)
-        yield self._first
-        yield from (TimedFrame(stamp - self.origin, frame) for stamp, frame in rest)
+            self.file.open()
+            return self.file.decode()
+        return itertools.chain([self._first], rest)
 
-    def _seek(self, sec: float, target: float) -> Iterator[TimedFrame] | None:
+    def _seek(self, sec: float, target: float) -> Iterator[StampedFrame] | None:
         """The frames from the key frame before ``target`` on; None if it is shown after ``sec``.
 
-        What a decoder gives before the key frame refers to frames that it has not seen.
+        What a decoder gives before the key frame may refer to frames that it has not seen.
         """
         self._rest = None
-        try:
-            offset = int((self.origin + target) / float(self.stream.time_base))
-            self.container.seek(offset, stream=self.stream)
-        except self.av.error.FFmpegError:
+        if not self.file.seek(self.origin + target):
             return None
-        frames = self._decode()
-        for stamp, frame in frames:
-            if stamp - self.origin > sec + self.tolerance:
+        frames = self.file.decode()
+        for each in frames:
+            if each.sec - self.origin > sec + self.file.tolerance:
                 break
-            if frame.key_frame:
-                found = itertools.chain([(stamp, frame)], frames)
-                return (TimedFrame(at - self.origin, each) for at, each in found)
+            if each.frame.key_frame:
+                return itertools.chain([each], frames)
         return None
 
     def to_image(self, frame: Any) -> np.ndarray:
@@ -253,7 +125,7 @@ class TimedVideo:
         frames = self.frames_from(float(times[0]))
         shown, after, image = next(frames), next(frames, None), None
         for sec in times.tolist():
-            while after is not None and after.sec <= sec + self.tolerance:
+            while after is not None and after.sec <= sec + self.file.tolerance:
                 shown, after, image = after, next(frames, None), None
             if image is None:
                 image = self.to_image(shown.frame)
@@ -263,15 +135,17 @@ class TimedVideo:
 def frames_at(path: str | os.PathLike, times: Sequence[float] | np.ndarray) -> Iterator[np.ndarray]:
     """What a video shows at given moments: of each the last frame with a stamp at or before it.
 
-    Before the first frame that one, and past the end the last one. The file is decoded from the
-    key frame before the first moment on, not from its start.
+    Before the first frame that one, and past the end the last one. A stamp is rounded by its
+    container, so a frame counts as shown a moment before it: a millisecond, or less where the
+    container's clock is finer. The file is decoded from the key frame before the first moment on,
+    not from its start, but in an MPEG program stream, whose stamps do not allow it.
 
     Args:
         path: The file.
         times: Ascending, s after the first frame.
 
     Yields:
-        (H, W, 3) uint8, BGR, a rotation flag obeyed; the same array where a frame is shown on.
+        (H, W, 3) uint8, BGR, a rotation flag obeyed; the same array while a frame is shown.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -280,3 +154,15 @@ def frames_at(path: str | os.PathLike, times: Sequence[float] | np.ndarray) -> I
     """
     with TimedVideo(path) as video:
         yield from video.images_at(times)
+
+
+def frame_times(
+    start_sec: float, frame_numbers: Sequence[int] | np.ndarray, fps: float
+) -> np.ndarray:
+    """When frames of a video, counted from 0 at ``fps`` a second, are shown in its file, s.
+
+    Example:
+        >>> frame_times(26.0, [0, 5, 10], fps=10).tolist()
+        [26.0, 26.5, 27.0]
+    """
+    return start_sec + np.asarray(frame_numbers) / fps

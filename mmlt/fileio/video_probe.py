@@ -53,11 +53,10 @@ def probe_video(path: str | os.PathLike) -> VideoFacts:
             last = frame.sec
         lost = missing + max(0.0, stamps[-1] - last)
         steps = np.diff(stamps)
-        is_constant = not len(steps) or np.ptp(steps) <= 2 * video.tolerance
         return VideoFacts(
             duration_sec=float(last + end - stamps[-1]),
             fps=float(len(stamps) / end),
-            is_constant=bool(is_constant),
+            is_constant=not len(steps) or bool(np.ptp(steps) <= 2 * video.file.tolerance),
             width=video.width,
             height=video.height,
             rotation=video.rotation,
@@ -67,28 +66,33 @@ def probe_video(path: str | os.PathLike) -> VideoFacts:
 
 def _read_packets(video: TimedVideo) -> tuple[np.ndarray, float, float]:
     """When the frames are shown, ascending, when the last ends, and what is missing then, s."""
+    file = video.file
     rows: dict[int, list[tuple[float, float]]] = {}  # stream -> start and end of its packets
-    with video.av.open(video.path) as container:
-        for packet in _until_cut(container, video.av.error.FFmpegError):
-            stamp = video.stamp_of(packet)
+    with file.av.open(file.path) as container:
+        for packet in _until_cut(container, file.av.error.FFmpegError):
+            stamp = file.stamp_of(packet)
             if stamp is not None and not packet.is_discard:
                 end = stamp + float((packet.duration or 0) * packet.time_base)
                 rows.setdefault(packet.stream.index, []).append((stamp, end))
-        promised = 0.0
-        if container.duration and container.format.name.startswith(_PROMISE):
-            promised = container.duration / 1e6  # FFmpeg counts in microseconds
-    of_video = np.array(sorted(rows.get(video.stream.index, []))).reshape(-1, 2)
-    of_all = np.concatenate([*map(np.array, rows.values()), np.zeros((0, 2))])
-    start = of_video[:1, 0] if video.stamps_of_packets else video.origin
-    of_video = of_video - start
-    of_video = of_video[of_video[:, 0] > -video.tolerance]
-    if not len(of_video):
-        of_video = np.zeros((1, 2))
+        promised = _promised_sec(container, container.streams[file.stream.index])
+    of_video = np.array(sorted(rows.get(file.stream.index, [(video.origin, video.origin)])))
+    of_video -= of_video[0, 0] if file.is_stamped_in_order else video.origin
+    of_video = of_video[of_video[:, 0] >= -file.tolerance]  # before are what cannot be decoded
     stamps, end = of_video[:, 0], of_video[-1, 1]
     if end <= stamps[-1]:
-        end = stamps[-1] + 1 / float(video.nominal_rate)
-    missing = promised - np.ptp(of_all) if len(of_all) else 0.0
-    return stamps, float(end), max(0.0, float(missing))
+        end = stamps[-1] + 1 / float(file.nominal_rate)
+    found = np.ptp(np.concatenate([*map(np.array, rows.values())])) if rows else 0.0
+    return stamps, float(end), max(0.0, promised - float(found))
+
+
+def _promised_sec(container: Any, stream: Any) -> float:
+    """How long a container says that it is, s; 0 if it does not."""
+    if not container.duration or not container.format.name.startswith(_PROMISE):
+        return 0.0
+    seconds = container.duration / 1e6  # FFmpeg counts in microseconds
+    if container.format.name == 'avi':  # of one without its index FFmpeg goes by the file's size
+        seconds = max(seconds, stream.frames * float(stream.time_base))
+    return seconds
 
 
 def _until_cut(container: Any, error: type[Exception]) -> Iterator[Any]:

@@ -51,6 +51,7 @@ from mmlt.functional.sampling.class_counts import (
     split_head_medium_tail,
 )
 from mmlt.functional.sampling.dataset_schedule import dataset_schedule
+from mmlt.functional.sampling.split_videos import split_videos
 from mmlt.functional.video.representation_bias import (
     representation_bias,
     representation_bias_std_error,
@@ -123,6 +124,7 @@ __all__ = [
     'softmax_focal_loss',
     'split_by_train_test_ap',
     'split_head_medium_tail',
+    'split_videos',
     'stochastic_depth_rates',
     'tau_normalize',
     'top_k_accuracy',

@@ -17,6 +17,9 @@ QUALITY = 70  # of its JPEG, 1 to 100
 _SURROUNDINGS = 1.5  # side of a crop, in longer sides of the person's box
 _SIDE_MARGIN = 1.2  # width of a crop, at least, in widths of the person's box
 _LEAST_SIDE = 64  # px of a crop: of fewer one sees nothing
+_CROP_LINES = (4, 2)  # px of the dark line and the coloured one on it
+_WHOLE_LINES = (0, 1)  # on a whole keyframe, where people are small
+_SAME_PLACE = 3  # px: a box there would hide the one before it, and goes within
 _DARK = (0, 0, 0)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _FONT_SCALE = 0.36  # letters 8 px high, the smallest that can be read
@@ -84,7 +87,7 @@ def encode_thumbnail(
 
     Args:
         frame: (H, W, 3) uint8, BGR; left as it is.
-        outlines: The boxes, drawn one over the other.
+        outlines: The boxes, drawn one over the other; one in the place of an earlier one, within.
         around: (4,) box of the person to show, fractions of the frame, see :func:`crop_around`;
             None shows the whole frame.
         height: Of the thumbnail, px; its width follows.
@@ -97,12 +100,17 @@ def encode_thumbnail(
     scale = factor * np.array([frame.shape[1], frame.shape[0]] * 2)
     shift = factor * np.array([left, top] * 2)
     places = [np.clip(outline.box_xyxy_norm, 0, 1) * scale - shift for outline in outlines]
-    for outline, place in zip(outlines, places):
-        _draw_box(canvas, place, outline.color)
+    lines = _WHOLE_LINES if around is None else _CROP_LINES
+    for number, (outline, place) in enumerate(zip(outlines, places)):
+        hidden = any(np.abs(place - other).max() < _SAME_PLACE for other in places[:number])
+        _draw_box(canvas, place, outline.color, lines, inset=max(lines) if hidden else 0)
     for outline, place in zip(outlines, places):
         if outline.label:
             _draw_label(canvas, place, outline)
     options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
+    if around is None:  # half the colours would leave little of a line of one pixel
+        full = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444
+        options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, full]
     _, encoded = cv2.imencode('.jpg', canvas, options)
     return encoded.tobytes()
 
@@ -134,11 +142,21 @@ def jpeg_uri(jpeg: bytes) -> str:
     return f'data:image/jpeg;base64,{base64.b64encode(jpeg).decode("ascii")}'
 
 
-def _draw_box(canvas: np.ndarray, place: np.ndarray, color: tuple[int, int, int]) -> None:
-    """On a dark line, so that it stands out from any ground."""
+def _draw_box(
+    canvas: np.ndarray,
+    place: np.ndarray,
+    color: tuple[int, int, int],
+    lines: tuple[int, int],
+    inset: int,
+) -> None:
+    """On a dark line, so that it stands out from any ground; ``inset`` px within its place."""
     x1, y1, x2, y2 = np.round(place).astype(int).tolist()
-    for each, thickness in ((_DARK, 4), (color, 2)):
-        cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), each, thickness, cv2.LINE_AA)
+    inset = min(inset, (x2 - x1) // 4, (y2 - y1) // 4)
+    corners = (x1 + inset, y1 + inset), (x2 - 1 - inset, y2 - 1 - inset)
+    for each, thickness in zip((_DARK, color), lines):
+        if not thickness:
+            continue
+        cv2.rectangle(canvas, *corners, each, thickness, cv2.LINE_AA)
 
 
 def _draw_label(canvas: np.ndarray, place: np.ndarray, outline: Outline) -> None:

@@ -68,7 +68,7 @@ def test_the_whole_keyframe_keeps_its_shape():
     boxes = [Outline([0.0, 0.0, 0.4, 1.0], ORANGE), Outline([0.6, 0.0, 1.0, 1.0], (80, 175, 76))]
     image = _decode(encode_thumbnail(frame, boxes, height=90, quality=95))
     assert image.shape == (90, 160, 3)
-    assert _edges(_is_near(image, ORANGE)) == [0, 0, 64, 89]
+    assert _edges(_is_near(image, ORANGE)) == [0, 0, 63, 89]
     assert _edges(_is_near(image, (80, 175, 76)))[2:] == [159, 89]  # seen at the frame's edge
 
 
@@ -96,3 +96,14 @@ def test_the_address_holds_the_image():
     start, content = jpeg_uri(jpeg).split(',')
     assert start == 'data:image/jpeg;base64'
     assert base64.b64decode(content) == jpeg
+
+
+@pytest.mark.parametrize('around', [None, [0.3, 0.3, 0.6, 0.8]])
+def test_of_two_boxes_in_one_place_both_are_seen(around):
+    frame = np.full((400, 600, 3), 200, np.uint8)
+    box, green = [0.3, 0.3, 0.6, 0.8], (80, 175, 76)
+    both = [Outline(box, green), Outline(box, ORANGE)]
+    image = _decode(encode_thumbnail(frame, both, around=around, quality=95))
+    alone = _decode(encode_thumbnail(frame, both[:1], around=around, quality=95))
+    assert _is_near(image, ORANGE).sum() > 50
+    assert _is_near(image, green).sum() > _is_near(alone, green).sum() / 3

@@ -104,8 +104,8 @@ def add_frames(parser: argparse.ArgumentParser) -> None:
     names = 'further classes to show, names or ids'
     group.add_argument('--examples', nargs='+', default=[], metavar='CLASS', help=names)
     group.add_argument('--fps', type=float, help='frames a second on disk (default: 30)')
-    tmpl = 'file names of frames (default: img_{:05}.jpg)'
-    group.add_argument('--filename-tmpl', help=tmpl.replace('%', '%%'))
+    names = 'file names of frames (default: img_{:05}.jpg)'
+    group.add_argument('--filename-tmpl', help=names)
     group.add_argument('--start-index', type=int, help='number of the first frame (default: 1)')
     start = 'second where frames start (default: 900)'
     group.add_argument('--timestamp-start', type=int, help=start)
@@ -140,7 +140,7 @@ def make_pictures(args: argparse.Namespace, paths: Sequence[Path]) -> PicturedEx
     """The examples of the last run, with their pictures."""
     told = {name: getattr(args, name) for name in _RULE if getattr(args, name) is not None}
     rule = FRAMES_ON_DISK._replace(**told) if told else None
-    read_keyframe = open_keyframes(args.frames, rule)
+    read_keyframe = open_keyframes(args.frames, rule, in_full_size=True)
     truth = AnnotationFiles(args.ground_truth, args.exclude) if args.ground_truth else None
     examples = read_examples(paths[-1], truth, args.examples)
     with status('pictures', count_examples(examples)) as advance:

@@ -14,8 +14,8 @@ OUT is a folder of tools/data/prepare_videos.py. ANNOTATIONS are files, or folde
                 called person, person_id or track
     AVA         csv of VIDEO,SECOND,x1,y1,x2,y2,CLASS[,PERSON], in fractions or pixels
 
-A video is found by its file's name or its id; of a film that was cut into parts, times are those of
-the film. Images are rawframes/VIDEO/img_00030.jpg, by the rate of OUT, or VIDEO_0003.jpg, by second.
+A video is found by its file's name or its id; of a film that was cut into parts, times are those
+of the film. Images are rawframes/VIDEO/img_00030.jpg, by the rate of OUT, or VIDEO_0003.jpg.
 
 Written are OUT/annotations/{train,val,test}.csv, label_map.pbtxt, counts.json, splits.json and
 OUT/config.py, to be trained with. Ids of classes stay: another import keeps those of the label map
@@ -31,21 +31,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.datasets.own_data.annotated_media import ImageRule
-from mmlt.datasets.own_data.import_annotations import (
-    ImportOptions,
-    gather,
-    refuse_overwriting,
-    summary,
-    write_import,
-)
+from mmlt.datasets.own_data.import_annotations import ImportOptions, gather, summary
+from mmlt.datasets.own_data.import_files import refuse_overwriting, write_import
 from mmlt.fileio.annotation_formats.annotated_box import UNITS, ReadOptions
 from mmlt.fileio.label_map import read_label_map
 
+ROOT = Path(__file__).resolve().parents[2]
 BASE = 'configs/own_data/slowonly_r50.py'
 
 
@@ -90,9 +85,7 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
         '--splits', type=Path, help='instead: a JSON object of lists of videos, as splits.json'
     )
     parser.add_argument('--seed', type=int, default=0, help='decides between equally good splits')
-    parser.add_argument(
-        '--base', type=Path, default=ROOT / BASE, help=f'base of config.py (default: {BASE})'
-    )
+    parser.add_argument('--base', type=Path, help=f'base of config.py (default: {BASE})')
     parser.add_argument('--overwrite', action='store_true', help='replace an earlier import')
     args = parser.parse_args(argv)
     train, val, test = args.split
@@ -115,12 +108,11 @@ def import_options(args: argparse.Namespace) -> ImportOptions:
     """What the options say."""
     names = None if args.label_map is None else read_label_map(args.label_map)
     fps, first = args.image_numbers or (None, 0)
-    are_seconds = True if args.image_numbers == (None, 0) else None
     size = None if args.image_size is None else tuple(args.image_size)
     return ImportOptions(
-        base=args.base,
+        base=args.base or ROOT / BASE,
         read=ReadOptions(args.attribute, args.box_unit, names),
-        images=ImageRule(fps, first, are_seconds, size),
+        images=ImageRule(fps, first, args.image_numbers == (None, 0), size),
         round_seconds=args.round_seconds,
         ignore_unknown=args.ignore_unknown,
         classes=args.classes,

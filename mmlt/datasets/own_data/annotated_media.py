@@ -33,13 +33,13 @@ class ImageRule(NamedTuple):
     Attributes:
         fps: Of the numbers in ``VIDEO_000031.jpg``, if they are frames; None: see ``are_seconds``.
         first: The number of the frame at the start of the video.
-        are_seconds: The numbers are seconds; None: they are if they have four digits.
-        size: Width and height of the images; None: they are looked at.
+        are_seconds: The numbers are seconds; otherwise those of four digits are.
+        size: Width and height of images that are not at hand; None: such are refused.
     """
 
     fps: float | None = None
     first: int = 0
-    are_seconds: bool | None = None
+    are_seconds: bool = False
     size: tuple[int, int] | None = None
 
 
@@ -80,8 +80,8 @@ class MediaFinder:
         """The place of a box.
 
         Raises:
-            UnknownMediaError: No prepared video is meant by its media.
-            ValueError: Its time, or the size of its image, cannot be told.
+            UnknownMediaError: No prepared video is like its media.
+            ValueError: Which video is meant, its time or the size of its image cannot be told.
         """
         address = re.fullmatch(r'\w+://(.*)', box.media)
         name = unquote(address[1]) if address else box.media
@@ -98,7 +98,7 @@ class MediaFinder:
             )
         else:
             time_sec = box.time_sec
-        video_id, time_sec = self._part(videos, time_sec, box)
+        video_id, time_sec = self._part(videos, time_sec, box.media)
         entry = self.table.videos[video_id]
         return Place(video_id, time_sec, (entry.width, entry.height), None)
 
@@ -106,48 +106,42 @@ class MediaFinder:
         """The video of a name; the parts of it where it was cut."""
         if media not in self._of_media:
             self._of_media[media] = self._search(media, path)
-        videos, why = self._of_media[media]
+        videos, why, is_unknown = self._of_media[media]
         if why:
-            raise UnknownMediaError(f'{where}: {why}')
+            raise (UnknownMediaError if is_unknown else ValueError)(f'{where}: {why}')
         return videos
 
-    def _search(self, media: str, path: PurePosixPath) -> tuple[list[str], str]:
-        table, whole = self.table, str(path)
-        if media in table.videos:
-            return [media], ''
-        by_file: dict[PurePosixPath, list[str]] = {}
-        for video_id, entry in table.videos.items():
-            by_file.setdefault(PurePosixPath(entry.file.replace('\\', '/')), []).append(video_id)
-        stems = [file for file in by_file if path.name in (file.name, file.stem)]
-        most = max((_common_tail(path, file) for file in stems), default=0)
-        files = [file for file in stems if _common_tail(path, file) == most]
+    def _search(self, media: str, path: PurePosixPath) -> tuple[list[str], str, bool]:
+        """Videos; or else what is wrong, and whether nothing like it was prepared."""
+        videos = self.table.videos
+        if media in videos:
+            return [media], '', False
+        of_file: dict[PurePosixPath, list[str]] = {}
+        for video_id, entry in videos.items():
+            of_file.setdefault(PurePosixPath(entry.file.replace('\\', '/')), []).append(video_id)
+        alike = [file for file in of_file if path.name in (file.name, file.stem)]
+        most = max((_common_tail(path, file) for file in alike), default=0)
+        files = [file for file in alike if _common_tail(path, file) == most]
         if len(files) == 1:
-            return by_file[files[0]], ''
+            return of_file[files[0]], '', False
         if files:
-            return [], f'{media!r} may be {listed(list(map(str, files)))}: write more of its path'
-        name = str(path.with_suffix('')) if path.suffix else whole
-        ids = [video_id for video_id in table.videos if _is_tail(video_id, name)]
-        if len(ids) == 1 and not path.suffix:
-            return ids, ''
-        return [], self._unknown(media)
-
-    def _unknown(self, media: str) -> str:
-        names = {*self.table.videos, *(entry.file for entry in self.table.videos.values())}
-        near = sorted(name for name in names if plain_name(name) == plain_name(media))
+            shown = listed(list(map(str, files)))
+            return [], f'{media!r} may be {shown}: write more of its path', False
+        names = [*sorted({file.name for file in of_file}), *videos]
+        if not path.suffix:
+            names.reverse()  # ids first
+        near = [name for name in names if plain_name(name) == plain_name(media)]
+        why = f'{media!r} is no prepared video'
         if near:
-            return (
-                f'{media!r} is no prepared video, but {near[0]!r} is: they differ in case, '
-                'extension or padding; rename one of the two'
-            )
-        return (
-            f'{media!r} is no prepared video ({listed(list(self.table.videos))}); prepare it, or '
-            'leave its boxes out with --ignore-unknown'
-        )
+            why += f', but {near[0]!r} is: they differ in case, extension or padding; rename one'
+            return [], f'{why} of the two', False
+        why += f' ({listed(list(videos))}); prepare it, or leave its boxes out with '
+        return [], f'{why}--ignore-unknown', True
 
-    def _part(self, videos: list[str], time_sec: float, box: AnnotatedBox) -> tuple[str, float]:
+    def _part(self, videos: list[str], time_sec: float, name: str) -> tuple[str, float]:
         """The part of a video that a time is in, and the time from the start of the part."""
-        if videos == [box.media]:
-            return videos[0], time_sec
+        if videos == [name]:
+            return name, time_sec
         starts = sorted((self.table.videos[each].start_sec, each) for each in videos)
         slack = 0.5 / self.table.fps
         begun = [each for each in starts if each[0] <= time_sec + slack]
@@ -155,8 +149,7 @@ class MediaFinder:
         return video_id, time_sec - start_sec
 
     def _of_image(self, box: AnnotatedBox, path: PurePosixPath) -> Place:
-        table = self.table
-        folder = str(path.parent)
+        table, folder = self.table, str(path.parent)
         owners = [video_id for video_id in table.videos if _is_tail(folder, video_id)]
         number = self._frame_name.fullmatch(path.name) if self._frame_name else None
         if owners and number:
@@ -164,6 +157,12 @@ class MediaFinder:
             reading = f'images VIDEO/{table.filename_tmpl}: frames, {table.fps} a second from 0'
             time_sec = int(number[1]) / table.fps
             own = table.frame_folder / video_id / path.name
+        elif number and path.parent == PurePosixPath('.'):
+            raise ValueError(
+                f'{box.where}: of which video is the image {box.media!r}? VIA keeps no folder of '
+                'files that are chosen by hand: label persons_via.json, or name images '
+                'VIDEO_0003.jpg by their second'
+            )
         else:
             video_id, time_sec, reading = self._numbered(box, path)
             own = None
@@ -176,26 +175,25 @@ class MediaFinder:
                 f'{box.where}: the image {box.media!r} tells no video and time: name it '
                 'VIDEO_0003.jpg by its second, or VIDEO/IMAGE as in rawframes'
             )
-        video_id = found[1]
-        if video_id not in self.table.videos:
-            raise UnknownMediaError(f'{box.where}: {self._unknown(video_id)}')
-        rule, digits = self.rule, found[2]
+        name, digits, rule = found[1], found[2], self.rule
+        videos = self._videos(name, PurePosixPath(name), box.where)
         if rule.fps is not None:
-            reading = f'images VIDEO_NUMBER: frames, {rule.fps:g} a second from {rule.first}'
-            return video_id, (int(digits) - rule.first) / rule.fps, reading
-        if rule.are_seconds is None and len(digits) != _SECOND_DIGITS:
+            reading = f'frames, {rule.fps:g} a second from {rule.first}'
+            time_sec = (int(digits) - rule.first) / rule.fps
+        elif rule.are_seconds or len(digits) == _SECOND_DIGITS:
+            reading = f'seconds from {self.table.timestamp_start}'
+            time_sec = float(int(digits) - self.table.timestamp_start)
+        else:
             raise ValueError(
-                f'{box.where}: is {digits} of {box.media!r} a second or a frame? Say --image-numbers '
-                'seconds, or RATE:FIRST such as 30:1 for frames of 30 a second counted from 1'
+                f'{box.where}: is {digits} of {box.media!r} a second or a frame? Say '
+                '--image-numbers seconds, or RATE:FIRST, such as 30:1 for frames of 30 a second '
+                'counted from 1'
             )
-        reading = f'images VIDEO_NUMBER: seconds from {self.table.timestamp_start}'
-        return video_id, float(int(digits) - self.table.timestamp_start), reading
+        return *self._part(videos, time_sec, name), f'images VIDEO_NUMBER: {reading}'
 
     def _image_size(
         self, box: AnnotatedBox, path: PurePosixPath, video_id: str, own: Path | None
     ) -> tuple[int, int]:
-        if self.rule.size is not None:
-            return self.rule.size
         places = [*([own] if own else []), *(folder / path for folder in self.folders)]
         for place in places:
             key = place.parent, video_id  # the frames of a video are of one size
@@ -207,6 +205,8 @@ class MediaFinder:
                     raise ValueError(f'{place}: an image that cannot be read')
                 self._sizes[key] = image.shape[1], image.shape[0]
                 return self._sizes[key]
+        if self.rule.size is not None:
+            return self.rule.size
         raise ValueError(
             f'{box.where}: how large is the image {box.media!r}? It is not in '
             f'{listed([str(each.parent) for each in places])}; say --image-size WIDTH HEIGHT'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -64,7 +65,33 @@ def number_classes(
         return dict(fixed)
     known = dict(known or {})
     new = [name for name in names if name not in known.values()]
-    if not known and all(name.isdecimal() and int(name) > 0 for name in names):
-        return {int(name): name for name in sorted(names, key=int)}
+    ids = {int(name): name for name in new if _is_id(name)}
+    if are_ids(known) and len(ids) == len(new):
+        return dict(sorted({**known, **ids}.items()))
     start = max(known, default=0) + 1
-    return dict(sorted({**known, **dict(enumerate(new, start=start))}.items()))
+    return {**dict(sorted(known.items())), **dict(enumerate(new, start=start))}
+
+
+def similar_names(names: Iterable[str]) -> list[str]:
+    """A sentence for each group of classes that may be meant to be one.
+
+    Example:
+        >>> similar_names(['walk', 'sit down', 'Walk', 'sit_down', 'run'])
+        ["the classes 'walk', 'Walk' differ in case, blanks or dashes alone: are they one?", \
+"the classes 'sit down', 'sit_down' differ in case, blanks or dashes alone: are they one?"]
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(re.sub(r'[\s_-]+', ' ', name.casefold()).strip(), []).append(repr(name))
+    alike = [', '.join(group) for group in groups.values() if len(group) > 1]
+    why = 'differ in case, blanks or dashes alone: are they one?'
+    return [f'the classes {group} {why}' for group in alike]
+
+
+def are_ids(classes: Mapping[int, str]) -> bool:
+    """Whether each class is called by its id, as where nobody has given names."""
+    return all(name == str(class_id) for class_id, name in classes.items())
+
+
+def _is_id(name: str) -> bool:
+    return name.isascii() and name.isdecimal() and name == str(int(name)) and int(name) > 0

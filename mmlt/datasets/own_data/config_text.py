@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +47,7 @@ def evaluator(split):
     return dict(ann_file=f'{{annotations}}/{{split}}.csv', **classes, **groups)
 
 
-train_dataloader = dict(batch_size={batch_size}, dataset=dataset('train'))
+{flips}train_dataloader = dict(batch_size={batch_size}, dataset={train})
 val_dataloader = dict(dataset=dataset('val'))
 test_dataloader = dict(dataset=dataset({test!r}))
 val_evaluator = evaluator('val')
@@ -54,7 +55,13 @@ test_evaluator = evaluator({test!r})
 
 model = dict(roi_head=dict(bbox_head=dict(num_classes=num_classes, topk={topk})))
 train_cfg = dict(max_epochs={max_epochs})  # of {num_keyframes} clips
+work_dir = {work_dir!r}
 '''
+_NO_FLIPS = """# {names}: in a mirror another class
+pipeline = [step for step in _base_.train_dataloader.dataset.pipeline if step['type'] != 'Flip']
+"""
+#: Words of a class that becomes another one when the clip is flipped.
+_SIDES = re.compile(r'\b(left|right|(counter|anti)?-?clockwise)\b', re.IGNORECASE)
 
 
 class ConfigValues(NamedTuple):
@@ -104,7 +111,11 @@ def config_text(folder: Path, values: ConfigValues) -> str:
         f'{split} {count} ({values.num_keyframes[split]} keyframes)'
         for split, count in values.num_videos.items()
     )
+    sided = sided_classes(values.names.values())
     return _TEMPLATE.format(
+        flips=_NO_FLIPS.format(names=_listed(sided)) if sided else '',
+        train="dict(**dataset('train'), pipeline=pipeline)" if sided else "dataset('train')",
+        work_dir=f'work_dirs/{folder.resolve().name}',
         title=f'Own data in {folder.resolve().name}: {len(values.names)} classes.'.replace(
             '"', "'"
         ),
@@ -124,6 +135,16 @@ def config_text(folder: Path, values: ConfigValues) -> str:
         max_epochs=values.schedule.max_epochs,
         num_keyframes=values.num_keyframes['train'],
     )
+
+
+def sided_classes(names: Iterable[str]) -> list[str]:
+    """The classes that a flipped clip would be labelled wrongly with, by their names.
+
+    Example:
+        >>> sided_classes(['turn left', 'Right-hand wave', 'bright', 'stand', 'leftover'])
+        ['turn left', 'Right-hand wave']
+    """
+    return [name for name in names if _SIDES.search(name.replace('_', ' '))]
 
 
 def _base_path(folder: Path, base: Path) -> str:

@@ -11,11 +11,10 @@ import hashlib
 import os
 import shutil
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
-from mmlt.datasets.own_data.video_parts import VideoPart
 from mmlt.fileio.extraction_folder import META_FILE, start_extraction
-from mmlt.fileio.feature_folder import FAILURES_FILE
+from mmlt.fileio.feature_folder import FAILURES_FILE, remove_unfinished
 from mmlt.fileio.json_files import read_json_object, write_json
 from mmlt.fileio.video_probe import VideoFacts
 from mmlt.fileio.video_table import FRAME_FOLDER, FRAME_TMPL, VIDEO_TABLE, VideoEntry, VideoTable
@@ -34,10 +33,10 @@ class Settings(NamedTuple):
         short_side: Larger frames are shrunk to so many pixels; None: no frames are written.
     """
 
-    fps: Optional[int] = None
+    fps: int | None = None
     timestamp_start: int = 0
     segments: int = 1
-    short_side: Optional[int] = 256
+    short_side: int | None = 256
 
 
 class DoneVideo(NamedTuple):
@@ -49,6 +48,7 @@ class DoneVideo(NamedTuple):
         signature: What the file is known by.
         start_sec: Where in the file it starts, s.
         num_frames: How many frames it has.
+        num_bad_packets: How many packets of the file could not be decoded for its frames.
         facts: What is known of the file.
     """
 
@@ -57,6 +57,7 @@ class DoneVideo(NamedTuple):
     signature: str
     start_sec: int
     num_frames: int
+    num_bad_packets: int
     facts: VideoFacts
 
 
@@ -110,6 +111,15 @@ def start_preparation(out: Path, settings: Settings, *, overwrite: bool = False)
     )
 
 
+def remove_unfinished_videos(out: Path) -> None:
+    """Remove what killed processes left; no other process may be writing here."""
+    for folder in (out / FRAME_FOLDER).glob('.*.tmp'):
+        shutil.rmtree(folder)
+    for path in out.glob(f'.{VIDEO_TABLE}.*.tmp'):
+        path.unlink()
+    remove_unfinished(parts_folder(out))
+
+
 def write_done(out: Path, video: DoneVideo) -> None:
     """Say that a video is done."""
     content = {
@@ -132,9 +142,18 @@ def read_done(out: Path) -> dict[str, DoneVideo]:
     return dict(sorted(videos.items()))
 
 
-def forget(out: Path, video_id: str) -> None:
-    """A video is no longer done."""
+def forget_done(out: Path, video_id: str) -> None:
+    """A video is no longer done, and its frames are not kept."""
     _record(out, video_id).unlink(missing_ok=True)
+    shutil.rmtree(out / FRAME_FOLDER / video_id, ignore_errors=True)
+
+
+def has_frames(out: Path, video: DoneVideo, settings: Settings) -> bool:
+    """Whether all frames of a video that is done are there, or none are wanted."""
+    if not settings.short_side:
+        return True
+    folder = out / FRAME_FOLDER / video.video_id
+    return folder.is_dir() and len(os.listdir(folder)) == video.num_frames
 
 
 def _record(out: Path, video_id: str) -> Path:

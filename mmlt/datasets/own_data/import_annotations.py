@@ -1,4 +1,7 @@
-"""Annotations of a prepared folder of videos become what a training reads, config included."""
+"""Annotations of a prepared folder of videos, read as a whole: boxes, classes, splits.
+
+The files that they become: :mod:`mmlt.datasets.own_data.import_files`.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +10,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from mmengine.config import Config
 
 from mmlt.datasets.own_data.annotated_media import ImageRule, MediaFinder
 from mmlt.datasets.own_data.annotation_files import (
     ANNOTATION_FOLDER,
-    COUNTS,
     LABEL_MAP,
-    SPLITS_FILE,
     number_persons,
-    write_ava_csv,
-    write_label_map,
 )
-from mmlt.datasets.own_data.class_list import number_classes, read_class_file
-from mmlt.datasets.own_data.config_text import CONFIG_FILE, ConfigValues, config_text
+from mmlt.datasets.own_data.class_list import (
+    are_ids,
+    number_classes,
+    read_class_file,
+    similar_names,
+)
+from mmlt.datasets.own_data.config_text import CONFIG_FILE
 from mmlt.datasets.own_data.keyframe_boxes import KeyframeBox, keyframe_boxes
 from mmlt.datasets.own_data.splits import (
-    SPLITS,
     count_splits,
     count_videos,
     deal_videos,
@@ -31,16 +33,13 @@ from mmlt.datasets.own_data.splits import (
     read_splits,
     split_table,
 )
-from mmlt.datasets.own_data.training_plan import plan_groups, plan_schedule, plan_topk
+from mmlt.datasets.own_data.training_plan import plan_groups
 from mmlt.fileio.annotation_formats import annotation_files, read_annotations
-from mmlt.fileio.annotation_formats.annotated_box import AnnotatedBox, ReadOptions, some
-from mmlt.fileio.atomic_write import atomic_write
-from mmlt.fileio.class_counts import count_training_boxes, write_class_counts
-from mmlt.fileio.json_files import write_json
+from mmlt.fileio.annotation_formats.annotated_box import AnnotatedBox, ReadOptions, counted, some
 from mmlt.fileio.label_map import read_label_map
-from mmlt.fileio.video_table import VideoTable, read_video_table
+from mmlt.fileio.video_table import VIDEO_TABLE, VideoTable, read_video_table
 
-SCORE_THR = 0.5
+PROPOSALS = 'proposals.pkl'
 
 
 class ImportOptions(NamedTuple):
@@ -76,6 +75,7 @@ class Imported(NamedTuple):
 
     Attributes:
         boxes: All of them.
+        persons: The number of the person of each box.
         names: Class id -> name.
         splits: Split -> videos.
         counts: Split -> (C,) boxes of each class, in the order of ``names``.
@@ -83,6 +83,7 @@ class Imported(NamedTuple):
     """
 
     boxes: list[KeyframeBox]
+    persons: list[int]
     names: dict[int, str]
     splits: dict[str, list[str]]
     counts: dict[str, np.ndarray]
@@ -96,27 +97,44 @@ def gather(paths: Sequence[str | Path], folder: Path, options: ImportOptions) ->
         FileNotFoundError: A file is not there.
         ValueError: Something is wrong with one; names file, line or key, and value.
     """
+    if not (folder / VIDEO_TABLE).is_file():
+        raise FileNotFoundError(
+            f'{folder}: no {VIDEO_TABLE}; first: tools/data/prepare_videos.py VIDEOS --out {folder}'
+        )
     table = read_video_table(folder)
     files = annotation_files(paths)
-    boxes, remarks = _read(files, options.read)
+    fixed = None if options.classes is None else read_class_file(options.classes)
+    known, earlier = _known_classes(folder, options, fixed)
+    ids_are_names = known is None or are_ids(known)
+    class_names = None if ids_are_names else known
+    boxes, remarks = _read(files, options.read._replace(class_names=class_names))
     finder = MediaFinder(table, options.images, tuple(dict.fromkeys(file.parent for file in files)))
-    rules = dict(round_seconds=options.round_seconds, ignore_unknown=options.ignore_unknown)
-    placed, told = keyframe_boxes(boxes, finder, **rules)
+    placed, told = keyframe_boxes(
+        boxes,
+        finder,
+        round_seconds=options.round_seconds,
+        ignore_unknown=options.ignore_unknown,
+    )
     remarks += told
     if not placed:
-        raise ValueError(f'{some(map(str, files))}: no box with a label; nothing to train on')
-    names = _classes({label for box in placed for label in box.labels}, folder, options)
+        found = f'{counted(len(boxes), "box")}, none with a label' if boxes else 'no box'
+        raise ValueError(f'{some(map(str, files))}: {found}; nothing to train on')
+    labels = {label for box in placed for label in box.labels}
+    names = number_classes(labels, fixed=fixed, known=known)
+    remarks += _of_earlier_import(earlier, known or {}, labels)
+    remarks += similar_names(names.values())
     videos, counts = count_videos(placed, list(names.values()))
     if options.splits is not None:
         splits = read_splits(options.splits, videos)
     else:
         splits = deal_videos(videos, counts, options.ratios, options.seed)
-    remarks += _without_annotation(table, videos)
+    persons, is_numbered = number_persons(placed)
+    if is_numbered:
+        remarks.append('persons are named: numbered from 0 in each video')
+    remarks += _missing(table, videos)
     of_split = count_splits(splits, videos, counts)
-    if not of_split['train'].any():
-        raise ValueError('train has no box')
     remarks += lacking_classes(list(names.values()), of_split)
-    return Imported(placed, names, splits, of_split, remarks)
+    return Imported(placed, persons, names, splits, of_split, remarks)
 
 
 def _read(files: Sequence[Path], options: ReadOptions) -> tuple[list[AnnotatedBox], list[str]]:
@@ -124,90 +142,45 @@ def _read(files: Sequence[Path], options: ReadOptions) -> tuple[list[AnnotatedBo
     remarks = []
     for file in files:
         name, found = read_annotations(file, options)
-        remarks.append(f'{file}: {name}, {len(found.boxes)} boxes')
+        remarks.append(f'{file}: {name}, {counted(len(found.boxes), "box")}')
         remarks += found.remarks
         boxes += found.boxes
     return boxes, remarks
 
 
-def _classes(labels: set[str], folder: Path, options: ImportOptions) -> dict[int, str]:
-    earlier = folder / ANNOTATION_FOLDER / LABEL_MAP
-    known = read_label_map(earlier) if earlier.is_file() else options.read.class_names
-    fixed = None if options.classes is None else read_class_file(options.classes)
-    return number_classes(labels, fixed=fixed, known=known)
+def _known_classes(
+    folder: Path, options: ImportOptions, fixed: dict[int, str] | None
+) -> tuple[dict[int, str] | None, Path | None]:
+    """The classes that have their ids, of --label-map, --classes or else an earlier import.
 
-
-def _without_annotation(table: VideoTable, videos: Sequence[str]) -> list[str]:
-    silent = [repr(video) for video in table.videos if video not in set(videos)]
-    if not silent:
-        return []
-    return [
-        f'{len(silent)} of {len(table.videos)} videos have no box, and are left out: {some(silent)}'
-    ]
-
-
-def target_files(folder: Path, splits: Sequence[str]) -> list[Path]:
-    """The files that an import writes."""
-    annotations = folder / ANNOTATION_FOLDER
-    names = [*(f'{split}.csv' for split in splits), LABEL_MAP, COUNTS, SPLITS_FILE]
-    return [*(annotations / name for name in names), folder / CONFIG_FILE]
-
-
-def refuse_overwriting(folder: Path) -> None:
-    """Raise where an earlier import lies."""
-    for file in target_files(folder, SPLITS):
-        if file.exists():
-            raise FileExistsError(f'{file}: exists already; pass --overwrite to replace it')
-
-
-def write_import(folder: Path, found: Imported, options: ImportOptions) -> list[Path]:
-    """Write all files of an import, config.py last; those of a split that is no more are removed.
-
-    Returns:
-        The files.
+    The second value is the label map of that import, if it was used.
     """
-    annotations = folder / ANNOTATION_FOLDER
-    overwrite = options.overwrite
-    base_batch_size = _base_batch_size(options.base)
-    class_ids = {name: class_id for class_id, name in found.names.items()}
-    persons, _ = number_persons(found.boxes)
-    write_label_map(annotations / LABEL_MAP, found.names, overwrite=overwrite)
-    num_keyframes = {}
-    for split, videos in found.splits.items():
-        members = set(videos)
-        rows = [(b, p) for b, p in zip(found.boxes, persons) if b.video_id in members]
-        path = annotations / f'{split}.csv'
-        write_ava_csv(path, *zip(*rows), class_ids, overwrite=overwrite)
-        num_keyframes[split] = len({(box.video_id, box.second) for box, _ in rows})
-    for split in set(SPLITS) - set(found.splits):
-        (annotations / f'{split}.csv').unlink(missing_ok=True)
-    counts = count_training_boxes(annotations / 'train.csv', found.names)
-    write_class_counts(annotations / COUNTS, counts, overwrite=overwrite)
-    write_json(annotations / SPLITS_FILE, found.splits, overwrite=overwrite)
-    values = ConfigValues(
-        base=options.base,
-        names=found.names,
-        train_counts=counts.counts,
-        groups=plan_groups(list(counts.counts.values())),
-        num_videos={split: len(videos) for split, videos in found.splits.items()},
-        num_keyframes=num_keyframes,
-        schedule=plan_schedule(num_keyframes['train'], base_batch_size),
-        topk=plan_topk(len(found.names)),
-        score_thr=SCORE_THR,
-        score_source='a box of proposals.pkl is a person from this score on',
-    )
-    with atomic_write(folder / CONFIG_FILE, overwrite=overwrite) as temporary:
-        temporary.write_text(config_text(folder, values), encoding='utf-8', newline='')
-    return target_files(folder, list(found.splits))
+    if options.read.class_names is not None:
+        return dict(options.read.class_names), None
+    earlier = folder / ANNOTATION_FOLDER / LABEL_MAP
+    if fixed is None and earlier.is_file():
+        return read_label_map(earlier), earlier
+    return fixed, None
 
 
-def _base_batch_size(base: Path) -> int:
-    if not base.is_file():
-        raise FileNotFoundError(f'{base}: no such config')
-    batch_size = Config.fromfile(base).get('train_dataloader', {}).get('batch_size')
-    if not isinstance(batch_size, int):
-        raise ValueError(f'{base}: train_dataloader has no batch_size: a base is a whole config')
-    return batch_size
+def _of_earlier_import(path: Path | None, known: Mapping[int, str], labels: set[str]) -> list[str]:
+    if path is None:
+        return []
+    gone = [repr(name) for name in known.values() if name not in labels]
+    without = f'; without a box here: {some(gone)}' if gone else ''
+    return [f'{path}: its class ids are kept; delete it to have classes numbered anew{without}']
+
+
+def _missing(table: VideoTable, videos: Sequence[str]) -> list[str]:
+    """What is said of videos without a box, and of a folder without proposals."""
+    said = []
+    silent = [repr(video) for video in table.videos if video not in set(videos)]
+    if silent:
+        count = f'{len(silent)} of {len(table.videos)} videos'
+        said.append(f'{count} have no box, and are left out: {some(silent)}')
+    if not (table.folder / PROPOSALS).exists():
+        said.append(f'{table.folder}: no {PROPOSALS}, which {CONFIG_FILE} names: find the persons')
+    return said
 
 
 def summary(found: Imported) -> str:

@@ -8,24 +8,21 @@ prepare.parts/      what makes it resumable, see mmlt.datasets.own_data.done_vid
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
-
-import cv2
+from typing import Any, NamedTuple
 
 from mmlt.datasets.own_data.done_videos import (
     DoneVideo,
     Settings,
-    forget,
+    forget_done,
+    has_frames,
     make_table,
     parts_folder,
     read_done,
     read_settings,
+    remove_unfinished_videos,
     sign_file,
     start_preparation,
     write_done,
@@ -38,6 +35,7 @@ from mmlt.datasets.own_data.video_parts import (
     list_videos,
     part_ids,
 )
+from mmlt.datasets.own_data.workers import Tell, start_workers
 from mmlt.fileio.feature_folder import Failure, Video, write_failures
 from mmlt.fileio.video_probe import VideoFacts, probe_video
 from mmlt.fileio.video_table import (
@@ -46,7 +44,7 @@ from mmlt.fileio.video_table import (
     write_video_table,
 )
 
-#: Makes a context that gives what to call when one of so many things is done.
+#: Makes a context of (what is done, number of things) that gives what to call with how many more.
 Watch = Callable[[str, int], Any]
 
 
@@ -56,12 +54,14 @@ class Preparation(NamedTuple):
     Attributes:
         table: Of all videos that are done, None if there are none.
         done: Those of this run's files, also what was done before.
+        num_before: How many of them were done before.
         failures: The files that could not be read.
         rates: Of the files that were looked at, frames a second; empty if the rate was given.
     """
 
-    table: Optional[VideoTable]
+    table: VideoTable | None
     done: Sequence[DoneVideo]
+    num_before: int
     failures: Sequence[Failure]
     rates: Sequence[float]
 
@@ -73,7 +73,7 @@ def prepare_videos(
     *,
     num_workers: int = 1,
     overwrite: bool = False,
-    watch: Watch = lambda text, total: contextlib.nullcontext(lambda: None),
+    watch: Watch = lambda text, total: contextlib.nullcontext(lambda number: None),
 ) -> Preparation:
     """Prepare what is missing of a folder of videos; see the module.
 
@@ -99,32 +99,22 @@ def prepare_videos(
     settings = settings._replace(fps=settings.fps or (known.fps if known else None))
     if settings.fps:
         start_preparation(out, settings, overwrite=overwrite)
-    kept, missing = _sort_out(read_done(out), videos, settings.segments, overwrite)
-    failures: list[Failure] = []
-    with _processes(num_workers) as run:
-        facts = _collect(run(_probe, missing), watch('files', len(missing)), failures)
+    remove_unfinished_videos(out)
+    kept, missing = _sort_out(out, videos, settings, overwrite)
+    with start_workers(max(1, min(num_workers, len(missing) * settings.segments))) as run:
+        with watch('looking at files', len(missing)) as tell:
+            looked_at = dict(zip(missing, run(_probe, missing, tell)))
+        failures = [each for each in looked_at.values() if isinstance(each, Failure)]
+        facts = {k: each for k, each in looked_at.items() if isinstance(each, VideoFacts)}
         rates = [] if settings.fps else [each.fps for each in facts.values()]
         if rates:
             settings = settings._replace(fps=choose_fps(rates))
             start_preparation(out, settings, overwrite=overwrite)
         tasks = _cut(out, facts, settings, kept, failures)
-        _collect(run(_prepare, tasks), watch('videos', len(tasks)), failures)
-    return _finish(out, videos, settings, failures, rates)
-
-
-def _collect(
-    results: Iterable[tuple], watching: contextlib.AbstractContextManager, failures: list[Failure]
-) -> dict:
-    """What tasks gave, those that failed left out."""
-    found = {}
-    with watching as advance:
-        for task, result in results:
-            advance()
-            if isinstance(result, Failure):
-                failures.append(result)
-            else:
-                found[task] = result
-    return found
+        num_frames = sum(task.part.num_frames for task in tasks)
+        with watch('frames', num_frames) as tell:
+            failures += [each for each in run(_prepare, tasks, tell) if each is not None]
+    return _finish(out, videos, settings, kept, failures, rates)
 
 
 class _Task(NamedTuple):
@@ -137,22 +127,29 @@ class _Task(NamedTuple):
 
 
 def _sort_out(
-    done: Mapping[str, DoneVideo], videos: Sequence[Video], segments: int, overwrite: bool
+    out: Path, videos: Sequence[Video], settings: Settings, overwrite: bool
 ) -> tuple[set[str], list[Video]]:
     """Which videos can stay, and the files of which something is missing."""
-    kept, missing = set(done), []
+    done, missing = read_done(out), []
+    kept = set(done)
     for video in videos:
-        ids = part_ids(video, segments)
+        ids = part_ids(video, settings.segments)
         parts = [done[each] for each in ids if each in done]
         signature = sign_file(video.path) if parts else ''
         changed = [part for part in parts if part.signature != signature]
         if changed and not overwrite:
+            was = f'{changed[0].path}, {changed[0].signature}'
             raise FileExistsError(
-                f'{video.path}: video {changed[0].video_id!r} was made of another file or an '
-                f'earlier state of it ({changed[0].path}, {changed[0].signature}; now {signature}): '
-                'pass --overwrite to make it anew, or choose another --out'
+                f'{video.path}: video {changed[0].video_id!r} was made of another file or another '
+                f'state of it ({was}; now {signature}): pass --overwrite to make it anew, or '
+                'choose another --out'
             )
-        kept -= {part.video_id for part in changed}
+        for part in parts:
+            if part in changed or not has_frames(out, part, settings):
+                forget_done(out, part.video_id)
+                kept.remove(part.video_id)
+            elif os.path.realpath(part.path) != os.path.realpath(video.path):  # it was moved
+                write_done(out, part._replace(path=video.path))
         if not kept.issuperset(ids):
             missing.append(video)
     return kept, missing
@@ -178,25 +175,31 @@ def _cut(
     return tasks
 
 
-def _probe(video: Video) -> VideoFacts | Failure:
+def _probe(video: Video, tell: Tell) -> VideoFacts | Failure:
     """What is known of a file."""
     try:
         return probe_video(video.path)
     except (FileNotFoundError, ValueError) as error:
         return Failure(video.video_id, video.path, str(error))
+    finally:
+        tell(1)
 
 
-def _prepare(task: _Task) -> Failure | None:
+def _prepare(task: _Task, tell: Tell) -> Failure | None:
     """Write the frames of a part if they are to be, and say that it is done."""
     out, part, settings = Path(task.out), task.part, task.settings
-    forget(out, part.video_id)
+    forget_done(out, part.video_id)
+    num_bad = 0
     try:
         signature = sign_file(part.path)
         if settings.short_side:
-            write_part(out / FRAME_FOLDER / part.video_id, part, settings.fps, settings.short_side)
+            folder = out / FRAME_FOLDER / part.video_id
+            num_bad = write_part(folder, part, settings.fps, settings.short_side, tell)
+        else:
+            tell(part.num_frames)
     except (FileNotFoundError, ValueError) as error:
         return Failure(part.video_id, part.path, str(error))
-    write_done(out, DoneVideo(part.video_id, part.path, signature, *part[2:], task.facts))
+    write_done(out, DoneVideo(part.video_id, part.path, signature, *part[2:], num_bad, task.facts))
     return None
 
 
@@ -204,6 +207,7 @@ def _finish(
     out: Path,
     videos: Sequence[Video],
     settings: Settings,
+    kept: set[str],
     failures: list[Failure],
     rates: Sequence[float],
 ) -> Preparation:
@@ -216,26 +220,5 @@ def _finish(
     tried = [*videos, *(Video(each, '') for each in ids)]
     write_failures(parts_folder(out), failures, tried)
     of_run = [each for each in done.values() if each.video_id in ids]
-    return Preparation(table, of_run, sorted(failures), rates)
-
-
-@contextlib.contextmanager
-def _processes(number: int) -> Iterator[Callable[..., Iterator[tuple]]]:
-    """A function that does tasks, in the processes of a pool or in this one, in any order."""
-    if number <= 1:
-        yield lambda work, tasks: ((task, work(task)) for task in tasks)
-        return
-    os.environ['OMP_NUM_THREADS'] = '1'  # read when a process starts
-    context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(number, context, cv2.setNumThreads, (1,)) as pool:
-
-        def run(work: Callable, tasks: Sequence) -> Iterator[tuple]:
-            futures = {pool.submit(work, task): task for task in tasks}
-            try:
-                for future in as_completed(futures):
-                    yield futures[future], future.result()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-
-        yield run
+    num_before = sum(each.video_id in kept for each in of_run)
+    return Preparation(table, of_run, num_before, sorted(failures), rates)

@@ -30,7 +30,8 @@ def plan_groups(class_counts: Sequence[int]) -> Groups:
     """About a third of the classes in the head, a third in the tail, equal counts together.
 
     Args:
-        class_counts: (C,) training boxes of each class.
+        class_counts: (C,) training boxes of each class; those without any are in the tail and
+            do not count.
 
     Returns:
         Groups whose head and tail are not empty, if there are two different counts.
@@ -40,6 +41,7 @@ def plan_groups(class_counts: Sequence[int]) -> Groups:
         Groups(head_min=9, tail_max=4)
     """
     counts = np.asarray(class_counts)
+    counts = counts[counts > 0]
     third = max(1, len(counts) // 3)
     steps = np.unique(counts).tolist()
     if len(steps) == 1:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import math
 import re
 import statistics
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from mmlt.fileio.feature_folder import VIDEO_SUFFIXES, Video, find_videos
 from mmlt.fileio.video_probe import VideoFacts
+from mmlt.functional.detection.fields import name_fault
 
 #: AVA's frames are 30 a second at most.
 MAX_FPS = 30
 #: By less than this share of a frame a video may end before a frame that it is said to have.
 _END_TOLERANCE = 0.05
+
+
+_HIDDEN = re.compile(r'(^|/)\.')
+_NOT_OF_AN_ID = re.compile(r'[^\w.-]|^\.')
 
 
 class VideoPart(NamedTuple):
@@ -37,18 +43,18 @@ class VideoPart(NamedTuple):
 def list_videos(source: Path) -> list[Video]:
     """The video files that are asked for, with the ids that the data set has for them.
 
-    An id is the path in the folder without its suffix, in which whatever is no letter, digit, point,
-    dash or underscore is an underscore: an id is a field of csv files and the name of a folder.
+    An id is the path in the folder without its suffix; whatever in it is no letter, digit, point,
+    dash or underscore becomes an underscore, for an id is a field of csv files and names a folder.
 
     Args:
         source: One file, or a folder, which is searched with its subfolders. Hidden files are none.
 
     Raises:
         FileNotFoundError: There is nothing there.
-        ValueError: No video, or two files of one id; names both.
+        ValueError: No video, two files of one id (both are named), or a name that is no text.
     """
     if source.is_dir():
-        found = [each for each in find_videos(source) if not Path(each.path).name.startswith('.')]
+        found = [each for each in find_videos(source) if not _HIDDEN.search(each.video_id)]
     elif source.is_file():
         found = [Video(source.stem, str(source))]
     else:
@@ -57,7 +63,10 @@ def list_videos(source: Path) -> list[Video]:
         raise ValueError(f'{source}: no video file ({", ".join(VIDEO_SUFFIXES)})')
     videos: dict[str, Video] = {}
     for video in found:
-        video_id = re.sub(r'[^\w.-]', '_', video.video_id)
+        fault = name_fault(video.path)
+        if fault:
+            raise ValueError(f'{video.path!r}: a name of a video: {fault}')
+        video_id = _NOT_OF_AN_ID.sub('_', unicodedata.normalize('NFC', video.video_id))
         if video_id in videos:
             files = f'{videos[video_id].path} and {video.path}'
             raise ValueError(f'{files} are both video {video_id!r}: rename one')
@@ -112,7 +121,7 @@ def cut_video(video: Video, facts: VideoFacts, fps: int, segments: int = 1) -> l
     ids = part_ids(video, segments)
     if segments == 1:
         return [VideoPart(*ids, video.path, 0, _num_frames(facts.duration_sec, fps))]
-    seconds = math.floor(facts.duration_sec)
+    seconds = math.floor(facts.duration_sec + 1e-6)  # 15 frames of 1 / 15 s may be short of one
     if seconds < segments:
         raise ValueError(
             f'{video.path}: {facts.duration_sec:.2f} s are too short for {segments} segments of at '

@@ -1,5 +1,7 @@
 """Transforms, registered in scope ``mmlt``."""
 
+from mmlt.datasets.transforms.decode_at_times import DecodeAtTimes
+from mmlt.datasets.transforms.decode_ava_clip import DecodeAVAClip
 from mmlt.datasets.transforms.keep_drawn_box import KeepDrawnBox
 from mmlt.datasets.transforms.load_feature_bank import LoadFeatureBank
 from mmlt.datasets.transforms.load_feature_frames import LoadFeatureFrames
@@ -10,6 +12,8 @@ from mmlt.datasets.transforms.shuffle_frames import ShuffleFrames
 from mmlt.datasets.transforms.sliding_window_frames import SlidingWindowFrames
 
 __all__ = [
+    'DecodeAVAClip',
+    'DecodeAtTimes',
     'KeepDrawnBox',
     'LoadFeatureBank',
     'LoadFeatureFrames',

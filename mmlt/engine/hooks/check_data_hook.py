@@ -1,4 +1,4 @@
-"""What no dataset can see alone, checked before a training: what splits share, and what they lack."""
+"""What no dataset can see alone, checked before a training: what splits share and lack."""
 
 from __future__ import annotations
 

@@ -132,8 +132,8 @@ def _all(examples: ClassExamples) -> list[tuple[Example, Picture]]:
 def _section(runs: Sequence[Run], shown: PicturedExamples, most: int, size: int) -> str:
     run = runs[shown.run]
     worst = choose_classes(run.metrics)
-    told = 'The class' if len(worst) == 1 else f'The {len(worst)} classes'
-    told += ' of the lowest frame-AP, lowest first'
+    told = f'The {len(worst)} classes of the lowest' if len(worst) == MOST_CLASSES else 'By'
+    told += ' frame-AP, lowest first'
     told += '.' if shown.classes.keys() <= set(worst) else ', then those asked for.'
     if len(runs) > 1:
         told = f'Of {escape(run.name)} alone. {told}'

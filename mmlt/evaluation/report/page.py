@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from string import Template
 
 from mmlt.evaluation.report.charts import explanation, figure_sections
 from mmlt.evaluation.report.examples import PicturedExamples, examples_section
@@ -17,10 +16,10 @@ from mmlt.evaluation.report.facts import (
     shuffle_facts,
 )
 from mmlt.evaluation.report.groups import intervals_hint, intervals_section
-from mmlt.evaluation.report.html import escape, tag
 from mmlt.evaluation.report.shuffle_bias import shuffle_bias_section
 from mmlt.evaluation.report.summary import present_groups, summary_section
 from mmlt.evaluation.report.tables import class_section
+from mmlt.evaluation.report.template import render_page
 from mmlt.evaluation.report.three_metrics import three_metrics_section
 from mmlt.evaluation.runs.compare import read_runs
 from mmlt.evaluation.runs.read import Run, join_classes
@@ -29,7 +28,6 @@ from mmlt.fileio.atomic_write import atomic_write
 MAX_BYTES = 2_000_000
 MAX_BYTES_WITH_PICTURES = 4_000_000
 _EXAMPLES = '<!-- examples -->'  # where they will stand
-_TEMPLATE = Path(__file__).with_name('page.html')
 
 
 def build_report(
@@ -96,12 +94,7 @@ def _render(runs: Sequence[Run], title: str | None) -> str:
     else:
         title = title or _title('Shuffle bias', runs)
         facts, notes, main = shuffle_facts(runs), [], shuffle_bias_section(runs)
-    return Template(_TEMPLATE.read_text(encoding='utf-8')).substitute(
-        title=escape(title),
-        facts=facts,
-        notes=''.join(tag('p', escape(note), 'note') for note in notes),
-        main=main,
-    )
+    return render_page(title, facts, notes, main)
 
 
 def _long_tail(runs: Sequence[Run]) -> tuple[str, list[str], str]:

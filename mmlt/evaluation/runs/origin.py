@@ -140,9 +140,11 @@ def _parse(config: str) -> ast.Module:
 
 
 def _literal(node: ast.expr):
-    """The value of a literal or a ``dict(key=literal)``; None of anything else."""
+    """The value of a literal, a ``dict(key=literal)`` or a list of them; None of anything else."""
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'dict':
         return {keyword.arg: _literal(keyword.value) for keyword in node.keywords}
+    if isinstance(node, ast.List):
+        return [_literal(each) for each in node.elts]
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):

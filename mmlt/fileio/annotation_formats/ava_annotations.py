@@ -42,8 +42,8 @@ def read(path: str | Path, options: ReadOptions) -> AnnotationFile:
     """The boxes of a CSV, a row each.
 
     Raises:
-        ValueError: A row is wrong, a class id is 0 or not in ``options.class_names``, a person id is
-            no whole number, or whether the boxes are pixels is open. Names file, line and value.
+        ValueError: A row is wrong, a class id is 0 or not in ``options.class_names``, a person id
+            no whole number, or it is open whether boxes are pixels. Names file, line and value.
     """
     path = str(path)
     _check_separator(path)

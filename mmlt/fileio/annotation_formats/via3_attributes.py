@@ -92,6 +92,8 @@ def read_attributes(
         raise ValueError(f'{where}: the attributes {names} all seem to be the person; rename one')
     names = {value.name: key for key, value in every.items()}
     listed = ', '.join(map(repr, names)) or 'none'
+    if len(names) < len(every):
+        raise ValueError(f'{where}: two attributes of one name ({listed}); rename one')
     if wanted is not None:
         for name in wanted:
             if name not in names:

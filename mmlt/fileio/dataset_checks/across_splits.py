@@ -13,7 +13,7 @@ from mmlt.fileio.dataset_checks.settings import SplitSettings
 from mmlt.fileio.video_table import VideoTable
 
 _WITHOUT = {
-    'train': 'They cannot be learned; a metric counts them as they are found by chance.',
+    'train': 'They cannot be learned.',
     'val': 'They have no AP there: a mean over classes leaves them out or counts them as 0.',
 }
 

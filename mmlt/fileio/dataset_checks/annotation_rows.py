@@ -13,6 +13,7 @@ import numpy as np
 
 from mmlt.fileio.dataset_checks.finding import MAX_PLACES, Finding, find
 from mmlt.functional import AVABoxes, ava_boxes_from_arrays, read_ava_csv
+from mmlt.functional.detection.ava_boxes import take_rows
 from mmlt.functional.detection.ava_csv import FIELDS, line_of_row, num_columns, rows_of_file
 from mmlt.functional.detection.fields import (
     INT32_MAX,
@@ -22,6 +23,7 @@ from mmlt.functional.detection.fields import (
 )
 
 _BYTE_ORDER_MARK = b'\xef\xbb\xbf'
+_NUMBER_LIKE = re.compile(r'\s*(?:[-+.0-9]|nan|inf|$)', re.IGNORECASE)
 _ODD_BYTES = (b'\r', b' ', b'\t')
 _ODD_SECOND = re.compile(rb'\n[^,\n]*,[0-9]+\.')
 
@@ -36,6 +38,7 @@ class AnnotatedRows(NamedTuple):
         lines: (n,) the line of each row; None: to be counted when asked for.
         findings: What is wrong with the writing of the file, and with the rows left out.
         has_persons: Whether there is a column of person ids.
+        numbers: (n,) which rows of those read these are; None: all.
     """
 
     path: str
@@ -43,11 +46,23 @@ class AnnotatedRows(NamedTuple):
     lines: np.ndarray | None
     findings: tuple[Finding, ...]
     has_persons: bool
+    numbers: np.ndarray | None = None
+
+    def without(self, excluded: frozenset[tuple[str, int]]) -> AnnotatedRows:
+        """The rows of keyframes that are not excluded."""
+        if not excluded:
+            return self
+        boxes, names = self.boxes, self.boxes.video_names.tolist()
+        pairs = zip(boxes.video_index.tolist(), boxes.timestamps.tolist())
+        kept = [(names[video], second) not in excluded for video, second in pairs]
+        numbers = np.flatnonzero(kept)
+        return self._replace(boxes=take_rows(boxes, numbers), numbers=numbers)
 
     def place(self, row: int) -> tuple[int, str]:
         """Line and content of a row."""
         boxes = self.boxes
-        line = line_of_row(self.path, row) if self.lines is None else int(self.lines[row])
+        number = row if self.numbers is None else int(self.numbers[row])
+        line = line_of_row(self.path, number) if self.lines is None else int(self.lines[number])
         corners = ','.join(f'{value:g}' for value in boxes.boxes_xyxy_norm[row].tolist())
         video = boxes.video_names[boxes.video_index[row]]
         return line, f'{video},{boxes.timestamps[row]},{corners},{boxes.labels[row]}'
@@ -119,7 +134,7 @@ class _RowReader:
     def read(self) -> AnnotatedRows:
         due = None
         for line, fields in rows_of_file(self.path):
-            if line == 1 and _is_header(fields):
+            if is_header(fields):
                 self.note('header', line, ','.join(fields))
                 continue
             due = due or (len(fields) if len(fields) in (7, 8) else None)
@@ -191,13 +206,16 @@ def _parse_person(text: str) -> float:
     return value
 
 
-def _is_header(fields: list[str]) -> bool:
-    """Whether no number is where numbers are due: 'video_id,timestamp,x1,...'."""
-    try:
-        parse_number(fields[1])
-    except (ValueError, IndexError):
-        return len(fields) > 6 and not re.search('[0-9]', fields[1]) and bool(fields[1].strip())
-    return False
+def is_header(fields: list[str]) -> bool:
+    """Whether words stand where numbers are due: 'video_id,timestamp,x1,...'.
+
+    Example:
+        >>> is_header('video_id,timestamp,x1,y1,x2,y2,label,person'.split(','))
+        True
+        >>> is_header('clip,902,x1,y1,x2,y2,label,person'.split(','))
+        False
+    """
+    return len(fields) > 6 and not any(_NUMBER_LIKE.match(field) for field in fields[1:7])
 
 
 def _to_boxes(videos: list, seconds: list, corners: list, labels: list, persons: list) -> AVABoxes:

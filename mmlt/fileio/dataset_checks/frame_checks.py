@@ -158,12 +158,8 @@ def table_findings(
         file = str(table.video_path(video))
         folder = folders.get(str(table.frame_folder / video))
         if folder is not None and 0 < len(folder.numbers) != entry.num_frames:
-            frames.append(
-                (
-                    None,
-                    f'{video!r}: {len(folder.numbers)} frames on disk, {entry.num_frames} in the table',
-                )
-            )
+            on_disk = f'{len(folder.numbers)} frames on disk, {entry.num_frames} in the table'
+            frames.append((None, f'{video!r}: {on_disk}'))
         if not Path(file).is_file():
             files.append((None, f'{video!r}: {file!r}'))
         elif durations[file] is not None:

@@ -124,7 +124,7 @@ def _told_names(names: Mapping[str, str]) -> list[str]:
 
 def _ids_count_from_zero(check: DatasetCheck) -> bool:
     """Whether the ids of all splits with 1 added are those of the label map, each and no other."""
-    ids = {i + 1 for own in check.counts.values() for i in own}
+    ids = {i + 1 for rows in check.rows.values() for i in np.unique(rows.boxes.labels).tolist()}
     known = {i for i, name in check.label_map.items() if name != f'class {i}'}
     return bool(known) and ids == known
 

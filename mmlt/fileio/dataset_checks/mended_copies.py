@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmlt.fileio.atomic_write import atomic_write
+from mmlt.fileio.dataset_checks.annotation_rows import is_header
 from mmlt.fileio.dataset_checks.finding import Finding
 from mmlt.fileio.dataset_checks.mend_plan import (
     Plan,
@@ -134,8 +135,7 @@ class _CopyWriter:
     def _mend_annotations(self, check: DatasetCheck, split: SplitSettings, file: str) -> bool:
         plan = plan_annotations(check, split)
         if self._tell(file, plan):
-            has_header = any(f.kind == 'header' and f.file == file for f in check.findings)
-            self._write_text(file, _as_csv(_mended_rows(file, plan, has_header)))
+            self._write_text(file, _as_csv(_mended_rows(file, plan)))
         return bool(plan.changes)
 
     def _mend_excluded(self, check: DatasetCheck, split: SplitSettings, file: str) -> bool:
@@ -193,13 +193,9 @@ def _copy_names(splits: Sequence[SplitSettings]) -> dict[str, str]:
     return names
 
 
-def _mended_rows(path: str, plan: Plan, has_header: bool) -> list[list[str]]:
-    rows = []
-    for line, fields in rows_of_file(path):
-        if line == 1 and has_header:
-            continue
-        rows.append(_mended_row(fields, plan) if len(fields) in (7, 8) else fields)
-    return rows
+def _mended_rows(path: str, plan: Plan) -> list[list[str]]:
+    rows = [fields for _, fields in rows_of_file(path) if not is_header(fields)]
+    return [_mended_row(fields, plan) if len(fields) in (7, 8) else fields for fields in rows]
 
 
 def _mended_row(fields: list[str], plan: Plan) -> list[str]:

@@ -17,7 +17,7 @@ ROW_MISTAKES = {
     ),
     'no_rows': Mistake('error', 'not one row can be used', STOPS, 'annotate the split.'),
     # ------------------------------------------------------------------- rows of a CSV
-    'header': Mistake('error', 'a header line', STOPS, 'remove the line.' + FIX),
+    'header': Mistake('error', 'header lines', STOPS, 'remove them.' + FIX),
     'columns': Mistake(
         'error',
         'rows with another number of columns than {due}',
@@ -41,7 +41,7 @@ ROW_MISTAKES = {
     ),
     'windows_line_ends': Mistake(
         'warning',
-        'Windows line ends (CR LF)',
+        'Windows line ends',
         'mmlt and mmaction2 read them; other tools keep a CR in the last column.',
         'end lines with LF alone.' + FIX,
     ),

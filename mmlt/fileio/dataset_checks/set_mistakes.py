@@ -23,8 +23,8 @@ SET_MISTAKES = {
         'error',
         'video names that differ from {other} in case, extension or padding',
         'Their {lost} are not found.',
-        'write the same name in both. --fix takes that of videos.json, of the frames, or else of the '
-        'annotations, where only one fits.',
+        'write the same name in both. --fix takes that of videos.json, of the frames, or else of '
+        'the annotations, where only one fits.',
     ),
     'name_variants': Mistake(
         'doubt',
@@ -137,8 +137,8 @@ SET_MISTAKES = {
     ),
     'swapped_axes': Mistake(
         'error',
-        'columns in the order y1, x1, y2, x2: proposals find {as_is:.0%} of the annotated boxes '
-        'as they are, {swapped:.0%} with x and y changed about in {which}',
+        '{which} in the order y1, x1, y2, x2: proposals find {as_is:.0%} of the annotated boxes '
+        'as they are, {swapped:.0%} with x and y changed about',
         'The model is trained on other parts of the picture; a metric is near 0.',
         'write x1, y1, x2, y2.' + FIX,
     ),

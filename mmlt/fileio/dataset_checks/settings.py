@@ -6,6 +6,8 @@ import os.path as osp
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from mmlt.fileio.video_table import START_INDEX, VideoTable
+
 SPLITS = ('train', 'val', 'test')
 
 
@@ -37,6 +39,14 @@ class SplitSettings(NamedTuple):
     person_det_score_thr: float = 0.9
     video_table: str | None = None
     clip_reach: int = 0
+
+
+class GroupRule(NamedTuple):
+    """What makes head, medium and tail of classes, as in ``AVALongTailMetric``."""
+
+    head_min: int = 10_000
+    tail_max: int = 999
+    split_file: str | None = None
 
 
 def splits_of_config(config: Mapping[str, Any]) -> list[SplitSettings]:
@@ -82,14 +92,16 @@ def with_copies(config: Any, copies: Mapping[str, str]) -> Any:
     return copies.get(config, config) if isinstance(config, str) else config
 
 
-def group_limits(config: Mapping[str, Any]) -> tuple[int, int]:
-    """``head_min`` and ``tail_max`` of the metric of a config, AVA's where it names none."""
+def group_rule(config: Mapping[str, Any]) -> GroupRule:
+    """How the metric of a config groups the classes, AVA's limits where it says nothing."""
+    rule = GroupRule()
     for name in ('val_evaluator', 'test_evaluator'):
         metrics = config.get(name) or ()
         for metric in [metrics] if isinstance(metrics, Mapping) else metrics:
-            if 'head_min' in metric or 'tail_max' in metric:
-                return metric.get('head_min', 10_000), metric.get('tail_max', 999)
-    return 10_000, 999
+            given = {key: metric[key] for key in rule._fields if metric.get(key) is not None}
+            if given:
+                return rule._replace(**given)
+    return rule
 
 
 def _ava_datasets(dataset: Any) -> Iterator[Mapping[str, Any]]:
@@ -133,3 +145,19 @@ def _clip_reach(pipeline: Sequence[Mapping[str, Any]]) -> int:
             jitter = 0 if step.get('test_mode') else (interval + 1) // 2 - 1
             return (length - 1 - length // 2) * interval + jitter
     return 0
+
+
+def with_table(split: SplitSettings, table: VideoTable | None) -> SplitSettings:
+    """The settings of a split whose rate, start and frames are told by a videos.json."""
+    if table is None:
+        return split
+    use_frames = table.filename_tmpl is not None
+    return split._replace(
+        fps=table.fps,
+        timestamp_start=table.timestamp_start,
+        timestamp_end=max(table.seconds(video).stop for video in table.videos),
+        start_index=START_INDEX,
+        use_frames=use_frames,
+        frame_root=str(table.frame_folder) if use_frames else '',
+        filename_tmpl=table.filename_tmpl or split.filename_tmpl,
+    )

@@ -11,40 +11,27 @@ from mmlt.fileio.video_table import VideoTable
 
 
 def timestamp_findings(
-    rows: AnnotatedRows,
-    split: SplitSettings,
-    table: VideoTable | None,
-    excluded: frozenset[tuple[str, int]],
+    rows: AnnotatedRows, split: SplitSettings, table: VideoTable | None
 ) -> list[Finding]:
-    """Rows whose second is not one of their video; excluded keyframes are not looked at.
+    """Rows whose second is not one of their video.
 
     Args:
-        rows: The annotations.
+        rows: The annotations, those of excluded keyframes left out.
         split: The settings; at one frame a second timestamps are frame numbers, of no range.
         table: The split's videos.json, which knows the end of each video.
-        excluded: (video id, second) of the keyframes that are left out.
     """
     if split.fps <= 1:
         return []
-    boxes = rows.boxes
-    names = boxes.video_names.tolist()
-    first, end = split.timestamp_start, split.timestamp_end
-    ends = np.full(len(names), end if split.use_frames else np.iinfo(np.int32).max)
-    if table is not None:
-        for index, name in enumerate(names):
-            if name in table.videos:
-                ends[index] = table.seconds(name).stop - 1
-    last = ends[boxes.video_index]
-    used = np.ones(len(boxes.labels), dtype=bool)
-    if excluded:
-        pairs = zip(boxes.video_index.tolist(), boxes.timestamps.tolist())
-        used = np.array([(names[video], second) not in excluded for video, second in pairs])
-    outside = used & ((boxes.timestamps < first) | (boxes.timestamps > last))
-    told = f'their video, which starts at second {first}'
+    boxes, first, end = rows.boxes, split.timestamp_start, split.timestamp_end
     if table is None and split.use_frames:
+        outside = (boxes.timestamps < first) | (boxes.timestamps > end)
         told = f'timestamp_start={first} to timestamp_end={end}'
-    findings = rows.find('keyframe_outside', np.flatnonzero(outside), range=told)
-    if table is None and split.use_frames:
-        at_end = used & (boxes.timestamps == end)
-        findings += rows.find('keyframe_at_end', np.flatnonzero(at_end))
-    return findings
+        findings = rows.find('keyframe_outside', np.flatnonzero(outside), range=told)
+        at_end = np.flatnonzero(boxes.timestamps == end)
+        return findings + rows.find('keyframe_at_end', at_end)
+    unknown = range(first, np.iinfo(np.int32).max)  # a video file tells its length itself
+    known = {} if table is None else {name: table.seconds(name) for name in table.videos}
+    stops = [known.get(name, unknown).stop for name in boxes.video_names.tolist()]
+    outside = (boxes.timestamps < first) | (boxes.timestamps >= np.array(stops)[boxes.video_index])
+    told = f'their video, which starts at second {first}'
+    return rows.find('keyframe_outside', np.flatnonzero(outside), range=told)

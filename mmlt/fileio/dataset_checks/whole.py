@@ -22,7 +22,7 @@ from mmlt.fileio.dataset_checks.name_checks import name_findings
 from mmlt.fileio.dataset_checks.overlap import Fit, fit_of
 from mmlt.fileio.dataset_checks.proposal_checks import proposal_findings
 from mmlt.fileio.dataset_checks.row_checks import row_findings, wide_boxes
-from mmlt.fileio.dataset_checks.settings import SplitSettings
+from mmlt.fileio.dataset_checks.settings import SplitSettings, with_table
 from mmlt.fileio.dataset_checks.timestamp_checks import timestamp_findings
 from mmlt.fileio.label_map import read_label_map
 from mmlt.fileio.video_table import VideoTable, read_video_table
@@ -125,13 +125,17 @@ class _Checker:
         self.findings += row_findings(rows, split, label_map)
         if not len(rows.boxes.labels):
             return
-        self.rows[split.name] = rows
-        self.findings += self._name_findings(rows, table, proposals, excluded)
-        self.findings += timestamp_findings(rows, split, table, excluded or frozenset())
+        self.findings += self._name_findings(rows, split, table, proposals, excluded)
+        used = rows.without(excluded or frozenset())
+        if not len(used.boxes.labels):
+            self.findings.append(find('no_rows', rows.path))
+            return
+        self.rows[split.name] = used
+        self.findings += timestamp_findings(used, split, table)
         if self.frames:
-            self.findings += frame_findings(rows, split, table, self.folders)
-        self._check_proposals(rows, split, table, proposals)
-        self.counts[split.name] = _count(rows, excluded or frozenset())
+            self.findings += frame_findings(used, split, table, self.folders)
+        self._check_proposals(used, split, proposals)
+        self.counts[split.name] = _count(used, split)
 
     def _read_label_map(self, path: str) -> dict[int, str]:
         label_map = read_label_map(path)
@@ -144,48 +148,41 @@ class _Checker:
         self.findings += proposals.findings
         return proposals
 
-    def _name_findings(self, rows: AnnotatedRows, table, proposals, excluded) -> list[Finding]:
+    def _name_findings(
+        self, rows: AnnotatedRows, split: SplitSettings, table, proposals, excluded
+    ) -> list[Finding]:
         others, lost = {}, {}
         if table is not None:
-            others[str(table.folder / 'videos.json')] = table.videos
-            lost[str(table.folder / 'videos.json')] = 'rate, start and length'
+            others[split.video_table], lost[split.video_table] = table.videos, 'rate and length'
         if proposals is not None:
-            others[proposals.path], lost[proposals.path] = (
-                set(proposals.videos.tolist()),
-                'proposals',
-            )
-        split = self.splits[-1]
-        if self.frames and os.path.isdir(split.frame_root) and split.frame_root:
+            others[proposals.path] = set(proposals.videos.tolist())
+            lost[proposals.path] = 'proposals'
+        if self.frames and split.frame_root and os.path.isdir(split.frame_root):
             others[split.frame_root] = os.listdir(split.frame_root)
             lost[split.frame_root] = 'frames'
-        if excluded:
-            # a name that is annotated too is a matter of the annotations
-            own = set(rows.boxes.video_names.tolist())
-            others[split.exclude_file] = {video for video, _ in excluded} - own
+        videos = set(rows.boxes.video_names.tolist())
+        if excluded:  # a name that is annotated too is a matter of the annotations
+            others[split.exclude_file] = {video for video, _ in excluded} - videos
             lost[split.exclude_file] = 'exclusions'
         findings = name_findings(rows, others, lost)
-        videos = set(rows.boxes.video_names.tolist())
         if table is not None:
             gone = {v: repr(v) for v in sorted(videos - set(table.videos))}
-            findings += rows.find_videos('video_not_in_table', gone, table='videos.json')
+            findings += rows.find_videos('video_not_in_table', gone, table=split.video_table)
         if excluded and videos.isdisjoint(video for video, _ in excluded):
             first = min(excluded)
             places = [(None, f'{first[0]},{first[1]}')]
-            findings.append(
-                find('excluded_unknown', split.exclude_file, places, count=len(excluded))
-            )
+            count = len(excluded)
+            findings.append(find('excluded_unknown', split.exclude_file, places, count=count))
         return findings
 
-    def _check_proposals(self, rows: AnnotatedRows, split: SplitSettings, table, proposals) -> None:
-        kinds = {f.kind for f in self.findings if f.file == rows.path}
-        if proposals is None or 'pixel_boxes' in kinds:
+    def _check_proposals(self, rows: AnnotatedRows, split: SplitSettings, proposals) -> None:
+        in_pixels = any(f.file == rows.path and f.kind == 'pixel_boxes' for f in self.findings)
+        if proposals is None or in_pixels:
             return
         fit = fit_of(rows.boxes, proposals, split.person_det_score_thr)
-        found = proposal_findings(rows, split, proposals, fit)
-        self.findings += found
+        self.findings += proposal_findings(rows, split, proposals, fit)
         if not proposals.in_pixels:
             self.fits[split.name] = fit
-        self.compared = getattr(self, 'compared', set()) | {rows.path}
 
     def finish(self) -> DatasetCheck:
         """The checks across splits, and all that was found."""
@@ -243,28 +240,12 @@ class _Checker:
         return findings + class_findings(self.counts, files, due)
 
 
-def with_table(split: SplitSettings, table: VideoTable | None) -> SplitSettings:
-    """The settings of a split whose rate, start and frames are told by a videos.json."""
-    if table is None:
-        return split
-    use_frames = table.filename_tmpl is not None
-    return split._replace(
-        fps=table.fps,
-        timestamp_start=table.timestamp_start,
-        timestamp_end=max(table.seconds(video).stop for video in table.videos),
-        start_index=0,
-        use_frames=use_frames,
-        frame_root=str(table.frame_folder) if use_frames else '',
-        filename_tmpl=table.filename_tmpl or split.filename_tmpl,
-    )
-
-
-def _count(rows: AnnotatedRows, excluded: frozenset[tuple[str, int]]) -> dict[int, int]:
-    boxes, names = rows.boxes, rows.boxes.video_names.tolist()
-    labels = boxes.labels
-    if excluded:
-        pairs = zip(boxes.video_index.tolist(), boxes.timestamps.tolist())
-        kept = np.array([(names[video], second) not in excluded for video, second in pairs])
-        labels = labels[kept]
+def _count(rows: AnnotatedRows, split: SplitSettings) -> dict[int, int]:
+    """Rows of each class that has a column of scores."""
+    labels = rows.boxes.labels
+    if split.custom_classes is None:
+        labels = labels[(labels > 0) & (labels < split.num_classes)]
+    else:
+        labels = labels[np.isin(labels, split.custom_classes)]
     ids, counts = np.unique(labels, return_counts=True)
     return dict(zip(ids.tolist(), counts.tolist()))

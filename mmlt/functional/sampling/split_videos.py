@@ -54,7 +54,7 @@ def split_videos(counts: np.ndarray, *, ratios: Sequence[float], seed: int = 0) 
 
     Example:
         >>> split_videos([[9, 0], [9, 3], [5, 3]], ratios=[0.5, 0.25, 0.25]).tolist()
-        [0, 2, 1]
+        [2, 0, 1]
     """
     counts, ratios = _checked(counts, ratios)
     rng = np.random.default_rng(check_integer('seed', seed, 0))

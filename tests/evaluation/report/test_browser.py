@@ -7,9 +7,13 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from mmlt.evaluation.examples import HIT, NOBODY, ClassExamples, Example
+from mmlt.evaluation.report.examples import Picture, PicturedExamples, choose_classes
 from mmlt.evaluation.report.page import build_report
+from mmlt.visualization.thumbnails import encode_thumbnail, jpeg_uri
 
 
 def _browser_missing(reason):
@@ -269,3 +273,81 @@ def test_in_a_browser_shuffle_bias_alone(make_shuffle_row, write_shuffle_bias, b
     assert page.find('figure svg')[0].size['width'] > 600
     assert not page.find('#classes')
     assert browser.get_log('browser') == []
+
+
+def _pictured(metrics):
+    """Of each class four hits, a miss without its picture, and two wide false alarms."""
+    box = np.array([0.1, 0.1, 0.5, 0.9])
+    uri = jpeg_uri(encode_thumbnail(np.full((160, 160, 3), 99, np.uint8), []))
+    wide = jpeg_uri(encode_thumbnail(np.full((160, 284, 3), 9, np.uint8), []))
+    example = Example(HIT, 'a_rather_long_name_of_a_video', 902, 0.5, box, box, (12, 74), ())
+    hits = [(example._replace(timestamp=t), Picture((uri,), 160, 160)) for t in range(4)]
+    lost = [(example, Picture((), 160, 160, 'img_00031.jpg does not exist'))]
+    alarms = [(example._replace(verdict=NOBODY), Picture((wide,), 284, 160))] * 2
+    of_class = ClassExamples(hits, lost, alarms)
+    return PicturedExamples(0, dict.fromkeys(choose_classes(metrics), of_class))
+
+
+@pytest.mark.browser
+def test_in_a_browser_pictures(browser, make_metrics, make_run, tmp_path):
+    metrics = make_metrics(seed=1)
+    shown = _pictured(metrics)
+    run = make_run('mine', metrics=metrics)
+    page = _Page(browser, build_report(run, tmp_path / 'r.html', examples=shown))
+    folded = page.find('.examples')
+    assert [part.get_attribute('open') == 'true' for part in folded] == [True] * 3 + [False] * 17
+    images = page.browser.execute_script(
+        "return Array.from(document.querySelectorAll('.examples[open] img'))"
+        '.map(image => [image.complete, image.naturalWidth, image.width, image.height, image.alt])'
+    )
+    assert len(images) == 3 * 6  # all there, at their own size, each with words of its own
+    assert {tuple(image[:4]) for image in images} == {
+        (True, 160, 160, 160),
+        (True, 284, 284, 160),
+    }
+    assert len({image[4] for image in images[:4]}) == 4 and 'hit' in images[0][4]
+    assert page.find('.absent')[0].text == 'No picture: img_00031.jpg does not exist'
+
+    summary = folded[3].find_element('css selector', 'summary')
+    assert not folded[3].find_element('css selector', 'img').is_displayed()
+    summary.send_keys('\ue007')  # the enter key
+    assert folded[3].find_element('css selector', 'img').is_displayed()
+
+    for width in (1200, 700, 400):
+        page.set_width(width)
+        assert page.browser.execute_script(
+            'return document.documentElement.scrollWidth <= window.innerWidth'
+        )
+    page.set_width(700)  # the four of a kind stand in one row
+    assert len({image.location['y'] for image in page.find('.thumbs img')[:4]}) == 1
+    assert browser.get_log('browser') == []
+    assert {address for address in page.requests() if not address.startswith('data:')} == {page.url}
+
+
+@pytest.mark.browser
+def test_in_a_browser_the_page_stays_light_where_the_system_is_dark(
+    browser, make_metrics, make_run, tmp_path
+):
+    """The drawings are dark on white, so the page is; whatever is written in it can be read."""
+    metrics = make_metrics(seed=1)
+    run = make_run('mine', metrics=metrics)
+    feature = {'name': 'prefers-color-scheme', 'value': 'dark'}
+    browser.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': [feature]})
+    page = _Page(browser, build_report(run, tmp_path / 'r.html', examples=_pictured(metrics)))
+    assert page.browser.execute_script("return matchMedia('(prefers-color-scheme: dark)').matches")
+    colors = page.browser.execute_script(
+        "const parts = ['body', 'summary', '.thumbs figcaption', '.thumbs .annotated', '.absent'];"
+        'return parts.map(part => getComputedStyle(document.querySelector(part)))'
+        '.map(style => [style.color, style.backgroundColor])'
+    )
+    assert colors[0][1] == 'rgb(255, 255, 255)'
+    for ink, ground in colors:
+        assert ground in ('rgba(0, 0, 0, 0)', 'rgb(255, 255, 255)')
+        assert _contrast_on_white(ink) >= 4.5  # WCAG 2.1, 1.4.3
+
+
+def _contrast_on_white(color):
+    channels = [int(part) / 255 for part in color[4:-1].split(',')]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = np.dot(linear, (0.2126, 0.7152, 0.0722))
+    return 1.05 / (luminance + 0.05)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mmlt.evaluation.runs.origin import find_origin
+from mmlt.evaluation.runs.origin import find_annotations, find_origin
 
 LINE = '2026/11/27 13:00:00 - mmengine - INFO - '
 TRAINED = f'{LINE}Epoch(train)  [1][10/20]  loss: 0.5\n'
@@ -104,3 +104,52 @@ def test_a_config_is_read_and_never_run(tmp_path, config):
     known = find_origin(job)
     assert known.pop('Date') == '2026-11-27 13:05:01'
     assert set(known) <= {'Config'}
+
+
+def _evaluator(**settings):
+    listed = ', '.join(f'{key}={value!r}' for key, value in settings.items())
+    return f'dict(type="mmlt.AVALongTailMetric", {listed})'
+
+
+def test_annotations_of_a_test_and_of_a_training(tmp_path):
+    for name in ('val.csv', 'test.csv', 'test_excluded.csv'):
+        (tmp_path / name).write_text('')
+    val = _evaluator(ann_file=str(tmp_path / 'val.csv'))
+    test = _evaluator(
+        ann_file=str(tmp_path / 'test.csv'),
+        exclude_file=str(tmp_path / 'test_excluded.csv'),
+        ann_format='ava_kinetics',
+    )
+    config = f'val_evaluator = {val}\ntest_evaluator = [dict(type="AccMetric"), {test}]\n'
+    tested = find_annotations(_job(tmp_path / 'w', config))
+    assert tested == (tmp_path / 'test.csv', tmp_path / 'test_excluded.csv', 'ava_kinetics')
+    trained = find_annotations(_job(tmp_path / 't', config, TRAINED))
+    assert trained == (tmp_path / 'val.csv', None, 'ava')
+
+
+def test_annotations_by_a_relative_path(tmp_path, monkeypatch):
+    """As configs have it: from where the job was started, which may lie above the run."""
+    config = f'test_evaluator = {_evaluator(ann_file="data/mine/test.csv")}\n'
+    job = _job(tmp_path / 'work_dirs' / 'mine', config)
+    assert find_annotations(job) is None
+    (tmp_path / 'data' / 'mine').mkdir(parents=True)
+    (tmp_path / 'data' / 'mine' / 'test.csv').write_text('')
+    assert find_annotations(job).ann_file == tmp_path / 'data' / 'mine' / 'test.csv'
+    monkeypatch.chdir(tmp_path)
+    assert find_annotations(job).ann_file.is_file()
+
+
+@pytest.mark.parametrize(
+    'config',
+    [
+        '',
+        'test_evaluator = dict(type="AccMetric")\n',
+        'test_evaluator = dict(type="mmlt.AVALongTailMetric", ann_file=PATH)\n',
+        f'test_evaluator = {_evaluator(ann_file="nowhere.csv")}\n',
+        f'test_evaluator = {_evaluator(ann_file="here.csv", exclude_file="nowhere.csv")}\n',
+    ],
+)
+def test_annotations_that_are_not_known_are_not_guessed(tmp_path, config):
+    (tmp_path / 'here.csv').write_text('')
+    assert find_annotations(_job(tmp_path / 'w', config)) is None
+    assert find_annotations(tmp_path) is None

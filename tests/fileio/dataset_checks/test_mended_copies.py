@@ -68,7 +68,9 @@ def test_pixels_become_the_fractions_that_they_were(good, tmp_path):
     right, mended = _rows(good / 'annotations' / 'train.csv'), _rows(tmp_path / 'out' / 'train.csv')
     assert [[*row[:2], *row[6:]] for row in mended] == [[*row[:2], *row[6:]] for row in right]
     for row, other in zip(mended, right):
-        assert [float(c) for c in row[2:6]] == pytest.approx([float(c) for c in other[2:6]], abs=1e-5)
+        assert [float(c) for c in row[2:6]] == pytest.approx(
+            [float(c) for c in other[2:6]], abs=1e-5
+        )
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,10 @@ def test_mistakes_that_hide_one_another_are_all_mended(names, good, tmp_path):
     shutil.copytree(good, tmp_path / 'set')
     root = tmp_path / 'set'
     if 'boxes in pixels' in names:
-        names = ('boxes in pixels', *(n for n in names if n not in ('boxes in pixels', 'x and y swapped')))
+        names = (
+            'boxes in pixels',
+            *(n for n in names if n not in ('boxes in pixels', 'x and y swapped')),
+        )
     mended = mend_splits(_splits(root, *reversed(names)), tmp_path / 'out')
     assert [str(finding) for finding in mended.left] == []
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import re
-import shutil
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
 from mmengine.config import Config
-from mmengine.logging import MMLogger
-from mmengine.registry import DATASETS, DefaultScope
 from planted_mistakes import TRAPS
 from small_own_data import write_small_set
+from what_is_said import findings_of, mistakes_table, planted_config, training_says
 
-from mmlt.engine.hooks import CheckDataHook
+from mmlt.fileio.dataset_checks.finding import MISTAKES
 from mmlt.fileio.dataset_checks.settings import splits_of_config
 from mmlt.fileio.dataset_checks.whole import check_splits
+
+PAGE = Path(__file__).parents[3] / 'docs' / 'data_mistakes.md'
+#: Tried elsewhere: files that are not there, and boxes or keys that are none.
+ELSEWHERE = {
+    'missing_file',
+    'unreadable_file',
+    'no_rows',
+    'table_file',
+    'no_overlap',
+    'proposal_boxes',
+    'proposal_keys',
+}
 
 
 @pytest.fixture(scope='module')
@@ -28,22 +37,10 @@ def good(tmp_path_factory):
     }
 
 
-def _planted(good, trap, root):
-    shutil.copytree(good[trap.table], root)
-    trap.plant(root)
-    return Config.fromfile(root / 'config.py')
-
-
 @pytest.mark.parametrize('name', TRAPS)
 def test_check_dataset_finds_it(name, good, tmp_path):
     trap, root = TRAPS[name], tmp_path / 'set'
-    check = check_splits(splits_of_config(_planted(good, trap, root)))
-    found = [
-        finding
-        for finding in check.findings
-        if finding.kind == trap.kind and finding.file == str(root / trap.file)
-    ]
-    assert found, [str(finding) for finding in check.findings]
+    found = findings_of(planted_config(good, trap, root), trap, root)
     if trap.place is not None:
         places = [(place.line, place.value) for finding in found for place in finding.places]
         line, value = trap.place
@@ -51,40 +48,23 @@ def test_check_dataset_finds_it(name, good, tmp_path):
     assert found[0].effect and found[0].mend
 
 
-@pytest.fixture
-def warnings_said():
-    """The warnings of mmengine's logger."""
-    said = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: said.append(record.getMessage())
-    logger = MMLogger.get_current_instance()
-    logger.addHandler(handler)
-    yield said
-    logger.removeHandler(handler)
-
-
-def _training_says(cfg, warnings_said):
-    """Build the datasets and run the hook as a training does: its error, or all its warnings."""
-    with DefaultScope.overwrite_default_scope('mmaction'):
-        try:
-            datasets = [DATASETS.build(cfg[f'{n}_dataloader'].dataset) for n in ('train', 'val')]
-            loops = [SimpleNamespace(dataloader=SimpleNamespace(dataset=d)) for d in datasets]
-            runner = SimpleNamespace(cfg=cfg, train_loop=loops[0], val_loop=loops[1])
-            CheckDataHook().before_train(runner)
-        except (ValueError, FileNotFoundError) as error:
-            return str(error)
-    return '\n'.join(warnings_said)
-
-
 @pytest.mark.parametrize('name', TRAPS)
-def test_a_training_names_it(name, good, tmp_path, warnings_said):
-    trap = TRAPS[name]
-    said = _training_says(_planted(good, trap, tmp_path / 'set'), warnings_said)
-    assert re.search(trap.training, said), said
+def test_a_training_names_it(name, good, tmp_path):
+    said = training_says(planted_config(good, TRAPS[name], tmp_path / 'set'))
+    assert re.search(TRAPS[name].training, said), said
 
 
 @pytest.mark.parametrize('table', [False, True])
-def test_a_good_set_gives_nothing(table, good, warnings_said):
+def test_a_good_set_gives_nothing(table, good):
     cfg = Config.fromfile(good[table] / 'config.py')
     assert check_splits(splits_of_config(cfg)).findings == ()
-    assert str(good[table]) not in _training_says(cfg, warnings_said)
+    assert str(good[table]) not in training_says(cfg)
+
+
+def test_every_kind_of_mistake_is_planted():
+    assert set(MISTAKES) == {trap.kind for trap in TRAPS.values()} | ELSEWHERE
+
+
+def test_page_has_the_table_of_what_is_said(tmp_path):
+    table = PAGE.read_text(encoding='utf-8').partition('<!-- table -->\n\n')[2]
+    assert table.partition('\n\n<!-- end')[0] == mistakes_table(tmp_path)
