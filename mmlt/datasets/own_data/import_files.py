@@ -79,7 +79,7 @@ def write_import(folder: Path, found: Imported, options: ImportOptions) -> list[
         score_source=score_source,
     )
     with atomic_write(folder / CONFIG_FILE, overwrite=overwrite) as temporary:
-        temporary.write_text(config_text(folder, values), encoding='utf-8', newline='')
+        temporary.write_bytes(config_text(folder, values).encode())
     return target_files(folder, list(found.splits))
 
 
