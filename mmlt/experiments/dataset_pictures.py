@@ -39,8 +39,8 @@ def keyframe_drawer(check: DatasetCheck) -> Callable[[int], Draw]:
             except (ValueError, RuntimeError, OSError, ImportError) as error:
                 return Picture('', HEIGHT, HEIGHT, str(error))
             outlines = [
-                *(Outline(box, GROUND_TRUTH_COLOR) for box in keyframe.annotated),
                 *(Outline(box, DETECTION_COLOR) for box in keyframe.proposed),
+                *(Outline(box, GROUND_TRUTH_COLOR) for box in keyframe.annotated),
             ]
             height = KEYFRAME_HEIGHT if keyframe.around is None else HEIGHT
             place = dict(around=keyframe.around, height=height)

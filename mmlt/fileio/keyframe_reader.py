@@ -32,7 +32,7 @@ def open_keyframes(
         rule: Which frame is that of which second in folders of frames, see
             :func:`mmlt.fileio.keyframe_images.keyframe_numbers`; None: as in AVA's (30 a
             second, the first is that of second 900), and with a ``videos.json``.
-        in_full_size: Of a prepared data set: whether the video file is read, where it is there,
+        in_full_size: Of a prepared data set: whether the video file is read, where that can be,
             rather than the frame on disk, which was shrunk.
 
     Raises:
@@ -58,11 +58,15 @@ def _by_table(table: VideoTable, in_full_size: bool) -> ReadKeyframe:
         seconds = table.seconds(video_id)
         if second not in seconds:
             raise ValueError(f'{video_id} has seconds {seconds[0]} to {seconds[-1]}')
-        is_on_disk = table.filename_tmpl is not None
-        if is_on_disk and not (in_full_size and table.video_path(video_id).is_file()):
-            name = table.filename_tmpl.format(table.frame_of(second))
-            return _read(table.frame_folder, video_id, name)
-        return _at_time(table, video_id, second)
+        if table.filename_tmpl is None:
+            return _at_time(table, video_id, second)
+        if in_full_size:
+            try:
+                return _at_time(table, video_id, second)
+            except (ValueError, ImportError):  # the frame on disk is small, but there
+                pass
+        name = table.filename_tmpl.format(table.frame_of(second))
+        return _read(table.frame_folder, video_id, name)
 
     return read
 

@@ -69,8 +69,10 @@ def test_the_video_file_is_preferred_where_full_size_is_wanted(prepared):
     shrunk, full = (open_keyframes(folder, in_full_size=wish) for wish in (False, True))
     levels = [_level(read('long_2', 11)) for read in (shrunk, full)]
     np.testing.assert_allclose(levels, [40, 160], atol=6)  # on disk is something else here
-    (folder / 'long.mp4').unlink()
+    (folder / 'long.mp4').write_bytes(b'no video')
     assert _level(full('long_2', 11)) == 40
+    (folder / 'long.mp4').unlink()
+    assert _level(full('long_2', 12)) == 80
 
 
 def test_what_a_table_does_not_hold_is_said(prepared):

@@ -17,6 +17,7 @@ WORST_OF_SPLIT = 6
 RARE_CLASSES = 8
 OF_RARE_CLASS = 4
 _MOST_NAMES = 3  # of labels below a picture
+_SAMPLES = 'One annotated box each, and its labels. Are they right?'
 
 
 class Keyframe(NamedTuple):
@@ -95,10 +96,26 @@ def rare_samples(check: DatasetCheck, row: ClassRow, seed: int = 0) -> list[Keyf
     for split, rows in check.rows.items():
         own = np.flatnonzero(rows.boxes.labels == row.class_id)
         chosen = np.sort(np.random.default_rng(seed).permutation(own)[: OF_RARE_CLASS - len(found)])
-        for index in chosen.tolist():
-            keyframe = keyframe_of(check, split, index)
-            found.append(keyframe._replace(around=rows.boxes.boxes_xyxy_norm[index]))
+        found += [_sample(check, split, index) for index in chosen.tolist()]
     return found
+
+
+def _sample(check: DatasetCheck, split: str, row: int) -> Keyframe:
+    """A keyframe cut to one box, with the labels of that box alone."""
+    keyframe, boxes = keyframe_of(check, split, row), check.rows[split].boxes
+    box = boxes.boxes_xyxy_norm[row]
+    own = (boxes.video_index == boxes.video_index[row]) & (boxes.boxes_xyxy_norm == box).all(axis=1)
+    own &= boxes.timestamps == boxes.timestamps[row]
+    caption = _caption(check, keyframe.video, keyframe.second, boxes.labels[own])
+    return keyframe._replace(
+        annotated=box[None], proposed=np.empty((0, 4)), caption=caption, around=box
+    )
+
+
+def _caption(check: DatasetCheck, video: str, second: int, labels: np.ndarray) -> str:
+    names = list(dict.fromkeys(check.label_map.get(i, f'class {i}') for i in labels.tolist()))
+    shown = ', '.join(names[:_MOST_NAMES]) + (', …' if names[_MOST_NAMES:] else '')
+    return f'{video}, {second} s: {shown}'
 
 
 def _first_rows(check: DatasetCheck, split: str) -> np.ndarray:
@@ -121,17 +138,16 @@ def keyframe_of(check: DatasetCheck, split: str, row: int) -> Keyframe:
         is_own = np.isin(proposals.frames, frames)
         is_own &= proposals.scores >= settings.person_det_score_thr
         proposed = proposals.boxes[is_own]
-    labels = list(dict.fromkeys(check.label_map[i] for i in boxes.labels[own].tolist()))
-    names = ', '.join(labels[:_MOST_NAMES]) + (', …' if labels[_MOST_NAMES:] else '')
     annotated = np.unique(boxes.boxes_xyxy_norm[own], axis=0)
-    return Keyframe(split, video, second, annotated, proposed, f'{video}, {second} s: {names}')
+    caption = _caption(check, video, second, boxes.labels[own])
+    return Keyframe(split, video, second, annotated, proposed, caption)
 
 
 def picture_sections(check: DatasetCheck, rows: Sequence[ClassRow], draw: Draw) -> str:
     """Random keyframes, those that the proposals meet worst, and samples of the rarest classes."""
     key = (
-        '<b class="annotated">Green</b>: annotated, <b class="detected">orange</b>: proposed '
-        '(person_det_score_thr or more). '
+        '<b class="annotated">Green</b>: annotated, drawn over <b class="detected">orange</b>: '
+        'proposed (person_det_score_thr or more). '
     )
     random = {split: random_keyframes(check, split) for split in check.rows}
     worst = {split: worst_keyframes(check, split) for split in check.rows}
@@ -147,7 +163,7 @@ def picture_sections(check: DatasetCheck, rows: Sequence[ClassRow], draw: Draw) 
             worst,
             draw,
         )
-        + _gallery('Samples of the rarest classes', key + 'Are these labels right?', samples, draw)
+        + _gallery('Samples of the rarest classes', _SAMPLES, samples, draw)
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 from mmengine.config import Config
@@ -14,7 +16,7 @@ from small_own_data import VIDEOS, write_small_set
 
 from mmlt.evaluation.dataset_page import page as page_module
 from mmlt.evaluation.dataset_page.page import write_dataset_page
-from mmlt.evaluation.dataset_page.pictures import Picture
+from mmlt.evaluation.dataset_page.pictures import Picture, keyframe_of
 from mmlt.experiments.dataset_pictures import keyframe_drawer
 from mmlt.fileio.dataset_checks.settings import GroupRule, splits_of_config
 from mmlt.fileio.dataset_checks.whole import check_splits
@@ -91,6 +93,10 @@ def test_pictures_are_in_the_file(good, tmp_path):
         'walk (15 + 7 + 7)',
     ]
     assert len(rare.split('<img')) - 1 == 3 * 4
+    captions = re.findall('<figcaption>(.*?)</figcaption>', rare)
+    assert captions[:4] == [
+        f'walk_{video}, {second} s: wave' for video in 'ab' for second in (3, 4)
+    ]
     sources = re.findall(r'<img src="([^"]*)"', html)
     assert all(source.startswith('data:image/jpeg;base64,') for source in sources)
     assert not re.search(r'(?:src|href)="(?!data:|#)', html)  # nothing is fetched
@@ -159,19 +165,20 @@ def test_pictures_are_made_coarser_until_they_fit(good, tmp_path, monkeypatch):
         _page(_check(good), tmp_path, draw_at=draw_at)
 
 
-def test_pictures_show_green_and_orange_boxes(good):
-    """The first person of second 0: 1 to 10 px from the left, 9 to 38 px from the top."""
-    import base64
-
-    import cv2
-
-    from mmlt.evaluation.dataset_page.pictures import keyframe_of
-
+def test_pictures_show_green_over_orange_boxes(good):
     check = _check(good)
-    picture = keyframe_drawer(check)(95)(keyframe_of(check, 'train', 0))
+    keyframe = keyframe_of(check, 'train', 0)
+    picture = keyframe_drawer(check)(95)(keyframe)
     data = base64.b64decode(picture.uri.partition(',')[2])
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).astype(int)
     assert image.shape == (160, 213, 3) == (picture.height, picture.width, 3)
-    blue, green, red = np.moveaxis(image, -1, 0)
-    assert ((green > 120) & (red < 120) & (blue < 120)).any()
-    assert ((red > 200) & (green > 100) & (green < 180) & (blue < 80)).any()
+    # left edges at mid height: the annotated box begins at .02, the proposal at .025 of the width
+    assert keyframe.annotated[0, 0] == 0.02 and keyframe.proposed[0, 0] == 0.025
+    blue, green, red = image[80, 2:7].T
+    assert ((green > red + 30) & (green > blue + 30)).any()
+    # the upper edges, .2 and .21 of the height
+    blue, green, red = image[:, 20][28:40].T
+    assert ((green > red + 30) & (green > blue + 30)).any()
+    # the lower ones, .8 and .81: the proposal's is below
+    blue, green, red = image[:, 20][126:133].T
+    assert ((red > green + 20) & (green > blue + 20)).any()
