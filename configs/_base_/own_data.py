@@ -86,6 +86,7 @@ own_data = dict(
     toy=data(clip_len=8, interval_sec=1 / 5, batch_size=4, short_side=128, num_workers=1),
 )
 
+own_checks = [dict(type='mmlt.CheckDataHook')]  # of all splits, before the training
 own_hooks = dict(
     checkpoint=dict(
         type='CheckpointHook', interval=1, max_keep_ckpts=2, save_best='ava/mSAP', rule='greater'

@@ -47,9 +47,17 @@ def write_import(folder: Path, found: Imported, options: ImportOptions) -> list[
 
     Returns:
         The files.
+
+    Raises:
+        FileExistsError: One is there and ``options.overwrite`` is false.
+        FileNotFoundError: There is no such base config.
+        ValueError: The base is no config of own data, or a class has a name that mmaction2 cannot
+            read; nothing is written then.
     """
     annotations = folder / ANNOTATION_FOLDER
     overwrite = options.overwrite
+    if not overwrite:
+        refuse_overwriting(folder)
     base_batch_size = _base_batch_size(options.base)
     score_thr, score_source = _person_threshold(folder)
     class_ids = {name: class_id for class_id, name in found.names.items()}
@@ -79,7 +87,7 @@ def write_import(folder: Path, found: Imported, options: ImportOptions) -> list[
         score_source=score_source,
     )
     with atomic_write(folder / CONFIG_FILE, overwrite=overwrite) as temporary:
-        temporary.write_text(config_text(folder, values), encoding='utf-8', newline='')
+        temporary.write_bytes(config_text(folder, values).encode())
     return target_files(folder, list(found.splits))
 
 

@@ -108,8 +108,10 @@ def test_nothing_is_replaced_unasked(folder):
         refuse_overwriting(folder)
     for file in target_files(folder, ['train', 'val', 'test'])[:-1]:
         file.unlink()
+    found = gather([labelled(folder)], folder, OPTIONS)
     with pytest.raises(FileExistsError, match='config.py: exists already'):
-        refuse_overwriting(folder)
+        write_import(folder, found, OPTIONS)
+    assert list((folder / 'annotations').iterdir()) == []
 
 
 @pytest.mark.parametrize(
