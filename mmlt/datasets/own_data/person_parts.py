@@ -42,6 +42,7 @@ class PersonParts:
         parent = (table.folder / DETECTOR_FILE).parent
         self.boxes, self.tracks = parent / 'persons', parent / 'tracks'
         self.settings = dict(settings)
+        self._names: dict[Video, Video] = {}
 
     def has_boxes(self, video: Video) -> bool:
         """Whether a video's boxes are there."""
@@ -91,12 +92,14 @@ class PersonParts:
         return VideoPersons(rows[:, 0].astype(np.int64), rows[:, 1:5], rows[:, 5], person_ids)
 
     def _name(self, video: Video) -> Video:
-        entry, table = self.table.videos[video.video_id], self.table
-        signature = sign_file(video.path) if os.path.isfile(video.path) else None
-        depends = [signature, table.fps, table.timestamp_start, entry._asdict(), self.settings]
-        depends += [table.filename_tmpl, MAX_GAP, IOU_THRESHOLD]
-        digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
-        return Video(f'{video.video_id}-{digest[:12]}', video.path)
+        if video not in self._names:
+            entry, table = self.table.videos[video.video_id], self.table
+            signature = sign_file(video.path) if os.path.isfile(video.path) else None
+            depends = [signature, table.fps, table.timestamp_start, entry._asdict(), self.settings]
+            depends += [table.filename_tmpl, MAX_GAP, IOU_THRESHOLD]
+            digest = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()
+            self._names[video] = Video(f'{video.video_id}-{digest[:12]}', video.path)
+        return self._names[video]
 
 
 class TrackedVideos(Dataset):
