@@ -88,7 +88,7 @@ def write_video(
         for packet in stream.encode(None):
             output.mux(packet)
     if rotation:
-        _turn(path, rotation)
+        set_display_matrix(path, *_TURNS[rotation])
 
 
 def _silence(stream, seconds):
@@ -99,10 +99,10 @@ def _silence(stream, seconds):
     yield from stream.encode(None)
 
 
-def _turn(path, rotation):
-    """Write the matrix of a rotation into the track header of an mp4 (ISO/IEC 14496-12, 8.3.2)."""
+def set_display_matrix(path, a, b, c, d):
+    """Have an mp4 shown with x' = a x + c y, y' = b x + d y (ISO/IEC 14496-12, 8.3.2)."""
     content = bytearray(path.read_bytes())
     start = content.index(b'tkhd') + _TKHD_MATRIX
-    a, b, c, d = (value << 16 for value in _TURNS[rotation])
+    a, b, c, d = (round(value * 65536) for value in (a, b, c, d))
     content[start : start + 36] = struct.pack('>9i', a, b, 0, c, d, 0, 0, 0, 1 << 30)
     path.write_bytes(content)

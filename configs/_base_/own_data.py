@@ -86,6 +86,7 @@ own_data = dict(
     toy=data(clip_len=8, interval_sec=1 / 5, batch_size=4, short_side=128, num_workers=1),
 )
 
+own_checks = [dict(type='mmlt.CheckDataHook')]  # of all splits, before the training
 own_hooks = dict(
     checkpoint=dict(
         type='CheckpointHook', interval=1, max_keep_ckpts=2, save_best='ava/mSAP', rule='greater'
@@ -100,10 +101,10 @@ own_schedule = dict(
         optimizer=dict(type='SGD', lr=0.025, momentum=0.9, weight_decay=1e-5),
         clip_grad=dict(max_norm=40, norm_type=2),
     ),
-    # the last epoch is train_cfg.max_epochs, whatever it is: the config of a data set sets it
+    # a cosine to train_cfg.max_epochs, which the config of a data set sets, and warm-up beside it
     param_scheduler=[
         dict(type='LinearLR', start_factor=0.1, begin=0, end=1, convert_to_iter_based=True),
-        dict(type='CosineAnnealingLR', begin=1, eta_min=0, convert_to_iter_based=True),
+        dict(type='CosineAnnealingLR', begin=0, eta_min=0, convert_to_iter_based=True),
     ],
     auto_scale_lr=dict(enable=True, base_batch_size=base_clips),
     train_cfg=dict(max_epochs=20),

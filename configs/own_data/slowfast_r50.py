@@ -19,6 +19,7 @@ test_dataloader = {{_base_.own_data.slowfast.test_dataloader}}
 val_evaluator = {{_base_.own_data.slowfast.val_evaluator}}
 test_evaluator = {{_base_.own_data.slowfast.test_evaluator}}
 default_hooks = {{_base_.own_hooks}}
+custom_hooks = {{_base_.own_checks}}
 
 optim_wrapper = {{_base_.own_schedule.optim_wrapper}}
 param_scheduler = {{_base_.own_schedule.param_scheduler}}
@@ -28,4 +29,4 @@ custom_imports = {{_base_.own_imports}}
 randomness = {{_base_.own_randomness}}
 
 # taken: not to be written into every log
-own_data = own_hooks = own_schedule = own_imports = own_randomness = None
+own_data = own_hooks = own_checks = own_schedule = own_imports = own_randomness = None

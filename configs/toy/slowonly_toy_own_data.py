@@ -18,6 +18,7 @@ val_dataloader = {{_base_.own_data.toy.val_dataloader}}
 test_dataloader = {{_base_.own_data.toy.test_dataloader}}
 val_evaluator = {{_base_.own_data.toy.val_evaluator}}
 test_evaluator = {{_base_.own_data.toy.test_evaluator}}
+custom_hooks = {{_base_.own_checks}}
 optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=0.004, weight_decay=0.02),
     clip_grad=dict(max_norm=20, norm_type=2),
@@ -26,4 +27,4 @@ param_scheduler = {{_base_.own_schedule.param_scheduler}}
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=2)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-own_data = own_hooks = own_schedule = own_imports = own_randomness = None
+own_data = own_hooks = own_checks = own_schedule = own_imports = own_randomness = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import cv2
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from mmlt.fileio.feature_folder import Video
@@ -59,8 +58,6 @@ class KeyframeBatches(IterableDataset):
 
     def __iter__(self) -> Iterator[KeyframeBatch]:
         worker = get_worker_info()
-        if worker:
-            cv2.setNumThreads(1)  # there is a process a core
         for video in self.videos[worker.id :: worker.num_workers] if worker else self.videos:
             try:
                 yield from self._of_video(video)

@@ -9,7 +9,7 @@ prepare.parts/                what makes it resumable, see mmlt.datasets.own_dat
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,10 +95,11 @@ def find_persons(
     source, record = _choose_detector(options)
     videos, parts = table_videos(table), PersonParts(table, source.settings)
     missing = [video for video in videos if not parts.has_boxes(video)]
-    failures = _detect(parts, missing, source, options, watch)
-    untracked = [video for video in videos if parts.has_boxes(video)]
-    untracked = [video for video in untracked if not parts.has_tracks(video)]
-    failures += _track(parts, untracked, options.num_workers, watch)
+    with _without_threads():
+        failures = _detect(parts, missing, source, options, watch)
+        untracked = [video for video in videos if parts.has_boxes(video)]
+        untracked = [video for video in untracked if not parts.has_tracks(video)]
+        failures += _track(parts, untracked, options.num_workers, watch)
     failed = {failure.video_id for failure in failures}
     good = [video for video in videos if video.video_id not in failed]
     persons = {video.video_id: parts.read(video) for video in good}
@@ -173,7 +174,6 @@ def _track(
         batch_size=None,
         num_workers=num_workers,
         collate_fn=_as_it_is,
-        worker_init_fn=_one_thread,
     )
     with watch('videos with persons tracked', len(videos)) as advance:
         for failure in loader:
@@ -188,8 +188,16 @@ def _as_it_is(result: Failure | None) -> Failure | None:
     return result
 
 
-def _one_thread(_: int) -> None:
-    cv2.setNumThreads(1)  # there is a process a core
+@contextlib.contextmanager
+def _without_threads() -> Iterator[None]:
+    """No threads of OpenCV, as in mmengine's training: there is a process a core, and a process
+    that is forked from one with such threads waits for them for ever."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(0)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def _write(

@@ -6,6 +6,7 @@ Time 0 is when the first frame that can be decoded is shown. Needs PyAV (``av``)
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -60,13 +61,14 @@ class TimedVideo:
             raise ValueError(f'{self.file.path}: no frame of it can be decoded')
         self.origin, frame = first
         self._first = first
-        degrees = -round(frame.rotation)
+        self._matrix = _display_matrix(frame)
+        right, down = self._matrix[0].tolist()  # where what is drawn to the right goes
+        degrees = round(math.degrees(math.atan2(down, right)))
         if degrees % 90:
             raise ValueError(f'{self.file.path}: turned by {degrees} degrees, no quarter turns')
         self.rotation = degrees % 360
-        is_upright = self.rotation in (0, 180)
         size = (frame.width, frame.height)
-        self.width, self.height = size if is_upright else size[::-1]
+        self.width, self.height = size if self.rotation in (0, 180) else size[::-1]
 
     def frames_from(self, sec: float) -> Iterator[StampedFrame]:
         """The frames from one on that is shown at ``sec`` or before, by their time.
@@ -109,7 +111,10 @@ class TimedVideo:
 
     def to_image(self, frame: Any) -> np.ndarray:
         """A frame as it is shown, (height, width, 3) uint8, BGR."""
-        image = np.rot90(frame.to_ndarray(format='bgr24'), -self.rotation // 90)
+        image, matrix = frame.to_ndarray(format='bgr24'), self._matrix
+        if self.rotation in (90, 270):
+            image, matrix = image.transpose(1, 0, 2), matrix[::-1]
+        image = image[:: -1 if matrix[1, 1] < 0 else 1, :: -1 if matrix[0, 0] < 0 else 1]
         image = np.ascontiguousarray(image)
         if image.shape[:2] != (self.height, self.width):  # a stream may change its size
             image = cv2.resize(image, (self.width, self.height), interpolation=cv2.INTER_AREA)
@@ -130,6 +135,18 @@ class TimedVideo:
             if image is None:
                 image = self.to_image(shown.frame)
             yield image
+
+
+def _display_matrix(frame: Any) -> np.ndarray:
+    """Where a frame's axes go when it is shown: (2, 2), rows of its x and its y, columns x and y.
+
+    FFmpeg's AV_FRAME_DATA_DISPLAYMATRIX: nine numbers (a, b, u, c, d, v, ...), x' = a x + c y and
+    y' = b x + d y, also of a mirrored one.
+    """
+    found = frame.side_data.get('DISPLAYMATRIX')
+    if found is None:
+        return np.eye(2)
+    return np.frombuffer(found, np.int32)[[0, 1, 3, 4]].reshape(2, 2) / 65536
 
 
 def frames_at(path: str | os.PathLike, times: Sequence[float] | np.ndarray) -> Iterator[np.ndarray]:

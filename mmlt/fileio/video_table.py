@@ -78,8 +78,9 @@ class VideoTable(NamedTuple):
         return self.folder / FRAME_FOLDER
 
     def video_path(self, video_id: str) -> Path:
-        """The file of a video."""
-        return Path(os.path.normpath(self.folder / self.videos[video_id].file))
+        """The file of a video, whatever links lead to the folder."""
+        file = self.folder / self.videos[video_id].file
+        return Path(os.path.realpath(file.parent), file.name)
 
     def seconds(self, video_id: str) -> range:
         """The whole seconds that begin before the video ends: its keyframes."""

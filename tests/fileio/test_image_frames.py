@@ -10,6 +10,7 @@ from mmlt.fileio.image_frames import (
     Frame,
     read_frame_folder,
     read_video,
+    shrink,
     video_fps,
     write_frame_folder,
     write_video,
@@ -128,3 +129,24 @@ def test_frames_that_cannot_be_read_leave_no_folder(tmp_path):
     (tmp_path / 'file').write_text('mine')
     with pytest.raises(NotADirectoryError, match='file: is a file, not a folder'):
         write_frame_folder(tmp_path / 'file', [])
+
+
+@pytest.mark.parametrize(
+    ('shape', 'short_side', 'expected'),
+    [
+        ((576, 768), 256, (256, 341)),  # 768 * 256 / 576 = 341.3
+        ((1920, 1080), 256, (455, 256)),  # 1920 * 256 / 1080 = 455.1
+        ((100, 100), 50, (50, 50)),
+        ((200, 300), 200, (200, 300)),
+        ((200, 300), 256, (200, 300)),  # never enlarged
+        ((200, 300), None, (200, 300)),
+    ],
+)
+def test_shrink(shape, short_side, expected):
+    image = np.zeros((*shape, 3), np.uint8)
+    image[: shape[0] // 2, : shape[1] // 2] = 200
+    small = shrink(image, short_side)
+    assert small.shape == (*expected, 3) and small.dtype == np.uint8
+    height, width = expected
+    assert (small[: height // 2 - 1, : width // 2 - 1] == 200).all()
+    assert not small[height // 2 + 1 :].any() and not small[:, width // 2 + 1 :].any()

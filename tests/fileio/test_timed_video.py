@@ -8,7 +8,14 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from numbered_videos import NTSC, draw_number, read_number, read_numbers, write_video
+from numbered_videos import (
+    NTSC,
+    draw_number,
+    read_number,
+    read_numbers,
+    set_display_matrix,
+    write_video,
+)
 
 from mmlt.fileio.timed_video import TimedVideo, frame_times, frames_at
 
@@ -130,16 +137,30 @@ def test_rotation_flags_as_opencv_obeys_them(tmp_path, rotation):
     assert first[red][2] > 200 and first[red][1] < 60
 
 
+MIRRORED = {  # matrix: how a frame that is drawn becomes the one that is shown
+    'horizontally': ((-1, 0, 0, 1), np.fliplr),
+    'vertically': ((1, 0, 0, -1), np.flipud),
+    'transposed': ((0, 1, 1, 0), lambda image: image.transpose(1, 0, 2)),
+    'anti-transposed': ((0, -1, -1, 0), lambda image: np.rot90(image, 2).transpose(1, 0, 2)),
+}
+
+
+@pytest.mark.parametrize('how', MIRRORED)
+def test_mirrored_videos(tmp_path, how):
+    """x' = a x + c y, y' = b x + d y."""
+    matrix, shown_as = MIRRORED[how]
+    write_video(tmp_path / 'a.mp4', np.arange(5) / 25)
+    set_display_matrix(tmp_path / 'a.mp4', *matrix)
+    (shown,) = frames_at(tmp_path / 'a.mp4', [0.13])
+    due = shown_as(draw_number(3))
+    assert shown.shape == due.shape and np.abs(shown.astype(int) - due).mean() < 8
+
+
 def test_a_turn_that_is_no_quarter_is_refused(tmp_path):
-    path = tmp_path / 'a.mp4'
-    write_video(path, np.arange(3) / 25, rotation=90)
-    content = path.read_bytes()
-    at = content.index(b'tkhd') + 44
-    a, b = int(0.7071 * 65536).to_bytes(4, 'big'), int(0.7071 * 65536).to_bytes(4, 'big')
-    c = (-int(0.7071 * 65536)).to_bytes(4, 'big', signed=True)
-    path.write_bytes(content[:at] + a + b + bytes(4) + c + a + content[at + 20 :])
+    write_video(tmp_path / 'a.mp4', np.arange(3) / 25)
+    set_display_matrix(tmp_path / 'a.mp4', 0.7071, 0.7071, -0.7071, 0.7071)
     with pytest.raises(ValueError, match=r'a\.mp4: turned by 45 degrees'):
-        next(frames_at(path, [0]))
+        next(frames_at(tmp_path / 'a.mp4', [0]))
 
 
 def test_a_clip_from_the_middle_does_not_decode_the_start(tmp_path):

@@ -35,13 +35,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.datasets.own_data.annotated_media import ImageRule
-from mmlt.datasets.own_data.import_annotations import (
-    ImportOptions,
-    gather,
-    refuse_overwriting,
-    summary,
-    write_import,
-)
+from mmlt.datasets.own_data.import_annotations import ImportOptions, gather, summary
+from mmlt.datasets.own_data.import_files import refuse_overwriting, write_import
 from mmlt.fileio.annotation_formats.annotated_box import UNITS, ReadOptions
 from mmlt.fileio.label_map import read_label_map
 

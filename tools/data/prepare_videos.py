@@ -44,14 +44,10 @@ from mmlt.datasets.own_data.done_videos import Settings
 from mmlt.datasets.own_data.prepare import prepare_videos
 from mmlt.datasets.own_data.video_summary import summarize
 from mmlt.evaluation.progress import rank_progress
-from mmlt.experiments.own_data_persons import (
-    PERSONS_VIA,
-    PROPOSALS,
-    PersonCounts,
-    find_persons,
-)
 from mmlt.experiments.person_options import add_person_options, person_options
+from mmlt.fileio.feature_folder import Failure
 from mmlt.fileio.person_tracks import PERSONS_CSV
+from mmlt.fileio.video_table import VideoTable
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -87,16 +83,21 @@ def watch(text: str, total: int) -> AbstractContextManager[Callable[..., object]
     return rank_progress(text, total, 0, 1) if total else nullcontext(lambda number=1: None)
 
 
-def summarize_persons(counts: PersonCounts, out: Path) -> str:
-    """What was found, in words."""
+def run_persons(table: VideoTable, args: argparse.Namespace) -> Sequence[Failure]:
+    """Find the persons of all videos and say in words what was found; returns what failed."""
+    # here: it needs torch, which the processes that write frames would import with this file
+    from mmlt.experiments.own_data_persons import PERSONS_VIA, PROPOSALS, find_persons
+
+    counts = find_persons(table, args.persons, watch=watch)
     lines = [
-        f'{out / PROPOSALS}: {counts.boxes} boxes on {counts.with_persons} of {counts.keyframes} '
-        'keyframes (one a second)',
-        f'{out / PERSONS_CSV}: the same with their {counts.tracks} tracks; {counts.persons} boxes '
-        'are scored high enough to be a person',
-        f'{out / PERSONS_VIA}: these, to be labelled in VIA 3',
+        f'{args.out / PROPOSALS}: {counts.boxes} boxes on {counts.with_persons} of '
+        f'{counts.keyframes} keyframes (one a second)',
+        f'{args.out / PERSONS_CSV}: the same with their {counts.tracks} tracks; {counts.persons} '
+        'boxes are scored high enough to be a person',
+        f'{args.out / PERSONS_VIA}: these, to be labelled in VIA 3',
     ]
-    return '\n'.join(lines)
+    print('\n'.join(lines), flush=True)
+    return counts.failures
 
 
 def run(args: argparse.Namespace) -> int:
@@ -113,9 +114,7 @@ def run(args: argparse.Namespace) -> int:
     print(summarize(prepared, args.out), flush=True)
     failures = list(prepared.failures)
     if args.persons and prepared.table:
-        counts = find_persons(prepared.table, args.persons, watch=watch)
-        print(summarize_persons(counts, args.out), flush=True)
-        failures += counts.failures
+        failures += run_persons(prepared.table, args)
     return 3 if failures else 0
 
 

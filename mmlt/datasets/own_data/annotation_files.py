@@ -75,7 +75,7 @@ def write_ava_csv(
             writer.writerow([box.video_id, box.second, *corners, class_id, person])
             count += 1
     with atomic_write(path, overwrite=overwrite) as temporary:
-        temporary.write_text(text.getvalue(), encoding='utf-8', newline='')
+        temporary.write_bytes(text.getvalue().encode())
     return count
 
 
@@ -93,4 +93,4 @@ def write_label_map(path: Path, names: Mapping[int, str], *, overwrite: bool) ->
             )
     items = (f'item {{\n  name: "{name}"\n  id: {i}\n}}\n' for i, name in names.items())
     with atomic_write(path, overwrite=overwrite) as temporary:
-        temporary.write_text(''.join(items), encoding='utf-8', newline='')
+        temporary.write_bytes(''.join(items).encode())

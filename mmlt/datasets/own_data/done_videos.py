@@ -161,8 +161,9 @@ def _record(out: Path, video_id: str) -> Path:
 
 
 def _relative(path: str, out: Path) -> str:
-    """A path from a folder, whatever links lead to either."""
-    return os.path.relpath(os.path.realpath(path), os.path.realpath(out))
+    """A path from a folder, whatever links lead to either; a file that is a link keeps its name."""
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.relpath(os.path.realpath(folder), os.path.realpath(out)), name)
 
 
 def make_table(out: Path, settings: Settings, videos: dict[str, DoneVideo]) -> VideoTable:

@@ -1,23 +1,21 @@
-"""Annotations of a prepared folder of videos become what a training reads, config included."""
+"""Annotations of a prepared folder of videos, read as a whole: boxes, classes, splits.
+
+The files that they become: :mod:`mmlt.datasets.own_data.import_files`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from mmengine.config import Config
 
 from mmlt.datasets.own_data.annotated_media import ImageRule, MediaFinder
 from mmlt.datasets.own_data.annotation_files import (
     ANNOTATION_FOLDER,
-    COUNTS,
     LABEL_MAP,
-    SPLITS_FILE,
     number_persons,
-    write_ava_csv,
-    write_label_map,
 )
 from mmlt.datasets.own_data.class_list import (
     are_ids,
@@ -25,10 +23,9 @@ from mmlt.datasets.own_data.class_list import (
     read_class_file,
     similar_names,
 )
-from mmlt.datasets.own_data.config_text import CONFIG_FILE, ConfigValues, config_text
+from mmlt.datasets.own_data.config_text import CONFIG_FILE
 from mmlt.datasets.own_data.keyframe_boxes import KeyframeBox, keyframe_boxes
 from mmlt.datasets.own_data.splits import (
-    SPLITS,
     count_splits,
     count_videos,
     deal_videos,
@@ -36,18 +33,13 @@ from mmlt.datasets.own_data.splits import (
     read_splits,
     split_table,
 )
-from mmlt.datasets.own_data.training_plan import plan_groups, plan_schedule, plan_topk
+from mmlt.datasets.own_data.training_plan import plan_groups
 from mmlt.fileio.annotation_formats import annotation_files, read_annotations
-from mmlt.fileio.annotation_formats.annotated_box import AnnotatedBox, ReadOptions, some
-from mmlt.fileio.atomic_write import atomic_write
-from mmlt.fileio.class_counts import count_training_boxes, write_class_counts
-from mmlt.fileio.json_files import write_json
+from mmlt.fileio.annotation_formats.annotated_box import AnnotatedBox, ReadOptions, counted, some
 from mmlt.fileio.label_map import read_label_map
-from mmlt.fileio.person_tracks import read_detector_record
 from mmlt.fileio.video_table import VIDEO_TABLE, VideoTable, read_video_table
 
-#: ``person_det_score_thr`` of proposals of unknown origin: mmaction2's default.
-UNKNOWN_SCORE_THR = 0.9
+PROPOSALS = 'proposals.pkl'
 
 
 class ImportOptions(NamedTuple):
@@ -112,19 +104,24 @@ def gather(paths: Sequence[str | Path], folder: Path, options: ImportOptions) ->
     table = read_video_table(folder)
     files = annotation_files(paths)
     fixed = None if options.classes is None else read_class_file(options.classes)
-    known = _known_classes(folder, options, fixed)
+    known, earlier = _known_classes(folder, options, fixed)
     ids_are_names = known is None or are_ids(known)
     class_names = None if ids_are_names else known
     boxes, remarks = _read(files, options.read._replace(class_names=class_names))
     finder = MediaFinder(table, options.images, tuple(dict.fromkeys(file.parent for file in files)))
-    rules = dict(round_seconds=options.round_seconds, ignore_unknown=options.ignore_unknown)
-    placed, told = keyframe_boxes(boxes, finder, **rules)
+    placed, told = keyframe_boxes(
+        boxes,
+        finder,
+        round_seconds=options.round_seconds,
+        ignore_unknown=options.ignore_unknown,
+    )
     remarks += told
     if not placed:
-        found = f'of {len(boxes)} boxes none has a label' if boxes else 'no box'
+        found = f'{counted(len(boxes), "box")}, none with a label' if boxes else 'no box'
         raise ValueError(f'{some(map(str, files))}: {found}; nothing to train on')
     labels = {label for box in placed for label in box.labels}
     names = number_classes(labels, fixed=fixed, known=known)
+    remarks += _of_earlier_import(earlier, known or {}, labels)
     remarks += similar_names(names.values())
     videos, counts = count_videos(placed, list(names.values()))
     if options.splits is not None:
@@ -134,10 +131,8 @@ def gather(paths: Sequence[str | Path], folder: Path, options: ImportOptions) ->
     persons, is_numbered = number_persons(placed)
     if is_numbered:
         remarks.append('persons are named: numbered from 0 in each video')
-    remarks += _without_annotation(table, videos)
+    remarks += _missing(table, videos)
     of_split = count_splits(splits, videos, counts)
-    if not of_split['train'].any():
-        raise ValueError('train has no box')
     remarks += lacking_classes(list(names.values()), of_split)
     return Imported(placed, persons, names, splits, of_split, remarks)
 
@@ -147,7 +142,7 @@ def _read(files: Sequence[Path], options: ReadOptions) -> tuple[list[AnnotatedBo
     remarks = []
     for file in files:
         name, found = read_annotations(file, options)
-        remarks.append(f'{file}: {name}, {len(found.boxes)} boxes')
+        remarks.append(f'{file}: {name}, {counted(len(found.boxes), "box")}')
         remarks += found.remarks
         boxes += found.boxes
     return boxes, remarks
@@ -155,93 +150,37 @@ def _read(files: Sequence[Path], options: ReadOptions) -> tuple[list[AnnotatedBo
 
 def _known_classes(
     folder: Path, options: ImportOptions, fixed: dict[int, str] | None
-) -> dict[int, str] | None:
-    """The classes that have their ids: of --label-map, --classes or an earlier import."""
-    if options.read.class_names is not None:
-        return dict(options.read.class_names)
-    earlier = folder / ANNOTATION_FOLDER / LABEL_MAP
-    return fixed or (read_label_map(earlier) if earlier.is_file() else None)
+) -> tuple[dict[int, str] | None, Path | None]:
+    """The classes that have their ids, of --label-map, --classes or else an earlier import.
 
-
-def _without_annotation(table: VideoTable, videos: Sequence[str]) -> list[str]:
-    silent = [repr(video) for video in table.videos if video not in set(videos)]
-    if not silent:
-        return []
-    count = f'{len(silent)} of {len(table.videos)} videos'
-    return [f'{count} have no box, and are left out: {some(silent)}']
-
-
-def target_files(folder: Path, splits: Sequence[str]) -> list[Path]:
-    """The files that an import writes."""
-    annotations = folder / ANNOTATION_FOLDER
-    names = [*(f'{split}.csv' for split in splits), LABEL_MAP, COUNTS, SPLITS_FILE]
-    return [*(annotations / name for name in names), folder / CONFIG_FILE]
-
-
-def refuse_overwriting(folder: Path) -> None:
-    """Raise where an earlier import lies."""
-    for file in target_files(folder, SPLITS):
-        if file.exists():
-            raise FileExistsError(f'{file}: exists already; pass --overwrite to replace it')
-
-
-def write_import(folder: Path, found: Imported, options: ImportOptions) -> list[Path]:
-    """Write all files of an import, config.py last; those of a split that is no more are removed.
-
-    Returns:
-        The files.
+    The second value is the label map of that import, if it was used.
     """
-    annotations = folder / ANNOTATION_FOLDER
-    overwrite = options.overwrite
-    base_batch_size = _base_batch_size(options.base)
-    score_thr, score_source = _person_threshold(folder)
-    class_ids = {name: class_id for class_id, name in found.names.items()}
-    write_label_map(annotations / LABEL_MAP, found.names, overwrite=overwrite)
-    num_keyframes = {}
-    for split, videos in found.splits.items():
-        members = set(videos)
-        rows = [(b, p) for b, p in zip(found.boxes, found.persons) if b.video_id in members]
-        path = annotations / f'{split}.csv'
-        write_ava_csv(path, *zip(*rows), class_ids, overwrite=overwrite)
-        num_keyframes[split] = len({(box.video_id, box.second) for box, _ in rows})
-    for split in set(SPLITS) - set(found.splits):
-        (annotations / f'{split}.csv').unlink(missing_ok=True)
-    counts = count_training_boxes(annotations / 'train.csv', found.names)
-    write_class_counts(annotations / COUNTS, counts, overwrite=overwrite)
-    write_json(annotations / SPLITS_FILE, found.splits, overwrite=overwrite)
-    values = ConfigValues(
-        base=options.base,
-        names=found.names,
-        train_counts=counts.counts,
-        groups=plan_groups(list(counts.counts.values())),
-        num_videos={split: len(videos) for split, videos in found.splits.items()},
-        num_keyframes=num_keyframes,
-        schedule=plan_schedule(num_keyframes['train'], base_batch_size),
-        topk=plan_topk(len(found.names)),
-        score_thr=score_thr,
-        score_source=score_source,
-    )
-    with atomic_write(folder / CONFIG_FILE, overwrite=overwrite) as temporary:
-        temporary.write_text(config_text(folder, values), encoding='utf-8', newline='')
-    return target_files(folder, list(found.splits))
+    if options.read.class_names is not None:
+        return dict(options.read.class_names), None
+    earlier = folder / ANNOTATION_FOLDER / LABEL_MAP
+    if fixed is None and earlier.is_file():
+        return read_label_map(earlier), earlier
+    return fixed, None
 
 
-def _person_threshold(folder: Path) -> tuple[float, str]:
-    """From which score on a proposal is a person, and why."""
-    detector = read_detector_record(folder)
-    if detector is None:
-        return UNKNOWN_SCORE_THR, "mmaction2's default: set it to your detector's scores"
-    why = f'from this score on a box of the detector ({detector.detector}) is a person'
-    return detector.person_det_score_thr, why
+def _of_earlier_import(path: Path | None, known: Mapping[int, str], labels: set[str]) -> list[str]:
+    if path is None:
+        return []
+    gone = [repr(name) for name in known.values() if name not in labels]
+    without = f'; without a box here: {some(gone)}' if gone else ''
+    return [f'{path}: its class ids are kept; delete it to have classes numbered anew{without}']
 
 
-def _base_batch_size(base: Path) -> int:
-    if not base.is_file():
-        raise FileNotFoundError(f'{base}: no such config')
-    batch_size = Config.fromfile(base).get('train_dataloader', {}).get('batch_size')
-    if not isinstance(batch_size, int):
-        raise ValueError(f'{base}: train_dataloader has no batch_size: a base is a whole config')
-    return batch_size
+def _missing(table: VideoTable, videos: Sequence[str]) -> list[str]:
+    """What is said of videos without a box, and of a folder without proposals."""
+    said = []
+    silent = [repr(video) for video in table.videos if video not in set(videos)]
+    if silent:
+        count = f'{len(silent)} of {len(table.videos)} videos'
+        said.append(f'{count} have no box, and are left out: {some(silent)}')
+    if not (table.folder / PROPOSALS).exists():
+        said.append(f'{table.folder}: no {PROPOSALS}, which {CONFIG_FILE} names: find the persons')
+    return said
 
 
 def summary(found: Imported) -> str:

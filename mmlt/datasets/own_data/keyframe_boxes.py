@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mmlt.datasets.own_data.annotated_media import MediaFinder, Place, UnknownMediaError
-from mmlt.fileio.annotation_formats.annotated_box import FRACTIONS, AnnotatedBox, some
+from mmlt.fileio.annotation_formats.annotated_box import FRACTIONS, AnnotatedBox, counted, some
 from mmlt.functional.detection.box_overlap import pair_iou
 
 # What a box may reach over the edge of the frame, and is cut off: by the rounding of its corners.
@@ -83,8 +83,10 @@ def keyframe_boxes(
             continue
         placed.append(_place(box, place, finder, round_seconds, notes))
     merged = _merged(placed, finder.table.fps, notes)
-    remarks = [f'{count} boxes on {reading}' for reading, count in readings.items()]
-    remarks += [f'{len(places)} boxes {note}: {some(places)}' for note, places in notes.items()]
+    remarks = [f'{counted(count, "box")} on {reading}' for reading, count in readings.items()]
+    remarks += [
+        f'{counted(len(places), "box")} {note}: {some(places)}' for note, places in notes.items()
+    ]
     return merged, remarks
 
 
@@ -101,15 +103,15 @@ def _place(
     if shift > 0.5 / table.fps:
         if not round_seconds:
             raise ValueError(
-                f'{box.where}: at {place.time_sec:g} s of {place.video_id!r}: AVA has boxes on '
-                'whole seconds; move it there, or let --round-seconds do it'
+                f'{box.where}: {_told(box)} is {place.time_sec:g} s of {place.video_id!r}: AVA has '
+                'boxes on whole seconds; move it there, or let --round-seconds do it'
             )
         notes['moved to the nearest whole second (by at most half a second)'].append(box.where)
     second, seconds = table.timestamp_start + nearest, table.seconds(place.video_id)
     if second not in seconds:
         raise ValueError(
-            f'{box.where}: second {second} ({place.time_sec:g} s) is not in {place.video_id!r}, '
-            f'which has the seconds {seconds[0]} to {seconds[-1]}'
+            f'{box.where}: {_told(box)} would be second {second} of {place.video_id!r}, which has '
+            f'the seconds {seconds[0]} to {seconds[-1]}'
         )
     corners, is_cut = _fractions(box, place.size)
     if is_cut:
@@ -118,25 +120,34 @@ def _place(
     return _Placed(found, place.time_sec)
 
 
+def _told(box: AnnotatedBox) -> str:
+    """Media and time as they are written."""
+    times = ('' if box.time_sec is None else f' at {box.time_sec:g} s', f', second {box.timestamp}')
+    return f'{box.media!r}{times[box.timestamp is not None]}'
+
+
 def _fractions(
     box: AnnotatedBox, size: Sequence[int]
 ) -> tuple[tuple[float, float, float, float], bool]:
     """The corners in fractions of the frame, and whether something was cut off."""
-    sizes = np.array([*size, *size], dtype=np.float64)
-    corners = np.array(box.corners, dtype=np.float64)
+    sizes = (*size, *size)
+    corners = box.corners
     if box.unit != FRACTIONS:
-        corners = corners / sizes
-    slack = np.maximum(_SLACK_PIXELS / sizes, _SLACK_RATIO)
-    shown = ', '.join(f'{value:g}' for value in box.corners)
-    if ((corners < -slack) | (corners > 1 + slack)).any():
+        corners = tuple(value / side for value, side in zip(corners, sizes))
+    slack = (max(_SLACK_PIXELS / side, _SLACK_RATIO) for side in sizes)
+    if not all(-free <= value <= 1 + free for value, free in zip(corners, slack)):
         raise ValueError(
-            f'{box.where}: the box {shown} ({box.unit}) is not inside of the frame, '
-            f'{size[0]} x {size[1]} pixels; is it of another size, or of another video?'
+            f'{box.where}: the box {_shown(box)} is not inside of the frame, {size[0]} x {size[1]} '
+            'pixels; is it of another size, or of another video?'
         )
-    inside = np.clip(corners, 0, 1)
-    if (inside[2:] <= inside[:2]).any():
-        raise ValueError(f'{box.where}: the box {shown} ({box.unit}) has no area')
-    return tuple(inside.tolist()), bool((inside != corners).any())
+    inside = tuple(min(max(value, 0.0), 1.0) for value in corners)
+    if inside[0] >= inside[2] or inside[1] >= inside[3]:
+        raise ValueError(f'{box.where}: the box {_shown(box)} has no area')
+    return inside, inside != corners
+
+
+def _shown(box: AnnotatedBox) -> str:
+    return f'{", ".join(f"{value:g}" for value in box.corners)} ({box.unit})'
 
 
 def _merged(placed: Sequence[_Placed], fps: int, notes: dict[str, list[str]]) -> list[KeyframeBox]:
@@ -151,7 +162,7 @@ def _merged(placed: Sequence[_Placed], fps: int, notes: dict[str, list[str]]) ->
             same = box.person, box.corners
             labels = found[same].labels if same in found else ()
             if set(labels) & set(box.labels):
-                notes['with a label that they have already, once kept'].append(box.where)
+                notes['with a label that stands there already, once kept'].append(box.where)
             union = tuple(dict.fromkeys((*labels, *box.labels)))
             found[same] = found.get(same, box)._replace(labels=union)
         _refuse_two_of_a_person(of_keyframe[key], 0.5 / fps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from mmlt.fileio.person_tracks import (
     read_detector_record,
     read_persons_csv,
 )
-from mmlt.fileio.video_table import read_video_table
+from mmlt.fileio.video_table import VideoTable, read_video_table
 
 
 class LabelCounts(NamedTuple):
@@ -68,41 +69,47 @@ def label_tracks(
         raise ValueError(
             f'{folder}: no record of its detector: say by --score-thr what a person is'
         )
-    least = record.person_det_score_thr if score_thr is None else score_thr
+    score_thr = record.person_det_score_thr if score_thr is None else score_thr
     unknown = [video_id for video_id in persons if video_id not in table.videos]
     if unknown:
         raise ValueError(f'{path}: video {unknown[0]!r} is not in videos.json')
-    kept, labels = {}, {}
-    for video_id, found in persons.items():
-        entry = table.videos[video_id]
-        ratio = entry.width / entry.height
-        found = take_persons(found, found.scores >= least)
-        found = take_persons(found, _are_tracks(found, min_boxes, min_travel, ratio))
-        seconds, boxes, _, person_ids = kept[video_id] = found
-        labels[video_id] = label_by_rule(seconds, boxes, person_ids, aspect_ratio=ratio)
-    if not any(map(len, labels.values())):
+    kept = {
+        video_id: _walkers(found, score_thr, min_boxes, min_travel, _ratio(table, video_id))
+        for video_id, found in persons.items()
+    }
+    if not any(len(found.seconds) for found in kept.values()):
         raise ValueError(
-            f'{path}: no track of {min_boxes} boxes scored {least} or more that moves by '
+            f'{path}: no track of {min_boxes} boxes scored {score_thr} or more that moves by '
             f'{min_travel} box heights'
         )
-    names = {
-        video_id: [[TRACK_LABELS[column] for column in np.flatnonzero(row)] for row in rows]
-        for video_id, rows in labels.items()
-    }
-    write_person_project(out, table, kept, TRACK_LABELS, actions=names, overwrite=overwrite)
-    totals = np.concatenate(list(labels.values())).sum(axis=0).tolist()
+    labels = {video_id: _label(found, _ratio(table, video_id)) for video_id, found in kept.items()}
+    write_person_project(out, table, kept, TRACK_LABELS, actions=labels, overwrite=overwrite)
+    given = Counter(name for of_video in labels.values() for names in of_video for name in names)
     return LabelCounts(
         sum(len(found.seconds) for found in persons.values()),
         sum(map(len, labels.values())),
         sum(len(np.unique(found.person_ids)) for found in kept.values()),
-        dict(zip(TRACK_LABELS, totals)),
+        {name: given[name] for name in TRACK_LABELS},
     )
 
 
-def _are_tracks(
-    found: VideoPersons, min_boxes: int, min_travel: float, aspect_ratio: float
-) -> np.ndarray:
-    """(n,) which boxes are of a track that is long enough and moves at all."""
+def _ratio(table: VideoTable, video_id: str) -> float:
+    entry = table.videos[video_id]
+    return entry.width / entry.height
+
+
+def _label(found: VideoPersons, aspect_ratio: float) -> list[list[str]]:
+    """The labels of each box of a video."""
+    seconds, boxes, _, person_ids = found
+    rows = label_by_rule(seconds, boxes, person_ids, aspect_ratio=aspect_ratio)
+    return [[TRACK_LABELS[column] for column in np.flatnonzero(row)] for row in rows]
+
+
+def _walkers(
+    found: VideoPersons, score_thr: float, min_boxes: int, min_travel: float, aspect_ratio: float
+) -> VideoPersons:
+    """The boxes scored well enough, of tracks that are long enough and move at all."""
+    found = take_persons(found, found.scores >= score_thr)
     _, of_track, sizes = np.unique(found.person_ids, return_inverse=True, return_counts=True)
     travels = track_travels(found.boxes_xyxy_norm, found.person_ids, aspect_ratio=aspect_ratio)
-    return (sizes[of_track] >= min_boxes) & (travels >= min_travel)
+    return take_persons(found, (sizes[of_track] >= min_boxes) & (travels >= min_travel))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mmlt.datasets.own_data.keyframe_boxes import KeyframeBox
-from mmlt.fileio.annotation_formats.annotated_box import some
+from mmlt.fileio.annotation_formats.annotated_box import counted, some
 from mmlt.fileio.json_files import read_json_object
 from mmlt.fileio.json_schema import check_keys
 from mmlt.functional.sampling.split_videos import split_videos
@@ -45,7 +45,7 @@ def deal_videos(
     names = [name for name, ratio in zip(SPLITS, ratios) if ratio > 0]
     if len(videos) < len(names):
         raise ValueError(
-            f'{len(videos)} annotated video{"s" * (len(videos) != 1)} ({some(videos)}) cannot be '
+            f'{counted(len(videos), "annotated video")} ({some(videos)}) cannot be '
             f'split into {", ".join(names)}: a video is in one of them; cut a long one into parts '
             'with prepare_videos.py --segments, or give fewer splits, as --split 0.8 0.2 0'
         )
@@ -120,10 +120,9 @@ def lacking_classes(names: Sequence[str], of_split: Mapping[str, np.ndarray]) ->
         split: [repr(name) for name, count in zip(names, counts) if count == 0]
         for split, counts in of_split.items()
     }
-    means = {'train': 'they cannot be learned', 'val': 'they are not measured there'}
     return [
-        f'{split} has no box of {len(classes)} classes ({means.get(split, means["val"])}): '
-        f'{some(classes)}'
+        f'{split} has no box of {counted(len(classes), "class")} '
+        f'({"not learned" if split == "train" else "not measured there"}): {some(classes)}'
         for split, classes in lacking.items()
         if classes
     ]

@@ -121,7 +121,7 @@ def cut_video(video: Video, facts: VideoFacts, fps: int, segments: int = 1) -> l
     ids = part_ids(video, segments)
     if segments == 1:
         return [VideoPart(*ids, video.path, 0, _num_frames(facts.duration_sec, fps))]
-    seconds = math.floor(facts.duration_sec)
+    seconds = math.floor(facts.duration_sec + 1e-6)  # 15 frames of 1 / 15 s may be short of one
     if seconds < segments:
         raise ValueError(
             f'{video.path}: {facts.duration_sec:.2f} s are too short for {segments} segments of at '

@@ -55,6 +55,17 @@ class ReadOptions(NamedTuple):
     class_names: Mapping[int, str] | None = None
 
 
+def counted(number: int, noun: str) -> str:
+    """A number and its noun.
+
+    Example:
+        >>> counted(1, 'box'), counted(3, 'box'), counted(2, 'class'), counted(0, 'polygon')
+        ('1 box', '3 boxes', '2 classes', '0 polygons')
+    """
+    plural = 'es' if noun.endswith(('x', 's')) else 's'
+    return f'{number} {noun}{"" if number == 1 else plural}'
+
+
 def some(places: Iterable[str]) -> str:
     """The first places, and how many more there are."""
     places = list(places)

@@ -7,7 +7,6 @@ file as it is shown. Source: ``_via_metadata.js``, ``_via_file_annotator.js`` of
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -16,11 +15,13 @@ from mmlt.fileio.annotation_formats.annotated_box import (
     AnnotatedBox,
     AnnotationFile,
     ReadOptions,
+    counted,
     some,
 )
 from mmlt.fileio.annotation_formats.via3_attributes import ViaAttributes, read_attributes
 from mmlt.fileio.json_schema import check_object
 
+_HIGHEST = 1e9  # seconds or pixels; far more than any file has
 _RECTANGLE, _POLYGON, _EXTREME_RECTANGLE = 2, 7, 8
 _OTHERS = {1: 'point', 3: 'circle', 4: 'ellipse', 5: 'line', 6: 'polyline', 9: 'extreme circle'}
 
@@ -64,20 +65,21 @@ def read_entries(
     remarks.append(f'{path}: boxes in pixels of the file as it is shown, for so VIA writes them')
     if segments:
         remarks.append(
-            f'{path}: {len(segments)} entries without a box (temporal segments, or attributes of a '
-            f'whole file) left out: {some(segments)}'
+            f'{path}: {counted(len(segments), "piece")} of metadata without a box (temporal '
+            f'segments, or attributes of a whole file) left out: {some(segments)}'
         )
     if polygons:
         remarks.append(
-            f'{path}: of {len(polygons)} polygons the box around them taken: {some(polygons)}'
+            f'{path}: {counted(len(polygons), "polygon")}, of which the box around is taken: '
+            f'{some(polygons)}'
         )
     return AnnotationFile(boxes, remarks)
 
 
 def _of_attributes(path: str, chosen: ViaAttributes) -> str:
     actions = ', '.join(repr(chosen.every[key].name) for key in chosen.actions)
-    person = 'no attribute' if chosen.person is None else repr(chosen.every[chosen.person].name)
-    return f'{path}: the action is attribute {actions}, the person {person}'
+    person = 'none' if chosen.person is None else repr(chosen.every[chosen.person].name)
+    return f'{path}: attributes: the action is {actions}, the person {person}'
 
 
 def _checked(entry: Entry) -> Entry:
@@ -94,7 +96,8 @@ def _checked(entry: Entry) -> Entry:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and abs(value) <= _HIGHEST  # which NaN is not
 
 
 def _box(entry: Entry, chosen: ViaAttributes) -> AnnotatedBox:

@@ -40,28 +40,28 @@ def test_labels_of_one_box_come_together_in_order():
         _box(time_sec=5), _box(labels=['sit']), _box(), _box(labels=['walk'], where='f: b')
     )
     assert [(box.second, box.labels) for box in boxes] == [(3, ('sit', 'walk')), (5, ('walk',))]
-    assert remarks == ['1 boxes with a label that they have already, once kept: f: b']
+    assert remarks == ['1 box with a label that stands there already, once kept: f: b']
 
 
 def test_a_box_without_a_label_is_left_out_and_told():
     boxes, remarks = _convert(_box(), _box(labels=(), where='f: b'))
     assert len(boxes) == 1
-    assert remarks == ['1 boxes without a label left out: a row of AVA has one: f: b']
+    assert remarks == ['1 box without a label left out: a row of AVA has one: f: b']
 
 
 @pytest.mark.parametrize(('time_sec', 'second'), [(3.3, 3), (2.51, 3), (8.8, 9)])
 def test_times_between_seconds(time_sec, second):
-    message = f"f: a: at {time_sec} s of 'street': AVA has boxes on whole seconds.*--round-seconds"
+    message = f"f: a: 'street.mp4' at {time_sec} s is {time_sec} s of 'street'.*--round-seconds"
     with pytest.raises(ValueError, match=message):
         _convert(_box(time_sec=time_sec))
     (box,), remarks = _convert(_box(time_sec=time_sec), round_seconds=True)
     assert box.second == second
-    assert remarks == ['1 boxes moved to the nearest whole second (by at most half a second): f: a']
+    assert remarks == ['1 box moved to the nearest whole second (by at most half a second): f: a']
 
 
 @pytest.mark.parametrize('time_sec', [-1, 10, 9.6, 500])
 def test_outside_of_the_video(time_sec):
-    with pytest.raises(ValueError, match=r"not in 'street', which has the seconds 900 to 909"):
+    with pytest.raises(ValueError, match="of 'street', which has the seconds 900 to 909"):
         _convert(_box(time_sec=time_sec), round_seconds=True, start=900)
 
 
@@ -75,7 +75,7 @@ def test_outside_of_the_video(time_sec):
 def test_a_little_over_the_edge_is_cut_and_told(corners, inside):
     (box,), remarks = _convert(_box(corners=corners))
     assert box.corners == pytest.approx(inside)
-    assert remarks == ['1 boxes cut at the edge of the frame (over it by rounding): f: a']
+    assert remarks == ['1 box cut at the edge of the frame (over it by rounding): f: a']
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_unknown_media():
         _convert(_box(), unknown)
     boxes, remarks = _convert(_box(), unknown, ignore_unknown=True)
     assert len(boxes) == 1
-    assert remarks == ['1 boxes of no prepared video left out: f: b']
+    assert remarks == ['1 box of no prepared video left out: f: b']
 
 
 def test_order_does_not_matter():

@@ -246,6 +246,18 @@ def test_a_file_that_was_moved_or_touched_is_the_same(videos, tmp_path):
     assert prepared.table.videos['half'].file == '../elsewhere/half.mp4'
 
 
+def test_links_to_the_folder_and_to_a_file(videos, tmp_path):
+    (tmp_path / 'deep' / 'er').mkdir(parents=True)
+    (tmp_path / 'link').symlink_to(tmp_path / 'deep' / 'er')
+    (videos / 'half.mp4').rename(tmp_path / 'blob')
+    (videos / 'half.mp4').symlink_to(tmp_path / 'blob')
+    prepare_videos(videos / 'half.mp4', tmp_path / 'link', TEN)
+    for folder in (tmp_path / 'link', tmp_path / 'deep' / 'er'):
+        table = read_video_table(folder)
+        assert table.video_path('half') == videos / 'half.mp4'
+        assert table.videos['half'].file == '../../videos/half.mp4'
+
+
 def test_frames_that_were_lost_are_written_again(videos, tmp_path):
     out = tmp_path / 'out'
     prepare_videos(videos, out, TEN)

@@ -95,5 +95,5 @@ def test_table():
         'all       19    3',
     ]
     assert lacking_classes(['sit', 'walk'], of_split) == [
-        "val has no box of 1 classes (they are not measured there): 'sit'"
+        "val has no box of 1 class (not measured there): 'sit'"
     ]

@@ -76,12 +76,17 @@ def test_segments_are_left_out_and_told():
     box = ([1], [2, 1, 2, 3, 4], {'1': '0'})
     found = _read(([1, 4], [], {'1': '0'}), box, ([], [], {}))
     assert len(found.boxes) == 1
-    assert any('2 entries without a box' in each and 'f: 0; f: 2' in each for each in found.remarks)
+    assert any(
+        '2 pieces of metadata without a box' in each and 'f: 0; f: 2' in each
+        for each in found.remarks
+    )
 
 
 def test_polygons_are_told():
     found = _read(([1], [7, 1, 2, 3, 4, 5, 6], {'1': '0'}))
-    assert any('of 1 polygons the box around them taken' in each for each in found.remarks)
+    assert any(
+        '1 polygon, of which the box around is taken: f: 0' in each for each in found.remarks
+    )
 
 
 def test_pixels_are_said_and_nothing_else_is_taken():

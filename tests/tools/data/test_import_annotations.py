@@ -93,7 +93,7 @@ def test_from_a_project_to_datasets_and_metrics(tool, folder, tmp_path, capsys):
     printed = capsys.readouterr().out
     for said in (
         'labels.json: VIA 3 project, 16 boxes',
-        "the action is attribute 'pose', 'hands', the person 'track'",
+        "the action is 'pose', 'hands', the person 'track'",
         'boxes in pixels of the file as it is shown',
         'class  train  val  test  group\n',
         'stand      8    4     4   head\n',
