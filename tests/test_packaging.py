@@ -405,11 +405,14 @@ def test_slurm_scripts_call_srun(tmp_path, script, arguments, python_arguments):
 def test_ci_ends_with_the_summary_of_pytest(tmp_path, status):
     (tmp_path / '.ci').mkdir()
     shutil.copy2(ROOT / '.ci' / 'run', tmp_path / '.ci' / 'run')
+    (tmp_path / 'tools' / 'data').mkdir(parents=True)
     summary = f'==== {status} failed, 2 passed in 1.00s ===='
     make = (
         f'echo "$CI $*"; echo "{summary}"; [ {status} = 0 ] || {{ echo oops >&2; exit {status}; }}'
     )
-    for name, content in {'make': make, 'chromium': '', 'chromedriver': ''}.items():
+    programs = {'make': make, 'chromium': '', 'chromedriver': ''}
+    programs['tools/data/get_street_film.sh'] = 'echo fetched'
+    for name, content in programs.items():
         (tmp_path / name).write_text(f'#!/bin/sh\n{content}\n', encoding='utf-8')
         (tmp_path / name).chmod(0o755)
     env = {'PATH': f'{tmp_path}:{os.environ["PATH"]}'}

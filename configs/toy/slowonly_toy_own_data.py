@@ -19,6 +19,7 @@ test_dataloader = {{_base_.own_data.toy.test_dataloader}}
 val_evaluator = {{_base_.own_data.toy.val_evaluator}}
 test_evaluator = {{_base_.own_data.toy.test_evaluator}}
 custom_hooks = {{_base_.own_checks}}
+model = dict(roi_head=dict(bbox_head=dict(num_classes={{_base_.own_columns}})))
 optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=0.004, weight_decay=0.02),
     clip_grad=dict(max_norm=20, norm_type=2),

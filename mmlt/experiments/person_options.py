@@ -48,7 +48,9 @@ def add_person_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument('--person-label', metavar='CLASS', help=label)
     score = 'boxes scored lower are left out (default: 0.05, of HOG 0.5)'
     group.add_argument('--score-thr', type=float, help=score)
-    classes = 'actions to be labelled: a,b,c, or a file with one a line, or a label map'
+    classes = (
+        'actions to be labelled: a,b,c, or a file with one a line, or a label map (default: none)'
+    )
     group.add_argument('--classes', default='', metavar='NAMES', help=classes)
     group.add_argument(
         '--batch-size', type=int, default=8, help="images a pass of mmdet's detector"
