@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from mmlt.command_line import HelpFormatter, tool_main
+from mmlt.command_line import TOOL_ERRORS, HelpFormatter, tool_main
 from mmlt.evaluation.dataset_page.findings import split_facts
 from mmlt.evaluation.progress import status
 from mmlt.fileio.atomic_write import atomic_write
@@ -55,10 +55,8 @@ def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def run(args: argparse.Namespace) -> int:
     """Do what the command line asks for."""
-    from mmengine.config import Config
-
     path = Path(args.data)
-    config = Config.fromfile(path / 'config.py' if path.is_dir() else path)
+    config = read_config(path / 'config.py' if path.is_dir() else path)
     splits = splits_of_config(config)
     if not splits:
         raise ValueError(f'{args.data}: no AVADataset in train, val or test dataloader')
@@ -78,6 +76,18 @@ def run(args: argparse.Namespace) -> int:
     findings = fix(args.fix, splits, config) if args.fix else check.findings
     bad = SEVERITIES[: 2 if args.strict else 1]
     return int(any(finding.severity in bad for finding in findings))
+
+
+def read_config(path: Path) -> Config:
+    """A config; whatever fails in its code is the user's to mend."""
+    from mmengine.config import Config
+
+    try:
+        return Config.fromfile(path)
+    except TOOL_ERRORS:
+        raise
+    except Exception as error:
+        raise ValueError(f'{path}: {type(error).__name__}: {error}') from error
 
 
 def write_page(check: DatasetCheck, out: str | Path, config: Mapping, path: Path) -> None:

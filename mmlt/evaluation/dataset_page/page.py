@@ -41,7 +41,6 @@ def write_dataset_page(
 
     Raises:
         ValueError: The page would take more than 4 MB.
-        ImportError: matplotlib is not installed.
     """
     out_path, rule = Path(out_path), rule or GroupRule()
     try:

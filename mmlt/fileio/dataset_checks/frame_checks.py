@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,6 +48,19 @@ def list_frames(path: str, pattern: re.Pattern) -> FrameFolder | None:
     numbers = np.array(sorted(int(match[1]) for match in matches if match), dtype=np.int64)
     others = sorted(name for name, match in zip(names, matches) if not match)
     return FrameFolder(path, numbers, len(names), others[0] if others else '')
+
+
+def media_names(root: str, videos: Iterable[str]) -> set[str]:
+    """What a folder of videos holds, and those of some videos that are deeper in it.
+
+    Args:
+        root: The folder; '' or one that is not there has none.
+        videos: Ids, perhaps with folders: 'morning/clip'.
+    """
+    if not root or not os.path.isdir(root):
+        return set()
+    deeper = {v for v in videos if '/' in v and os.path.exists(os.path.join(root, v))}
+    return {*os.listdir(root), *deeper}
 
 
 def media_path(split: SplitSettings, table: VideoTable | None, video: str) -> str:

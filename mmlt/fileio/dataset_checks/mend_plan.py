@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from mmlt.fileio.dataset_checks.finding import Finding
-from mmlt.fileio.dataset_checks.frame_checks import list_frames
+from mmlt.fileio.dataset_checks.frame_checks import list_frames, media_names
 from mmlt.fileio.dataset_checks.name_checks import similar_names
 from mmlt.fileio.dataset_checks.settings import SplitSettings
 from mmlt.fileio.dataset_checks.whole import DatasetCheck
@@ -107,7 +107,7 @@ def _right_names(
     if table is not None:
         right = list(table.videos)
     elif split.frame_root and os.path.isdir(split.frame_root):
-        right = os.listdir(split.frame_root)
+        right = sorted(media_names(split.frame_root, names))
     elif own or split.name not in check.rows:
         return {}
     else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from mmlt.fileio.dataset_checks.annotation_rows import AnnotatedRows
 from mmlt.fileio.dataset_checks.finding import Finding
+from mmlt.fileio.feature_folder import VIDEO_SUFFIXES
 from mmlt.fileio.keyframe_match import plain_name
 
 
@@ -55,9 +57,7 @@ def name_findings(
 def _variants(rows: AnnotatedRows, names: list[str]) -> list[Finding]:
     by_fold = defaultdict(list)
     for name in names:
-        stem = name.casefold()
-        for suffix in ('.mp4', '.avi', '.mkv', '.webm', '.mov'):
-            stem = stem.removesuffix(suffix) if hasattr(stem, 'removesuffix') else stem
-        by_fold[stem].append(name)
+        stem, suffix = os.path.splitext(name.casefold())
+        by_fold[stem if suffix in VIDEO_SUFFIXES else stem + suffix].append(name)
     groups = {group[1]: ' and '.join(map(repr, group)) for group in by_fold.values() if group[1:]}
     return rows.find_videos('name_variants', groups)

@@ -94,3 +94,14 @@ def wide_boxes(rows: AnnotatedRows, aspects: Mapping[str, float] | None = None) 
     count = int((ratios > _WIDE).sum())
     middle = float(np.median(ratios))
     return [find('wide_boxes', rows.path, places, count=count, share=share, ratio=middle)]
+
+
+def count_rows(rows: AnnotatedRows, split: SplitSettings) -> dict[int, int]:
+    """Class id -> rows, of each class that has a column of scores."""
+    labels = rows.boxes.labels
+    if split.custom_classes is None:
+        labels = labels[(labels > 0) & (labels < split.num_classes)]
+    else:
+        labels = labels[np.isin(labels, split.custom_classes)]
+    ids, counts = np.unique(labels, return_counts=True)
+    return dict(zip(ids.tolist(), counts.tolist()))

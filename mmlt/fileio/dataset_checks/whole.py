@@ -11,7 +11,12 @@ import numpy as np
 from mmlt.fileio.dataset_checks.across_splits import class_findings, shared_findings
 from mmlt.fileio.dataset_checks.annotation_rows import AnnotatedRows, read_annotated_rows
 from mmlt.fileio.dataset_checks.finding import Finding, by_severity, find
-from mmlt.fileio.dataset_checks.frame_checks import FrameFolder, frame_findings, table_findings
+from mmlt.fileio.dataset_checks.frame_checks import (
+    FrameFolder,
+    frame_findings,
+    media_names,
+    table_findings,
+)
 from mmlt.fileio.dataset_checks.label_checks import column_findings, layout_findings
 from mmlt.fileio.dataset_checks.loose_proposals import (
     LooseProposals,
@@ -21,7 +26,7 @@ from mmlt.fileio.dataset_checks.loose_proposals import (
 from mmlt.fileio.dataset_checks.name_checks import name_findings
 from mmlt.fileio.dataset_checks.overlap import Fit, fit_of
 from mmlt.fileio.dataset_checks.proposal_checks import proposal_findings
-from mmlt.fileio.dataset_checks.row_checks import row_findings, wide_boxes
+from mmlt.fileio.dataset_checks.row_checks import count_rows, row_findings, wide_boxes
 from mmlt.fileio.dataset_checks.settings import SplitSettings, with_table
 from mmlt.fileio.dataset_checks.timestamp_checks import timestamp_findings
 from mmlt.fileio.label_map import read_label_map
@@ -101,9 +106,9 @@ class _Checker:
         except FileNotFoundError:
             self.findings.append(find('missing_file', path, role=role, split=split))
         except (ValueError, OSError) as error:
-            why = str(error).removeprefix(path) if hasattr(str, 'removeprefix') else str(error)
+            why = str(error).removeprefix(path).lstrip(':, ')
             kind = 'bad_label_map' if role == 'label_file' else 'unreadable_file'
-            self.findings.append(find(kind, path, why=why.lstrip(':, '), role=role))
+            self.findings.append(find(kind, path, why=why, role=role))
         self.files[role, path] = content
         return content
 
@@ -135,7 +140,7 @@ class _Checker:
         if self.frames:
             self.findings += frame_findings(used, split, table, self.folders)
         self._check_proposals(used, split, proposals)
-        self.counts[split.name] = _count(used, split)
+        self.counts[split.name] = count_rows(used, split)
 
     def _read_label_map(self, path: str) -> dict[int, str]:
         label_map = read_label_map(path)
@@ -157,10 +162,10 @@ class _Checker:
         if proposals is not None:
             others[proposals.path] = set(proposals.videos.tolist())
             lost[proposals.path] = 'proposals'
-        if self.frames and split.frame_root and os.path.isdir(split.frame_root):
-            others[split.frame_root] = os.listdir(split.frame_root)
-            lost[split.frame_root] = 'frames'
         videos = set(rows.boxes.video_names.tolist())
+        if self.frames and os.path.isdir(split.frame_root):
+            others[split.frame_root] = media_names(split.frame_root, videos)
+            lost[split.frame_root] = 'frames'
         if excluded:  # a name that is annotated too is a matter of the annotations
             others[split.exclude_file] = {video for video, _ in excluded} - videos
             lost[split.exclude_file] = 'exclusions'
@@ -238,14 +243,3 @@ class _Checker:
         classes = {i for split in self.splits for i in split.custom_classes or names}
         due = {i: name for i, name in names.items() if i in classes}
         return findings + class_findings(self.counts, files, due)
-
-
-def _count(rows: AnnotatedRows, split: SplitSettings) -> dict[int, int]:
-    """Rows of each class that has a column of scores."""
-    labels = rows.boxes.labels
-    if split.custom_classes is None:
-        labels = labels[(labels > 0) & (labels < split.num_classes)]
-    else:
-        labels = labels[np.isin(labels, split.custom_classes)]
-    ids, counts = np.unique(labels, return_counts=True)
-    return dict(zip(ids.tolist(), counts.tolist()))

@@ -171,14 +171,14 @@ def test_pictures_show_green_over_orange_boxes(good):
     picture = keyframe_drawer(check)(95)(keyframe)
     data = base64.b64decode(picture.uri.partition(',')[2])
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR).astype(int)
-    assert image.shape == (160, 213, 3) == (picture.height, picture.width, 3)
+    assert image.shape == (240, 320, 3) == (picture.height, picture.width, 3)
     # left edges at mid height: the annotated box begins at .02, the proposal at .025 of the width
     assert keyframe.annotated[0, 0] == 0.02 and keyframe.proposed[0, 0] == 0.025
-    blue, green, red = image[80, 2:7].T
+    blue, green, red = image[120, 3:9].T
     assert ((green > red + 30) & (green > blue + 30)).any()
     # the upper edges, .2 and .21 of the height
-    blue, green, red = image[:, 20][28:40].T
+    blue, green, red = image[44:52, 30].T
     assert ((green > red + 30) & (green > blue + 30)).any()
     # the lower ones, .8 and .81: the proposal's is below
-    blue, green, red = image[:, 20][126:133].T
+    blue, green, red = image[190:200, 30].T
     assert ((red > green + 20) & (green > blue + 20)).any()

@@ -126,6 +126,7 @@ def test_fix_never_writes_into_a_folder_that_holds_something(main, good, tmp_pat
     ('text', 'message'),
     [
         (None, 'config.py'),
+        ('model = \n', 'config.py: SyntaxError: '),
         ('model = dict()\n', 'no AVADataset in train, val or test dataloader'),
     ],
 )
