@@ -35,6 +35,7 @@ _KINDS = {
     'width': 'count',
     'height': 'count',
 }
+_PIXEL_ASPECT = 'pixel_aspect'  # of a video whose pixels are not square alone
 
 
 class VideoEntry(NamedTuple):
@@ -46,6 +47,8 @@ class VideoEntry(NamedTuple):
         num_frames: How many frames it has at the table's rate.
         width: Of the file as it is shown (a rotation flag obeyed), px.
         height: The same.
+        pixel_aspect: Width of a pixel by its height as it is shown. Players stretch what is not
+            square, frames are as they are stored.
     """
 
     file: str
@@ -53,6 +56,17 @@ class VideoEntry(NamedTuple):
     num_frames: int
     width: int
     height: int
+    pixel_aspect: float = 1.0
+
+    @property
+    def player_size(self) -> tuple[int, int]:
+        """Width and height in a player, as of HTML: its ``videoWidth``, ``videoHeight``, px.
+
+        Source: HTML Living Standard, 4.8.9: one dimension is increased, the other left.
+        """
+        if self.pixel_aspect >= 1:
+            return round(self.width * self.pixel_aspect), self.height
+        return self.width, round(self.height / self.pixel_aspect)
 
 
 class VideoTable(NamedTuple):
@@ -116,7 +130,11 @@ def read_video_table(path: str | os.PathLike) -> VideoTable:
         for key in ('num_frames', 'width', 'height'):
             if values[key] < 1:
                 raise ValueError(f'{where}: key {key!r} must be at least 1, got {values[key]}')
-        videos[video_id] = VideoEntry(*(values[key] for key in _KINDS))
+        pixel_aspect = values.get(_PIXEL_ASPECT, 1.0)
+        check_keys({_PIXEL_ASPECT: pixel_aspect}, {_PIXEL_ASPECT: 'number'}, where)
+        if not pixel_aspect > 0:
+            raise ValueError(f'{where}: key {_PIXEL_ASPECT!r} must be above 0, got {pixel_aspect}')
+        videos[video_id] = VideoEntry(*(values[key] for key in _KINDS), pixel_aspect)
     if not videos:
         raise ValueError(f"{path}: key 'videos' holds no video")
     return VideoTable(path.parent, *(content[key] for key in kinds), videos)
@@ -134,7 +152,14 @@ def write_video_table(table: VideoTable, *, overwrite: bool = False) -> Path:
         'fps': table.fps,
         'timestamp_start': table.timestamp_start,
         'filename_tmpl': table.filename_tmpl,
-        'videos': {name: entry._asdict() for name, entry in table.videos.items()},
+        'videos': {name: _written(entry) for name, entry in table.videos.items()},
     }
     write_json(path, content, overwrite=overwrite)
     return path
+
+
+def _written(entry: VideoEntry) -> dict:
+    values = entry._asdict()
+    if entry.pixel_aspect == 1:
+        del values[_PIXEL_ASPECT]
+    return values

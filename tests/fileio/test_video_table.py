@@ -57,6 +57,22 @@ def test_what_is_wrong_is_named(table, tmp_path, change, message):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ('pixel_aspect', 'size'), [(1, (720, 576)), (16 / 15, (768, 576)), (0.9, (720, 640))]
+)
+def test_players_stretch_one_side_of_pixels_that_are_not_square(tmp_path, pixel_aspect, size):
+    entry = VideoEntry('a.mp4', 0, 9, 720, 576, pixel_aspect)
+    path = write_video_table(VideoTable(tmp_path, 10, 0, None, {'a': entry}))
+    assert read_video_table(path).videos['a'] == entry
+    assert entry.player_size == size
+    content = json.loads(path.read_text(encoding='utf-8'))
+    assert ('pixel_aspect' in content['videos']['a']) == (pixel_aspect != 1)
+    content['videos']['a']['pixel_aspect'] = -1
+    path.write_text(json.dumps(content), encoding='utf-8')
+    with pytest.raises(ValueError, match="video 'a': key 'pixel_aspect' must be above 0, got -1"):
+        read_video_table(path)
+
+
 def test_a_video_without_frames_is_refused(table, tmp_path):
     path = write_video_table(table)
     content = json.loads(path.read_text(encoding='utf-8'))

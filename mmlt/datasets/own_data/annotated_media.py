@@ -8,6 +8,9 @@ frame.
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterable
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -66,10 +69,13 @@ class MediaFinder:
         table: The prepared videos.
         rule: For images.
         folders: Where images may lie that are named by relative paths.
+        rounds: Times between seconds are of the nearer one.
     """
 
-    def __init__(self, table: VideoTable, rule: ImageRule, folders: tuple[Path, ...] = ()) -> None:
-        self.table, self.rule = table, rule
+    def __init__(
+        self, table: VideoTable, rule: ImageRule, folders: Iterable[Path] = (), *, rounds=False
+    ) -> None:
+        self.table, self.rule, self.rounds = table, rule, rounds
         self.folders = (*folders, table.folder)
         self._of_media: dict[str, tuple] = {}
         self._sizes: dict[tuple[Path, str], tuple[int, int]] = {}
@@ -83,24 +89,22 @@ class MediaFinder:
             UnknownMediaError: No prepared video is like its media.
             ValueError: Which video is meant, its time or the size of its image cannot be told.
         """
-        address = re.fullmatch(r'\w+://(.*)', box.media)
-        name = unquote(address[1]) if address else box.media
-        path = PurePosixPath(name.replace('\\', '/'))
+        path = PurePosixPath(_path_of(box.media).replace('\\', '/'))
         if path.suffix.lower() in IMAGE_SUFFIXES:
             return self._of_image(box, path)
         videos = self._videos(box.media, path, box.where)
         if box.timestamp is not None:
             time_sec = float(box.timestamp - self.table.timestamp_start)
         elif box.time_sec is None:
-            raise ValueError(
-                f'{box.where}: a box on the video {box.media!r} without a time; draw it on a frame '
-                'of the video in VIA 3'
-            )
+            why = f'a box on the video {box.media!r} without a time'
+            raise ValueError(f'{box.where}: {why}; draw it on a frame of the video in VIA 3')
         else:
             time_sec = box.time_sec
         video_id, time_sec = self._part(videos, time_sec, box.media)
         entry = self.table.videos[video_id]
-        return Place(video_id, time_sec, (entry.width, entry.height), None)
+        # VIA draws on what a player shows; rows of AVA are of frames as they are stored
+        size = entry.player_size if box.timestamp is None else (entry.width, entry.height)
+        return Place(video_id, time_sec, size, None)
 
     def _videos(self, media: str, path: PurePosixPath, where: str) -> list[str]:
         """The video of a name; the parts of it where it was cut."""
@@ -114,11 +118,13 @@ class MediaFinder:
     def _search(self, media: str, path: PurePosixPath) -> tuple[list[str], str, bool]:
         """Videos; or else what is wrong, and whether nothing like it was prepared."""
         videos = self.table.videos
+        media = _composed(media)  # as ids are
         if media in videos:
             return [media], '', False
         of_file: dict[PurePosixPath, list[str]] = {}
         for video_id, entry in videos.items():
-            of_file.setdefault(PurePosixPath(entry.file.replace('\\', '/')), []).append(video_id)
+            file = PurePosixPath(_composed(entry.file).replace('\\', '/'))
+            of_file.setdefault(file, []).append(video_id)
         alike = [file for file in of_file if path.name in (file.name, file.stem)]
         most = max((_common_tail(path, file) for file in alike), default=0)
         files = [file for file in alike if _common_tail(path, file) == most]
@@ -140,10 +146,10 @@ class MediaFinder:
 
     def _part(self, videos: list[str], time_sec: float, name: str) -> tuple[str, float]:
         """The part of a video that a time is in, and the time from the start of the part."""
-        if videos == [name]:
-            return name, time_sec
+        if videos == [_composed(name)]:
+            return videos[0], time_sec
         starts = sorted((self.table.videos[each].start_sec, each) for each in videos)
-        slack = 0.5 / self.table.fps
+        slack = 0.5 if self.rounds else 0.5 / self.table.fps
         begun = [each for each in starts if each[0] <= time_sec + slack]
         start_sec, video_id = begun[-1] if begun else starts[0]
         return video_id, time_sec - start_sec
@@ -213,6 +219,20 @@ class MediaFinder:
         )
 
 
+def _path_of(media: str) -> str:
+    """The path of a file that may be written as an address, in composed letters."""
+    address = re.fullmatch(r'(\w+)://(.*)', media)
+    if not address:
+        return _composed(media)
+    is_file = address[1].lower() == 'file'  # a server is asked for something behind ? or #
+    return _composed(unquote(address[2] if is_file else re.split('[?#]', address[2])[0]))
+
+
+def _composed(text: str) -> str:
+    """With one character where a file system may have a letter and its accent."""
+    return unicodedata.normalize('NFC', text)
+
+
 def _pattern(tmpl: str) -> re.Pattern:
     """A file name with any number, from a template such as ``img_{:05}.jpg``."""
     start, end = re.split(r'\{[^}]*\}', tmpl, maxsplit=1)
@@ -221,12 +241,8 @@ def _pattern(tmpl: str) -> re.Pattern:
 
 def _common_tail(path: PurePosixPath, other: PurePosixPath) -> int:
     """How many folders above the file two paths have in common."""
-    count = 0
-    for one, two in zip(reversed(path.parent.parts), reversed(other.parent.parts)):
-        if one != two:
-            break
-        count += 1
-    return count
+    pairs = zip(reversed(path.parent.parts), reversed(other.parent.parts))
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _is_tail(path: str, tail: str) -> bool:

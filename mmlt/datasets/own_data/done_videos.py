@@ -167,6 +167,11 @@ def _relative(path: str, out: Path) -> str:
     return os.path.normpath(os.path.join(folder, name))
 
 
+def _shown_aspect(facts: VideoFacts) -> float:
+    """Of a pixel when it is turned: a player stretches it before."""
+    return 1 / facts.pixel_aspect if facts.rotation in (90, 270) else facts.pixel_aspect
+
+
 def make_table(out: Path, settings: Settings, videos: dict[str, DoneVideo]) -> VideoTable:
     """The videos.json of what is done."""
     entries = {
@@ -176,6 +181,7 @@ def make_table(out: Path, settings: Settings, videos: dict[str, DoneVideo]) -> V
             each.num_frames,
             each.facts.width,
             each.facts.height,
+            _shown_aspect(each.facts),
         )
         for each in videos.values()
     }

@@ -108,13 +108,9 @@ def gather(paths: Sequence[str | Path], folder: Path, options: ImportOptions) ->
     ids_are_names = known is None or are_ids(known)
     class_names = None if ids_are_names else known
     boxes, remarks = _read(files, options.read._replace(class_names=class_names))
-    finder = MediaFinder(table, options.images, tuple(dict.fromkeys(file.parent for file in files)))
-    placed, told = keyframe_boxes(
-        boxes,
-        finder,
-        round_seconds=options.round_seconds,
-        ignore_unknown=options.ignore_unknown,
-    )
+    folders = tuple(dict.fromkeys(file.parent for file in files))
+    finder = MediaFinder(table, options.images, folders, rounds=options.round_seconds)
+    placed, told = keyframe_boxes(boxes, finder, ignore_unknown=options.ignore_unknown)
     remarks += told
     if not placed:
         found = f'{counted(len(boxes), "box")}, none with a label' if boxes else 'no box'

@@ -46,15 +46,13 @@ def keyframe_boxes(
     boxes: Iterable[AnnotatedBox],
     finder: MediaFinder,
     *,
-    round_seconds: bool = False,
     ignore_unknown: bool = False,
 ) -> tuple[list[KeyframeBox], list[str]]:
     """Find the keyframe of each box.
 
     Args:
         boxes: As they were read.
-        finder: Of the prepared videos.
-        round_seconds: Move boxes between two seconds to the nearer one.
+        finder: Of the prepared videos; says whether boxes between seconds move to the nearer one.
         ignore_unknown: Leave out what is of no prepared video.
 
     Returns:
@@ -81,7 +79,9 @@ def keyframe_boxes(
         if not box.labels:
             notes['without a label left out: a row of AVA has one'].append(box.where)
             continue
-        placed.append(_place(box, place, finder, round_seconds, notes))
+        found = _place(box, place, finder, notes)
+        if found is not None:
+            placed.append(found)
     merged = _merged(placed, finder.table.fps, notes)
     remarks = [f'{counted(count, "box")} on {reading}' for reading, count in readings.items()]
     remarks += [
@@ -94,25 +94,32 @@ def _place(
     box: AnnotatedBox,
     place: Place,
     finder: MediaFinder,
-    round_seconds: bool,
     notes: dict[str, list[str]],
-) -> _Placed:
+) -> _Placed | None:
+    """A box on its keyframe; None at the end of a video, where none is within half a second."""
     table = finder.table
     nearest = round(place.time_sec)
     shift = abs(place.time_sec - nearest)
-    if shift > 0.5 / table.fps:
-        if not round_seconds:
-            raise ValueError(
-                f'{box.where}: {_told(box)} is {place.time_sec:g} s of {place.video_id!r}: AVA has '
-                'boxes on whole seconds; move it there, or let --round-seconds do it'
-            )
-        notes['moved to the nearest whole second (by at most half a second)'].append(box.where)
+    is_moved = shift > 0.5 / table.fps
+    if is_moved and not finder.rounds:
+        raise ValueError(
+            f'{box.where}: {_told(box)} is {place.time_sec:g} s of {place.video_id!r}: AVA has '
+            'boxes on whole seconds; move it there, or let --round-seconds do it'
+        )
     second, seconds = table.timestamp_start + nearest, table.seconds(place.video_id)
+    is_inside = place.time_sec < table.videos[place.video_id].num_frames / table.fps
+    if is_moved and second == seconds.stop and is_inside:
+        notes['in the last half second of a video, left out: it has no such second'].append(
+            box.where
+        )
+        return None
     if second not in seconds:
         raise ValueError(
             f'{box.where}: {_told(box)} would be second {second} of {place.video_id!r}, which has '
             f'the seconds {seconds[0]} to {seconds[-1]}'
         )
+    if is_moved:
+        notes['moved to the nearest whole second (by at most half a second)'].append(box.where)
     corners, is_cut = _fractions(box, place.size)
     if is_cut:
         notes['cut at the edge of the frame (over it by rounding)'].append(box.where)

@@ -26,8 +26,8 @@ def write_person_project(
     """Write the persons of videos as a project of VIA 3.
 
     A box is drawn on the image of its keyframe, in pixels of that image; where there are no frames
-    on disk, on the video file at the keyframe's time, in pixels of the video. The images of all
-    keyframes are in it, for a person may have been missed.
+    on disk, on the video file at the keyframe's time, in pixels of the video as a browser shows it.
+    The images of all keyframes are in it, for a person may have been missed.
 
     Args:
         path: The project, in the folder of the table or elsewhere.
@@ -74,7 +74,7 @@ class _Media:
         frames = table.frame_folder / video_id
         seconds = table.seconds(video_id)
         if self.is_video:
-            paths, width, height = [table.video_path(video_id)], self.entry.width, self.entry.height
+            paths, width, height = [table.video_path(video_id)], *self.entry.player_size
         else:
             paths = [frames / table.filename_tmpl.format(table.frame_of(s)) for s in seconds]
             height, width = _image_size(paths)

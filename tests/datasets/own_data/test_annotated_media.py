@@ -44,6 +44,18 @@ def test_a_video_by_its_file(table, media):
     assert _find(table, media, 3.2) == ('street', 3.2, (768, 576), None)
 
 
+@pytest.mark.parametrize('media', ['http://x/street.mp4?t=1/2', 'https://x/in/street.mp4#t=3'])
+def test_what_a_server_is_asked_beside_is_no_name(table, media):
+    assert _find(table, media, 1).video_id == 'street'
+
+
+@pytest.mark.parametrize(('file', 'media'), [('\u00fc', 'u\u0308'), ('u\u0308', '\u00fc')])
+def test_a_letter_with_its_accent_is_one_however_it_is_written(tmp_path, file, media):
+    table = _table(tmp_path, **{'\u00fc': (f'in/{file}.mp4', 0, 50)})
+    for name in (f'{media}.mp4', media, f'{media}_0003.jpg'):
+        assert _find(table, name, 1, size=(8, 8)).video_id == '\u00fc'
+
+
 def test_a_name_with_a_percent_sign_is_read_as_it_stands(tmp_path):
     table = _table(tmp_path, a=('100%20.mp4', 0, 50))
     assert _find(table, '100%20.mp4', 1).video_id == 'a'

@@ -42,7 +42,7 @@ def test_records_there_and_back(tmp_path):
 def test_table(tmp_path):
     settings, done = Settings(10, 900), {'a_1': _done(tmp_path)}
     table = make_table(tmp_path / 'out', settings, done)
-    assert table.videos == {'a_1': VideoEntry('../films/a.mp4', 3, 20, 640, 480)}
+    assert table.videos == {'a_1': VideoEntry('../films/a.mp4', 3, 20, 640, 480, 1 / 1.25)}
     assert (table.fps, table.timestamp_start, table.filename_tmpl) == (10, 900, 'img_{:05}.jpg')
     without = make_table(tmp_path / 'out', settings._replace(short_side=None), done)
     assert without.filename_tmpl is None

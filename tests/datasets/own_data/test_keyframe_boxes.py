@@ -18,9 +18,15 @@ def _box(time_sec=3.0, corners=(80, 90, 160, 180), labels=('walk',), person='1',
     return box._replace(**changes)
 
 
-def _convert(*boxes, start=0, **options):
-    videos = {'street': VideoEntry('street.mp4', 0, 95, 800, 600)}
-    finder = MediaFinder(VideoTable('.', 10, start, None, videos), ImageRule())
+def _convert(*boxes, start=0, round_seconds=False, num_frames=95, **options):
+    videos = {
+        'street': VideoEntry('street.mp4', 0, num_frames, 800, 600),
+        'film_1': VideoEntry('film.mp4', 0, 260, 800, 600),
+        'film_2': VideoEntry('film.mp4', 26, 95, 800, 600),
+        'wide': VideoEntry('wide.mp4', 0, 95, 800, 600, 1.25),
+    }
+    table = VideoTable('.', 10, start, None, videos)
+    finder = MediaFinder(table, ImageRule(), rounds=round_seconds)
     return keyframe_boxes(boxes, finder, **options)
 
 
@@ -57,6 +63,34 @@ def test_times_between_seconds(time_sec, second):
     (box,), remarks = _convert(_box(time_sec=time_sec), round_seconds=True)
     assert box.second == second
     assert remarks == ['1 box moved to the nearest whole second (by at most half a second): f: a']
+
+
+@pytest.mark.parametrize(
+    ('time_sec', 'video_id', 'second'),
+    [(25.3, 'film_1', 25), (25.7, 'film_2', 0), (26.3, 'film_2', 0), (35.2, 'film_2', 9)],
+)
+def test_a_box_between_two_parts_of_a_film_goes_to_the_nearer_one(time_sec, video_id, second):
+    (box,), _ = _convert(_box(time_sec=time_sec, media='film.mp4'), round_seconds=True)
+    assert (box.video_id, box.second) == (video_id, second)
+
+
+def test_the_last_half_second_has_no_keyframe():
+    late = _box(time_sec=9.8, where='f: b')
+    boxes, remarks = _convert(_box(), late, num_frames=100, round_seconds=True)
+    assert [box.second for box in boxes] == [3]
+    assert remarks == [
+        '1 box in the last half second of a video, left out: it has no such second: f: b'
+    ]
+    with pytest.raises(ValueError, match="f: b: .* would be second 10 of 'street'"):
+        _convert(late._replace(time_sec=10.0), num_frames=100, round_seconds=True)
+
+
+def test_pixels_of_a_video_that_players_stretch():
+    drawn = _box(media='wide.mp4', corners=(100, 60, 1000, 300))  # VIA shows 1000 x 600
+    (box,), _ = _convert(drawn)
+    assert box.corners == (0.1, 0.1, 1, 0.5)
+    (row,), _ = _convert(_box(None, (80, 60, 800, 300), media='wide', timestamp=3))
+    assert row.corners == (0.1, 0.1, 1, 0.5)  # of frames, as they are stored
 
 
 @pytest.mark.parametrize('time_sec', [-1, 10, 9.6, 500])

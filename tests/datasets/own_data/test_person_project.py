@@ -65,6 +65,13 @@ def test_one_file_for_all_parts_of_it(tmp_path):
     assert boxes[0].corners == (40, 60, 120, 120)
 
 
+def test_a_video_that_a_browser_stretches(tmp_path):
+    table = _table(tmp_path, None)
+    wide = {name: each._replace(pixel_aspect=1.5) for name, each in table.videos.items()}
+    write_person_project(tmp_path / 'p.json', table._replace(videos=wide), PERSONS, ['a'])
+    assert read_annotations(tmp_path / 'p.json')[1].boxes[0].corners == (60, 60, 180, 120)
+
+
 @pytest.mark.parametrize('filename_tmpl', [None, TMPL])
 def test_the_importer_finds_the_keyframes_again(tmp_path, filename_tmpl):
     table = _table(tmp_path, filename_tmpl)

@@ -277,6 +277,14 @@ def test_a_rotated_video(tmp_path):
     assert image.shape == (120, 64, 3) and read_number(np.rot90(image, -1)) == 7
 
 
+@pytest.mark.parametrize(('rotation', 'size'), [(0, (160, 64)), (90, (64, 160))])
+def test_pixels_are_stretched_before_they_are_turned(tmp_path, rotation, size):
+    path = tmp_path / 'a.mp4'
+    write_video(path, np.arange(10) / 10, rotation=rotation, pixel_aspect=Fraction(4, 3))
+    prepare_videos(path, tmp_path / 'out', TEN)
+    assert read_video_table(tmp_path / 'out').videos['a'].player_size == size
+
+
 def test_what_happens_while_frames_are_written_fails_one_video(videos, tmp_path, monkeypatch):
     """As a file that is removed meanwhile: its frames stay out, and so does its entry."""
     write = prepare.write_part
