@@ -39,7 +39,7 @@ from mmlt.fileio.person_tracks import (
 )
 from mmlt.fileio.proposals import write_proposals
 from mmlt.fileio.timed_keyframes import read_timed_keyframes, table_videos
-from mmlt.fileio.via_project import has_actions
+from mmlt.fileio.via_project import is_worked_on
 from mmlt.fileio.video_table import VideoTable
 
 PROPOSALS, PERSONS_VIA = 'proposals.pkl', 'persons_via.json'
@@ -217,8 +217,10 @@ def _write(
     write_proposals(table.folder / PROPOSALS, proposals, overwrite=True)
     write_persons_csv(table.folder / PERSONS_CSV, persons)
     path = table.folder / PERSONS_VIA
-    if has_actions(path):
-        warn(f'{path}: holds actions already and is left as it is')
+    if is_worked_on(path):
+        warn(
+            f'{path}: somebody has worked on it: left as it is; to have it written anew, delete it'
+        )
         return
     drawn = {name: _scored(found, record) for name, found in persons.items()}
     write_person_project(path, table, drawn, class_names, overwrite=True)

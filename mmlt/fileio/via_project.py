@@ -12,7 +12,9 @@ written beside a box: VIA looks the whole list up among the options.)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +27,7 @@ _URI_OF_FILE = '3'  # where a file is: its prefix and its source are a URI of th
 _TEXT, _CHECKBOX = 1, 2  # types of an attribute
 _RECTANGLE = 2
 _VERSION = '3.1.1'
+_DIGEST = 'mmlt_digest'  # of 'project'; without it actions alone tell that somebody has worked
 
 
 class ViaFile(NamedTuple):
@@ -93,19 +96,30 @@ def write_via_project(
         },
         'view': {view: {'fid_list': [view]} for view in views.values()},
     }
+    content['project'][_DIGEST] = _digest(content)
     write_json(path, content, overwrite=overwrite)
 
 
-def has_actions(path: str | Path) -> bool:
-    """Whether a file is a project in which somebody has filled in an action.
+def is_worked_on(path: str | Path) -> bool:
+    """Whether a project holds an action, or boxes or attributes other than it was written with.
 
     Raises:
         ValueError: It is there but no JSON.
     """
     if not Path(path).exists():
         return False
-    entries = read_json_object(path).get('metadata', {})
-    return any(entry.get('av', {}).get(_ACTION_ID) for entry in entries.values())
+    content = read_json_object(path)
+    entries = content.get('metadata', {})
+    if any(entry.get('av', {}).get(_ACTION_ID) for entry in entries.values()):
+        return True
+    return content.get('project', {}).get(_DIGEST) not in (None, _digest(content))
+
+
+def _digest(content: Mapping) -> str:
+    """What the boxes and attributes are known by, also when VIA writes 3 for 3.0."""
+    parts = [content.get(key) for key in ('attribute', 'metadata')]
+    parts = json.loads(json.dumps(parts), parse_int=float)
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _project(title: str, views: list[str]) -> dict:

@@ -196,7 +196,7 @@ def test_a_project_with_actions_stays(table, options, capsys):
     path.write_text(json.dumps(content))
     find_persons(table, options._replace(class_names=('other',)))
     assert json.loads(path.read_text()) == content
-    assert 'persons_via.json: holds actions already and is left as it is' in capsys.readouterr().err
+    assert 'persons_via.json: somebody has worked on it: left as it is' in capsys.readouterr().err
 
 
 def test_hog_on_a_street(tmp_path, capsys):

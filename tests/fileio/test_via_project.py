@@ -6,7 +6,7 @@ import pytest
 
 from mmlt.fileio.annotation_formats import read_annotations
 from mmlt.fileio.annotation_formats.annotated_box import AnnotatedBox
-from mmlt.fileio.via_project import ViaBox, ViaFile, has_actions, write_via_project
+from mmlt.fileio.via_project import ViaBox, ViaFile, is_worked_on, write_via_project
 
 IMAGES = [ViaFile(f'rawframes/a b/img_{k}.jpg', is_video=False) for k in range(3)]
 BOXES = [
@@ -70,13 +70,29 @@ def test_what_is_written_is_read_again(tmp_path):
     assert [box._replace(where='') for box in found] == expected
 
 
-def test_whether_somebody_has_labelled(tmp_path):
+def test_whether_somebody_has_worked_on_it(tmp_path):
     path = tmp_path / 'p.json'
-    assert not has_actions(path)
+    assert not is_worked_on(path)
     write_via_project(path, IMAGES, BOXES[1:], NAMES)
-    assert not has_actions(path)
+    assert not is_worked_on(path)
     write_via_project(path, IMAGES, BOXES, NAMES, overwrite=True)
-    assert has_actions(path)
+    assert is_worked_on(path)
+
+
+@pytest.mark.parametrize('work', ['delete', 'move', 'add an option', None])
+def test_work_without_an_action_is_work(tmp_path, work):
+    path = tmp_path / 'p.json'
+    write_via_project(path, IMAGES, BOXES[1:], NAMES)
+    text = path.read_text(encoding='utf-8').replace('5.0', '5')  # as JavaScript writes it
+    content = json.loads(text)
+    if work == 'delete':
+        content['metadata'].clear()
+    elif work == 'move':
+        next(iter(content['metadata'].values()))['xy'][1] += 2
+    elif work:
+        content['attribute']['2']['options']['9'] = 'jump'
+    path.write_text(json.dumps(content), encoding='utf-8')
+    assert is_worked_on(path) == (work is not None)
 
 
 def test_errors(tmp_path):
