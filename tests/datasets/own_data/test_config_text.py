@@ -96,3 +96,15 @@ def test_many_names_are_listed_in_part(tmp_path):
     text, _ = _parse(tmp_path, names=names, train_counts=dict.fromkeys(names, 99))
     assert 'head: more training boxes; c1, c2, c3, c4, c5 and 4 more\n' in text
     assert 'tail: at most so many; none\n' in text
+
+
+def test_clips_are_flipped_but_where_a_class_has_a_side(tmp_path):
+    def steps(names):
+        text, cfg = _parse(tmp_path, names=names, train_counts=dict.fromkeys(names, 9))
+        return text, [step.type for step in cfg.train_dataloader.dataset.pipeline]
+
+    _, flipped = steps({1: 'stand', 2: 'leftover'})
+    text, sided = steps({1: 'stand', 2: 'turn_left'})
+    assert 'Flip' in flipped
+    assert sided == [step for step in flipped if step != 'Flip']
+    assert '# turn_left: in a mirror another class\n' in text
