@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import av
 import cv2
 import pytest
+import torch
 from street_film import find_film
 from warm_python import PYTHON
 
@@ -127,3 +130,21 @@ def test_trained_judged_and_looked_at(street, tested):
     film = cv2.VideoCapture(str(drawn))
     assert film.get(cv2.CAP_PROP_FRAME_COUNT) == 50
     assert (film.get(cv2.CAP_PROP_FRAME_WIDTH), film.get(cv2.CAP_PROP_FPS)) == (768, 10)
+
+
+@pytest.mark.train
+def test_two_stage_by_the_command_that_the_importer_gives(street):
+    """With stage two cut to two epochs; it ends with a detector of all classes."""
+    text = (street.folder / 'mine' / 'config_stage_one.py').read_text(encoding='utf-8')
+    tool, *arguments = shlex.split(re.search('tools/(two_stage.sh .*)', text)[1])
+    arguments[0] = 'mine/config.py'
+    stage_two = street.folder / 'mine' / 'config_stage_two.py'
+    short = re.sub('(?m)^max_epochs = [0-9]+', 'max_epochs = 2', stage_two.read_text('utf-8'))
+    stage_two.write_text(short, encoding='utf-8')
+    said = street.run(tool, *arguments, '--cfg-options', 'train_cfg.max_epochs=1')
+    assert 'gain of two-stage on baseline' in said
+    work_dir = street.folder / arguments[arguments.index('--work-dir') + 1]
+    one = torch.load(work_dir / 'stage_one' / 'epoch_1.pth', weights_only=False)['state_dict']
+    two = torch.load(work_dir / 'two_stage.pth', weights_only=False)['state_dict']
+    changed = {key for key in one if not torch.equal(one[key], two[key])}
+    assert changed == {'roi_head.bbox_head.fc_cls.weight', 'roi_head.bbox_head.fc_cls.bias'}

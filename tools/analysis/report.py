@@ -45,6 +45,7 @@ from mmlt.evaluation.report.facts import notes_of
 from mmlt.evaluation.report.page import build_report
 from mmlt.evaluation.runs.compare import add_intervals, folder_of, read_runs
 from mmlt.evaluation.runs.gains import print_gains
+from mmlt.evaluation.runs.intervals import videos_of
 from mmlt.evaluation.runs.terminal import print_table
 from mmlt.evaluation.shuffle_bias import print_shuffle_bias
 from mmlt.experiments.example_pictures import (
@@ -123,6 +124,9 @@ def default_out(paths: Sequence[Path], names: Sequence[str]) -> Path:
 def make_all_intervals(args: argparse.Namespace, paths: Sequence[Path]) -> None:
     """Write the intervals of every run that has none from the same draws yet."""
     ground_truth, excluded = AnnotationFiles(args.ground_truth, args.exclude).read()
+    if args.frames and len(videos_of(ground_truth)) < 2:  # given for the pictures
+        print('note: no intervals, which need two videos at least', file=sys.stderr)
+        return
     with status('resampling', len(paths) * (args.num_resamples + 1)) as advance:
         for path in paths:
             add_intervals(

@@ -18,7 +18,8 @@ A video is found by its file's name or its id; of a film that was cut into parts
 of the film. Images are rawframes/VIDEO/img_00030.jpg, by the rate of OUT, or VIDEO_0003.jpg.
 
 Written are OUT/annotations/{train,val,test}.csv, label_map.pbtxt, counts.json, splits.json and
-OUT/config.py, to be trained with. Ids of classes stay: another import keeps those of the label map
+OUT/config.py, to be trained with; beside it config_stage_one.py and config_stage_two.py, for
+tools/two_stage.sh. Ids of classes stay: another import keeps those of the label map
 that is there, and puts new classes behind; a first one goes by the alphabet, or by --classes.
 Nothing is written where something is wrong, and nothing replaced without --overwrite.
 """
@@ -27,6 +28,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -135,7 +137,7 @@ def run(args: argparse.Namespace) -> None:
     print(f'\n{summary(found)}\n')
     videos = (f'{split} {len(members)}' for split, members in found.splits.items())
     print(f'videos: {", ".join(videos)}')
-    print(f'{files[-1]}: train with tools/dist_train.sh {files[-1]} 1')
+    print(f'{files[-1]}: train with tools/dist_train.sh {shlex.quote(str(files[-1]))} 1')
 
 
 main = tool_main(parse_args, run)

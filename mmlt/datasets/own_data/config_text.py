@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -116,11 +117,9 @@ def config_text(folder: Path, values: ConfigValues) -> str:
         flips=_NO_FLIPS.format(names=_listed(sided)) if sided else '',
         train="dict(**dataset('train'), pipeline=pipeline)" if sided else "dataset('train')",
         work_dir=f'work_dirs/{folder.resolve().name}',
-        title=f'Own data in {folder.resolve().name}: {len(values.names)} classes.'.replace(
-            '"', "'"
-        ),
+        title=f'Own data in {folder.resolve().name}: {len(values.names)} classes.',
         counts=f'Videos: {splits}.',
-        config=_shown(folder / CONFIG_FILE),
+        config=shlex.quote((folder / CONFIG_FILE).as_posix()),
         base=_base_path(folder, values.base),
         highest=max(values.names),
         head_min=values.groups.head_min,
@@ -154,10 +153,6 @@ def _base_path(folder: Path, base: Path) -> str:
     if checkout is not None and checkout in folder.parents:
         return Path(os.path.relpath(base, folder)).as_posix()
     return base.as_posix()
-
-
-def _shown(path: Path) -> str:
-    return path.as_posix().replace('\\', '/').replace('"', "'")
 
 
 def _listed(names: Sequence[str]) -> str:

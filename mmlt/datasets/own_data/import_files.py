@@ -19,6 +19,11 @@ from mmlt.datasets.own_data.config_text import CONFIG_FILE, ConfigValues, config
 from mmlt.datasets.own_data.import_annotations import Imported, ImportOptions
 from mmlt.datasets.own_data.splits import SPLITS
 from mmlt.datasets.own_data.training_plan import plan_groups, plan_schedule, plan_topk
+from mmlt.datasets.own_data.two_stage_text import (
+    STAGE_ONE_FILE,
+    STAGE_TWO_FILE,
+    two_stage_texts,
+)
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.class_counts import count_training_boxes, write_class_counts
 from mmlt.fileio.json_files import write_json
@@ -32,7 +37,8 @@ def target_files(folder: Path, splits: Sequence[str]) -> list[Path]:
     """The files that an import writes."""
     annotations = folder / ANNOTATION_FOLDER
     names = [*(f'{split}.csv' for split in splits), LABEL_MAP, COUNTS, SPLITS_FILE]
-    return [*(annotations / name for name in names), folder / CONFIG_FILE]
+    configs = [STAGE_ONE_FILE, STAGE_TWO_FILE, CONFIG_FILE]
+    return [*(annotations / name for name in names), *(folder / name for name in configs)]
 
 
 def refuse_overwriting(folder: Path) -> None:
@@ -51,13 +57,15 @@ def write_import(folder: Path, found: Imported, options: ImportOptions) -> list[
     Raises:
         FileExistsError: One is there and ``options.overwrite`` is false.
         FileNotFoundError: There is no such base config.
-        ValueError: The base is no config of own data, or a class has a name that mmaction2 cannot
-            read; nothing is written then.
+        ValueError: The base is no config of own data, the folder has a name that mmengine cannot
+            put into a config, or a class one that mmaction2 cannot read; nothing is written then.
     """
     annotations = folder / ANNOTATION_FOLDER
     overwrite = options.overwrite
     if not overwrite:
         refuse_overwriting(folder)
+    if '"' in str(folder.resolve()) or '\\' in folder.resolve().as_posix():
+        raise ValueError(f'{folder}: mmengine reads no config in a folder with " or \\ in its path')
     base_batch_size = _base_batch_size(options.base)
     score_thr, score_source = _person_threshold(folder)
     class_ids = {name: class_id for class_id, name in found.names.items()}
@@ -86,8 +94,10 @@ def write_import(folder: Path, found: Imported, options: ImportOptions) -> list[
         score_thr=score_thr,
         score_source=score_source,
     )
-    with atomic_write(folder / CONFIG_FILE, overwrite=overwrite) as temporary:
-        temporary.write_bytes(config_text(folder, values).encode())
+    texts = two_stage_texts(folder / CONFIG_FILE, values.groups, list(values.train_counts.values()))
+    for name, text in {**texts, CONFIG_FILE: config_text(folder, values)}.items():
+        with atomic_write(folder / name, overwrite=overwrite) as temporary:
+            temporary.write_bytes(text.encode())
     return target_files(folder, list(found.splits))
 
 

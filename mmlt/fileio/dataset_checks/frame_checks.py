@@ -5,6 +5,7 @@ Each folder is listed once.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -138,11 +139,15 @@ def _number_findings(
 
 
 def _last_frame(split: SplitSettings, table: VideoTable | None, video: str, second: int) -> int:
-    """The highest frame that ``SampleAVAFrames`` can draw; it adds ``start_index`` twice."""
+    """The highest frame that a clip reaches; ``SampleAVAFrames`` adds ``start_index`` twice."""
     end = (split.timestamp_end - split.timestamp_start) * split.fps
     if table is not None and video in table.videos:
         end = table.videos[video].num_frames
-    last = split.fps * (second - split.timestamp_start) + split.start_index + split.clip_reach
+    start_sec = second - split.timestamp_start
+    if split.clip_reach_sec is None:
+        last = split.fps * start_sec + split.start_index + split.clip_reach
+    else:
+        last = math.floor(split.fps * (start_sec + split.clip_reach_sec) + 0.5 + 1e-6)
     return max(0, min(last, end - 1)) + split.start_index
 
 

@@ -144,8 +144,12 @@ def _sizes(
     names: Mapping[str, str],
     refused: list[str],
 ) -> dict[str, tuple[int, int]]:
-    """Video -> size of its frames, where all of its boxes are in pixels and fit into it."""
-    sizes = {}
+    """Video -> size of its frames, where all of its boxes are in pixels and fit into it.
+
+    If those of one video do not, the file is in pixels of other frames (before they were made
+    smaller, say): nothing is known then of the others, which may fit by where their people are.
+    """
+    sizes, is_of_other_frames = {}, False
     for video in np.unique(videos).tolist():
         own = corners[videos == video]
         if not (own > _PIXELS).any():
@@ -156,6 +160,7 @@ def _sizes(
         elif not (own.max(axis=1) > _PIXELS).all():
             refused.append(f'boxes of {video!r} are left: some are in pixels, some in fractions')
         elif (own.max(axis=0)[2:] > np.multiply(size, _SLACK)).any():
+            is_of_other_frames = True
             reach = ' x '.join(f'{value:g}' for value in own.max(axis=0)[2:])
             refused.append(
                 f'boxes of {video!r} in pixels are left: they reach to {reach}, beyond the frame '
@@ -163,7 +168,12 @@ def _sizes(
             )
         else:
             sizes[video] = size
-    return sizes
+    if is_of_other_frames and sizes:
+        refused.append(
+            f'boxes of {len(sizes)} more videos in pixels are left, though they fit into their '
+            'frames: those of others are of other frames'
+        )
+    return {} if is_of_other_frames else sizes
 
 
 def _size_of(check: DatasetCheck, split: SplitSettings, video: str) -> tuple[int, int] | None:

@@ -17,8 +17,10 @@ class SplitSettings(NamedTuple):
     Attributes:
         name: 'train', 'val' or 'test'; 'train 2' of a second one.
         frame_root: ``data_prefix['img']``.
-        clip_reach: How many frames after the one of its second a clip reaches; of a pipeline
-            without ``SampleAVAFrames`` 0.
+        clip_reach: How many frames after the one of its second a clip of ``SampleAVAFrames``
+            reaches; of another pipeline 0.
+        clip_reach_sec: How many seconds after its own a clip of ``mmlt.SampleAVATimes`` reaches;
+            None of another pipeline.
         others: as in ``AVADataset``, and ``video_table``.
     """
 
@@ -39,6 +41,7 @@ class SplitSettings(NamedTuple):
     person_det_score_thr: float = 0.9
     video_table: str | None = None
     clip_reach: int = 0
+    clip_reach_sec: float | None = None
 
 
 class GroupRule(NamedTuple):
@@ -126,13 +129,14 @@ def split_of_dataset(name: str, dataset: Mapping[str, Any]) -> SplitSettings:
     given = {key: dataset[key] for key in same if dataset.get(key) is not None}
     if dataset.get('persons') == 'ground_truth':  # mmlt's dataset reads no proposals then
         given.pop('proposal_file', None)
-    classes = dataset.get('custom_classes')
+    classes, pipeline = dataset.get('custom_classes'), dataset.get('pipeline') or ()
     return SplitSettings(
         name=name,
         ann_file=osp.join(root, dataset['ann_file']),
         frame_root=osp.join(root, prefix),
         custom_classes=None if classes is None else tuple(classes),
-        clip_reach=_clip_reach(dataset.get('pipeline') or ()),
+        clip_reach=_clip_reach(pipeline),
+        clip_reach_sec=_clip_reach_sec(pipeline),
         **given,
     )
 
@@ -145,6 +149,14 @@ def _clip_reach(pipeline: Sequence[Mapping[str, Any]]) -> int:
             jitter = 0 if step.get('test_mode') else (interval + 1) // 2 - 1
             return (length - 1 - length // 2) * interval + jitter
     return 0
+
+
+def _clip_reach_sec(pipeline: Sequence[Mapping[str, Any]]) -> float | None:
+    for step in pipeline:
+        if str(step.get('type', '')).endswith('SampleAVATimes') and 'clip_len' in step:
+            length = step['clip_len']
+            return (length - 1 - length // 2) * step.get('interval_sec', 0)
+    return None
 
 
 def with_table(split: SplitSettings, table: VideoTable | None) -> SplitSettings:

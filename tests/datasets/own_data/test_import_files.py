@@ -155,3 +155,11 @@ def test_a_wrong_record_of_the_detector_writes_nothing(folder):
     with pytest.raises(ValueError, match="persons.json: key 'person_det_score_thr' must be number"):
         write_import(folder, found, OPTIONS)
     assert not (folder / 'annotations').exists()
+
+
+def test_folder_that_mmengine_cannot_name_in_a_config(tmp_path):
+    folder = prepared_film(tmp_path / 'my "set"')
+    found = gather([labelled(folder)], folder, OPTIONS)
+    with pytest.raises(ValueError, match='no config in a folder with " or'):
+        write_import(folder, found, OPTIONS)
+    assert not (folder / 'annotations').exists()

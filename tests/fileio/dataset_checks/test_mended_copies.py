@@ -132,6 +132,22 @@ def test_pixels_of_another_size_are_left(good, tmp_path):
     assert 'beyond the frame of 64 x 48' in mended.refused[0][1]
 
 
+def test_pixels_of_another_size_are_left_where_they_fit_too(good, tmp_path):
+    """Annotated on frames three times as large, in one video in the upper left alone."""
+    shutil.copytree(good, tmp_path / 'set')
+    path, rows = tmp_path / 'set' / 'annotations' / 'train.csv', []
+    for video, second, *corners, label, person in _rows(path):
+        scale = 0.3 if video == 'walk_a' else 1
+        values = [float(c) * size * scale for c, size in zip(corners, (192, 144) * 2)]
+        rows.append([video, second, *(f'{value:.3f}' for value in values), label, person])
+    path.write_text('\n'.join(map(','.join, rows)) + '\n')
+    mended = mend_splits(_splits(tmp_path / 'set'), tmp_path / 'out')
+    assert mended.copies == {}
+    told = ' '.join(text for _, text in mended.refused)
+    assert "'walk_b' in pixels are left: they reach to" in told
+    assert 'boxes of 1 more videos in pixels are left, though they fit' in told
+
+
 def test_folder_that_holds_something_is_refused(good, tmp_path):
     (tmp_path / 'mine.txt').write_text('')
     with pytest.raises(FileExistsError, match='give a new folder for the mended copies'):

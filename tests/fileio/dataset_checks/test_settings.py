@@ -79,6 +79,14 @@ def test_reach_of_a_clip_is_that_of_the_sampler():
     assert split_of_dataset('val', dict(AVA, pipeline=[tested])).clip_reach == 3 * 4
 
 
+def test_reach_of_a_clip_in_seconds():
+    """4 frames, half a second apart, the third in the centre: one behind it."""
+    sampler = dict(type='mmlt.SampleAVATimes', clip_len=4, interval_sec=0.5)
+    split = split_of_dataset('train', dict(AVA, pipeline=[sampler]))
+    assert (split.clip_reach, split.clip_reach_sec) == (0, 0.5)
+    assert split_of_dataset('train', AVA).clip_reach_sec is None
+
+
 def test_groups_are_those_of_the_metric():
     assert group_rule({}) == GroupRule(10_000, 999, None)
     metric = dict(type='mmlt.AVALongTailMetric', head_min=50, split_file=None)

@@ -90,6 +90,29 @@ def test_two_training_splits_may_share_a_video(root):
     assert _check(root).findings == ()
 
 
+@pytest.mark.parametrize('start_index', [0, 1])
+def test_frames_that_a_clip_in_seconds_reaches(tmp_path, start_index):
+    """Of second 6, for the last is excluded, at 5 frames a second: one .6 s behind, place 33."""
+    root = write_small_set(tmp_path / 'set')
+    config = root / 'config.py'
+    text = config.read_text().replace('SampleAVAFrames', 'mmlt.SampleAVATimes')
+    text = text.replace('frame_interval=2, test_mode=True', 'interval_sec=0.6')
+    config.write_text(text.replace('start_index=0', f'start_index={start_index}'))
+    folder = root / 'rawframes' / 'walk_d'
+    for number in range(34, 40):
+        (folder / f'img_{number:05d}.jpg').unlink()
+    if start_index:
+        for number in range(33, -1, -1):
+            name = folder / f'img_{number:05d}.jpg'
+            name.rename(folder / f'img_{number + 1:05d}.jpg')
+    others = [f for f in _check(root).findings if 'walk_d' in f.where]
+    assert others == []
+    (folder / f'img_{33 + start_index:05d}.jpg').unlink()
+    found = [f for f in _check(root).findings if 'walk_d' in f.where]
+    assert [f.kind for f in found] == ['short_frames']
+    assert f'clip reaches {33 + start_index}' in found[0].where
+
+
 def test_val_and_test_that_share_a_video_are_warned_of(root):
     path = root / 'annotations' / 'test.csv'
     path.write_text(path.read_text() + 'walk_c,5,0.1,0.2,0.3,0.9,1,0\n')

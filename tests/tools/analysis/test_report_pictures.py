@@ -13,9 +13,10 @@ import pytest
 
 from mmlt.evaluation.ava import evaluate_ava
 from mmlt.evaluation.runs.folder import write_results
-from mmlt.fileio.detections import write_detections
+from mmlt.fileio.detections import read_detections, write_detections
 from mmlt.fileio.video_table import VideoEntry, VideoTable, write_video_table
 from mmlt.functional import ava_boxes_from_arrays, read_ava_csv
+from mmlt.functional.detection.ava_boxes import take_rows
 
 TOOL = Path(__file__).parents[3] / 'tools' / 'analysis' / 'report.py'
 LEFT, RIGHT = (0.1, 0.2, 0.4, 0.9), (0.5, 0.2, 0.9, 0.9)
@@ -121,6 +122,24 @@ def test_folders_of_frames_with_the_options_of_the_dataset(main, world, capsys):
     assert re.findall('src="(.*?)"', _page(world)) == by_options
     assert main(world / 'run', *truth, '--frames', world / 'data', '--fps', 2, '--overwrite') == 2
     assert 'videos.json says which frame is which second' in capsys.readouterr().err
+
+
+def test_pictures_of_one_video_need_no_intervals(main, world, capsys):
+    """As of a film that was cut into three: one video to train, one to validate, one to test on."""
+    truth, run = world / 'one.csv', world / 'run'
+    lines = (world / 'val.csv').read_text().splitlines(keepends=True)
+    truth.write_text(''.join(line for line in lines if line[0] == 'a'))
+    found = read_detections(run / 'detections.parquet')
+    own = take_rows(found, np.flatnonzero(found.video_names[found.video_index] == 'a'))
+    names = {1: 'sit', 2: 'fly <high>', 3: 'swim'}
+    shutil.rmtree(run)
+    write_results(evaluate_ava(own, read_ava_csv(truth), names, num_trials=1), run)
+    write_detections(run / 'detections.parquet', own)
+    assert main(run, '--frames', world / 'data', '--ground-truth', truth) == 0
+    assert 'note: no intervals, which need two videos at least' in capsys.readouterr().err
+    assert _page(world).count('<img') == 8
+    assert main(run, '--ground-truth', truth, '--overwrite') == 2  # which asks for nothing else
+    assert 'needs two at least, got 1' in capsys.readouterr().err
 
 
 def test_of_several_runs_the_last_is_shown(main, world):
