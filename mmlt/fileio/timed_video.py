@@ -111,7 +111,7 @@ class TimedVideo:
 
     def to_image(self, frame: Any) -> np.ndarray:
         """A frame as it is shown, (height, width, 3) uint8, BGR."""
-        image, matrix = frame.to_ndarray(format='bgr24'), self._matrix
+        image, matrix = self.file.to_bgr(frame), self._matrix
         if self.rotation in (90, 270):
             image, matrix = image.transpose(1, 0, 2), matrix[::-1]
         image = image[:: -1 if matrix[1, 1] < 0 else 1, :: -1 if matrix[0, 0] < 0 else 1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
 from fractions import Fraction
 
@@ -169,6 +171,20 @@ def test_a_clip_from_the_middle_does_not_decode_the_start(tmp_path):
     with TimedVideo(path) as video:
         frames = video.frames_from(36.0)
         assert 35.5 <= next(frames).sec <= 36.0
+
+
+def test_no_thread_is_left_for_a_forked_process_to_wait_for(tmp_path):
+    """A process of a loader that collects a file of its parent would wait for its threads."""
+    write_video(tmp_path / 'a.mp4', np.arange(20) / 10)
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(os.listdir('/proc/self/task'))
+        with TimedVideo(tmp_path / 'a.mp4') as video:
+            assert read_numbers(video.images_at([0, 1])) == [0, 10]
+            assert len(os.listdir('/proc/self/task')) == before
+    finally:
+        gc.enable()
 
 
 def test_a_cut_off_file_gives_what_decodes(tmp_path):
