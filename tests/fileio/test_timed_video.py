@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -179,6 +180,17 @@ def test_a_cut_off_file_gives_what_decodes(tmp_path):
     numbers = _numbers_at(path, np.arange(100) / 25)
     last = numbers[-1]
     assert 50 < last < 75 and numbers == [min(number, last) for number in range(100)]
+
+
+def test_no_thread_is_left_to_a_process_that_is_forked(tmp_path):
+    """It would wait for it for ever where it throws an open video away."""
+    write_video(tmp_path / 'a.mp4', [k / 10 for k in range(12)])
+    tasks = Path('/proc/self/task')
+    next(frames_at(tmp_path / 'a.mp4', [0]))  # numpy may have started its own by now
+    before = len(list(tasks.iterdir()))
+    with TimedVideo(tmp_path / 'a.mp4') as video:
+        images = video.images_at([0, 0.5, 1])
+        assert [len(list(tasks.iterdir())) for _ in images] == [before] * 3
 
 
 def test_times_must_ascend(tmp_path):
