@@ -15,6 +15,7 @@ from mmlt.datasets.own_data.annotated_media import ImageRule, MediaFinder
 from mmlt.datasets.own_data.annotation_files import (
     ANNOTATION_FOLDER,
     LABEL_MAP,
+    SPLITS_FILE,
     number_persons,
 )
 from mmlt.datasets.own_data.class_list import (
@@ -26,6 +27,7 @@ from mmlt.datasets.own_data.class_list import (
 from mmlt.datasets.own_data.config_text import CONFIG_FILE
 from mmlt.datasets.own_data.keyframe_boxes import KeyframeBox, keyframe_boxes
 from mmlt.datasets.own_data.splits import (
+    changed_splits,
     count_splits,
     count_videos,
     deal_videos,
@@ -128,6 +130,7 @@ def gather(paths: Sequence[str | Path], folder: Path, options: ImportOptions) ->
     if is_numbered:
         remarks.append('persons are named: numbered from 0 in each video')
     remarks += _missing(table, videos)
+    remarks += changed_splits(folder / ANNOTATION_FOLDER / SPLITS_FILE, splits)
     of_split = count_splits(splits, videos, counts)
     remarks += lacking_classes(list(names.values()), of_split)
     return Imported(placed, persons, names, splits, of_split, remarks)

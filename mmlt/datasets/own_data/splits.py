@@ -126,3 +126,22 @@ def lacking_classes(names: Sequence[str], of_split: Mapping[str, np.ndarray]) ->
         for split, classes in lacking.items()
         if classes
     ]
+
+
+def changed_splits(path: Path, splits: Mapping[str, Sequence[str]]) -> list[str]:
+    """A sentence where videos were trained on in an earlier import and are not now.
+
+    Args:
+        path: The splits.json of that import; there may be none.
+        splits: Split -> videos, now.
+    """
+    if not path.is_file():
+        return []
+    trained = read_json_object(path).get('train', [])
+    moved = [repr(v) for split in splits if split != 'train' for v in splits[split] if v in trained]
+    if not moved:
+        return []
+    return [
+        f'{path}: {counted(len(moved), "video")} of its train are in val or test now: train no '
+        f'model of before on; --splits keeps videos where they are: {some(moved)}'
+    ]

@@ -9,6 +9,7 @@ import pytest
 
 from mmlt.datasets.own_data.keyframe_boxes import KeyframeBox
 from mmlt.datasets.own_data.splits import (
+    changed_splits,
     count_splits,
     count_videos,
     deal_videos,
@@ -97,3 +98,13 @@ def test_table():
     assert lacking_classes(['sit', 'walk'], of_split) == [
         "val has no box of 1 class (not measured there): 'sit'"
     ]
+
+
+def test_videos_that_leave_train_are_told(tmp_path):
+    path = tmp_path / 'splits.json'
+    assert changed_splits(path, {'train': ['a'], 'val': ['b']}) == []
+    path.write_text(json.dumps({'train': ['a', 'c'], 'val': ['b']}))
+    assert changed_splits(path, {'train': ['b', 'a', 'c'], 'val': ['d']}) == []
+    (told,) = changed_splits(path, {'train': ['a'], 'val': ['b'], 'test': ['c']})
+    assert told.startswith(f'{path}: 1 video of its train are in val or test now')
+    assert told.endswith("'c'")
