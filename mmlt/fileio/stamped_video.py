@@ -22,8 +22,6 @@ _SEEKABLE = ('asf', 'avi', 'flv', 'matroska', 'mov', 'mpegts', 'mxf', 'ogg')
 _STAMPED_IN_ORDER = ('avi',)
 #: Suffixes of files that mostly have their index at their end.
 _INDEXED_AT_THE_END = ('.3gp', '.m4v', '.mov', '.mp4')
-#: The version of PyAV from which on pictures are converted in threads, if one does not say 1.
-_FIRST_THREADED = 17
 #: FFmpeg's flag of a stream that is a picture: the cover of a recording.
 _ATTACHED_PIC = 0x400
 
@@ -164,15 +162,6 @@ class StampedVideo:
                 stamp = before
             before = stamp
             yield StampedFrame(stamp, frame)
-
-    def to_bgr(self, frame: Any) -> Any:
-        """The picture of a frame as it is stored, (H, W, 3) uint8.
-
-        By no threads: those would live until the frame is collected as garbage, and a process that
-        was forked meanwhile, as one of a loader, would wait for them for ever.
-        """
-        is_threaded = int(self.av.__version__.split('.')[0]) >= _FIRST_THREADED
-        return frame.to_ndarray(format='bgr24', **({'threads': 1} if is_threaded else {}))
 
     def _decode(self) -> Iterator[Any]:
         for packet in self._packets():

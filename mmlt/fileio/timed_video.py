@@ -111,7 +111,7 @@ class TimedVideo:
 
     def to_image(self, frame: Any) -> np.ndarray:
         """A frame as it is shown, (height, width, 3) uint8, BGR."""
-        image, matrix = self.file.to_bgr(frame), self._matrix
+        image, matrix = _to_bgr(frame), self._matrix
         if self.rotation in (90, 270):
             image, matrix = image.transpose(1, 0, 2), matrix[::-1]
         image = image[:: -1 if matrix[1, 1] < 0 else 1, :: -1 if matrix[0, 0] < 0 else 1]
@@ -135,6 +135,18 @@ class TimedVideo:
             if image is None:
                 image = self.to_image(shown.frame)
             yield image
+
+
+def _to_bgr(frame: Any) -> np.ndarray:
+    """A frame as it is stored, (height, width, 3) uint8, BGR, without threads of its own.
+
+    A process that is forked has the frame and not its threads, and would wait for them for ever
+    when it throws the frame away.
+    """
+    try:
+        return frame.to_ndarray(format='bgr24', threads=1)
+    except TypeError:  # PyAV that converts in one thread and does not ask
+        return frame.to_ndarray(format='bgr24')
 
 
 def _display_matrix(frame: Any) -> np.ndarray:

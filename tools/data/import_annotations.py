@@ -37,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.datasets.own_data.annotated_media import ImageRule
+from mmlt.datasets.own_data.config_text import config_remarks
 from mmlt.datasets.own_data.import_annotations import ImportOptions, gather, summary
 from mmlt.datasets.own_data.import_files import refuse_overwriting, write_import
 from mmlt.fileio.annotation_formats.annotated_box import UNITS, ReadOptions
@@ -137,7 +138,8 @@ def run(args: argparse.Namespace) -> None:
     print(f'\n{summary(found)}\n')
     videos = (f'{split} {len(members)}' for split, members in found.splits.items())
     print(f'videos: {", ".join(videos)}')
-    print(f'{files[-1]}: train with tools/dist_train.sh {shlex.quote(str(files[-1]))} 1')
+    print('\n'.join(config_remarks(files[-1], found.names.values())))
+    print(f'train with: tools/dist_train.sh {shlex.quote(str(files[-1]))} GPUS')
 
 
 main = tool_main(parse_args, run)

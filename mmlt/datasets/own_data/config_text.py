@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from mmengine.config import Config
+
 from mmlt.datasets.own_data.training_plan import Groups, Schedule
 
 CONFIG_FILE = 'config.py'
@@ -17,7 +19,7 @@ _TEMPLATE = '''"""{title}
 
 {counts}
 Written by tools/data/import_annotations.py; yours to edit.
-Command: tools/dist_train.sh {config} 1
+Command: tools/dist_train.sh {config} GPUS
 """
 
 _base_ = {base!r}
@@ -144,6 +146,26 @@ def sided_classes(names: Iterable[str]) -> list[str]:
         ['turn left', 'Right-hand wave']
     """
     return [name for name in names if _SIDES.search(name.replace('_', ' '))]
+
+
+def config_remarks(path: Path, names: Iterable[str]) -> list[str]:
+    """What a written config decides and its reader should know: the schedule, and flips.
+
+    Args:
+        path: The config.
+        names: Of its classes.
+    """
+    cfg = Config.fromfile(path)
+    loader, epochs = cfg.train_dataloader, cfg.train_cfg.max_epochs
+    schedule = f'{epochs} epochs, {loader.batch_size} clips a step and GPU'
+    sided = sided_classes(names)
+    if sided:
+        flips = f'not flipped, for in a mirror {sided[0]!r} would be another class'
+    elif any(step.type == 'Flip' for step in loader.dataset.pipeline):
+        flips = 'flipped by chance: if a class has a side, as left and right have, take Flip out'
+    else:
+        flips = 'not flipped'
+    return [f'{path}: {schedule}; clips are {flips}']
 
 
 def _base_path(folder: Path, base: Path) -> str:

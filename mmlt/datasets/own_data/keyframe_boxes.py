@@ -14,6 +14,7 @@ from mmlt.functional.detection.box_overlap import pair_iou
 
 # What a box may reach over the edge of the frame, and is cut off: by the rounding of its corners.
 _SLACK_PIXELS, _SLACK_RATIO = 1.5, 0.002
+_MOVED = 'moved to the nearest whole second'
 _SAME_PERSON_IOU = 0.5
 
 
@@ -83,6 +84,7 @@ def keyframe_boxes(
         if found is not None:
             placed.append(found)
     merged = _merged(placed, finder.table.fps, notes)
+    _say_how_far(placed, finder.table.timestamp_start, notes)
     remarks = [f'{counted(count, "box")} on {reading}' for reading, count in readings.items()]
     remarks += [
         f'{counted(len(places), "box")} {note}: {some(places)}' for note, places in notes.items()
@@ -103,8 +105,9 @@ def _place(
     is_moved = shift > 0.5 / table.fps
     if is_moved and not finder.rounds:
         raise ValueError(
-            f'{box.where}: {_told(box)} is {place.time_sec:g} s of {place.video_id!r}: AVA has '
-            'boxes on whole seconds; move it there, or let --round-seconds do it'
+            f'{box.where}: {_told(box)} is {place.time_sec:g} s of {place.video_id!r}, the first '
+            'box between seconds: AVA has boxes on whole ones; move it there, or let '
+            '--round-seconds move all of them and say how far'
         )
     second, seconds = table.timestamp_start + nearest, table.seconds(place.video_id)
     is_inside = place.time_sec < table.videos[place.video_id].num_frames / table.fps
@@ -119,12 +122,21 @@ def _place(
             f'the seconds {seconds[0]} to {seconds[-1]}'
         )
     if is_moved:
-        notes['moved to the nearest whole second (by at most half a second)'].append(box.where)
+        notes[_MOVED].append(box.where)
     corners, is_cut = _fractions(box, place.size)
     if is_cut:
         notes['cut at the edge of the frame (over it by rounding)'].append(box.where)
     found = KeyframeBox(box.where, place.video_id, second, corners, box.labels, box.person)
     return _Placed(found, place.time_sec)
+
+
+def _say_how_far(
+    placed: Sequence[_Placed], timestamp_start: int, notes: dict[str, list[str]]
+) -> None:
+    """Put the largest move of a box into the note of those that were moved."""
+    if _MOVED in notes:
+        far = max(abs(time - (found.second - timestamp_start)) for found, time in placed)
+        notes[f'{_MOVED} (by at most {far:.3f} s)'] = notes.pop(_MOVED)
 
 
 def _told(box: AnnotatedBox) -> str:

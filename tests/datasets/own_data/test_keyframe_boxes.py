@@ -62,7 +62,8 @@ def test_times_between_seconds(time_sec, second):
         _convert(_box(time_sec=time_sec))
     (box,), remarks = _convert(_box(time_sec=time_sec), round_seconds=True)
     assert box.second == second
-    assert remarks == ['1 box moved to the nearest whole second (by at most half a second): f: a']
+    far = f'{abs(time_sec - second):.3f} s'
+    assert remarks == [f'1 box moved to the nearest whole second (by at most {far}): f: a']
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def test_from_a_project_to_datasets_and_metrics(tool, folder, tmp_path, capsys):
         'stand      8    4     4   head\n',
         'wave       2    1     1   tail\n',
         'videos: train 2, val 1, test 1\n',
-        f'train with tools/dist_train.sh {folder}/config.py 1\n',
+        f'train with: tools/dist_train.sh {folder}/config.py GPUS\n',
     ):
         assert said in printed, said
     init_default_scope('mmaction')
