@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from mmlt.fileio.dataset_checks.annotation_rows import AnnotatedRows
 from mmlt.fileio.dataset_checks.finding import MAX_PLACES, Finding, find
 from mmlt.fileio.dataset_checks.settings import SplitSettings
 from mmlt.fileio.keyframe_images import number_pattern
+from mmlt.fileio.video_probe import probe_video
 from mmlt.fileio.video_table import VideoTable
 
 _MOST_MISSING = 5  # numbers shown of a folder
@@ -171,7 +173,7 @@ def table_findings(
         folders: Path of a folder -> its frames, of those that were listed.
     """
     lengths, files, frames = [], [], []
-    durations = {p: _duration(p) for p in {str(table.video_path(v)) for v in table.videos}}
+    faults = _length_faults(table)
     for video, entry in table.videos.items():
         file = str(table.video_path(video))
         folder = folders.get(str(table.frame_folder / video))
@@ -180,10 +182,8 @@ def table_findings(
             frames.append((None, f'{video!r}: {on_disk}'))
         if not Path(file).is_file():
             files.append((None, f'{video!r}: {file!r}'))
-        elif durations[file] is not None:
-            fault = _length_fault(table, video, durations[file])
-            if fault:
-                lengths.append((None, f'{video!r}: {fault}'))
+        elif video in faults:
+            lengths.append((None, f'{video!r}: {faults[video]}'))
     kinds = {'table_frames': frames, 'table_length': lengths, 'table_file': files}
     return [
         find(kind, path, places[:MAX_PLACES], count=len(places))
@@ -192,7 +192,36 @@ def table_findings(
     ]
 
 
-def _duration(path: str) -> float | None:
+def _length_faults(table: VideoTable) -> dict[str, str]:
+    """Videos whose file does not fit them, and why.
+
+    A file is looked through only where its header says otherwise than the table: of one that was
+    cut off it still says what the file once had.
+    """
+    of_file = defaultdict(list)
+    for video in table.videos:
+        of_file[str(table.video_path(video))].append(video)
+    faults = {}
+    for file, videos in of_file.items():
+        duration = _header_duration(file)
+        if duration is None:
+            continue
+        if any(_length_fault(table, video, duration) for video in videos):
+            duration = _probed_duration(file) or duration
+        found = {video: _length_fault(table, video, duration) for video in videos}
+        faults.update({video: fault for video, fault in found.items() if fault})
+    return faults
+
+
+def _probed_duration(path: str) -> float | None:
+    """Seconds to the end of the last frame that can be decoded; None where it cannot be found."""
+    try:
+        return probe_video(path).duration_sec
+    except (ImportError, ValueError):
+        return None
+
+
+def _header_duration(path: str) -> float | None:
     """Seconds of a video file by its header; None where it does not tell."""
     import cv2
 
