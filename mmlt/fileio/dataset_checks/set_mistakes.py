@@ -159,20 +159,19 @@ SET_MISTAKES = {
     'shared_keyframe': Mistake(
         'error',
         'keyframes that {other} has too',
-        'The model is judged on what it was trained on: its numbers are too good.',
+        '{harm}',
         'keep each keyframe in one split.',
     ),
     'shared_video': Mistake(
         'error',
         'videos that {other} has too',
-        'The model is judged on persons and scenes that it was trained on: its numbers are too '
-        'good.',
+        '{harm}',
         'put all keyframes of a video into one split.',
     ),
     'shared_footage': Mistake(
         'error',
         'videos that show the same seconds of a file as videos of {other}',
-        'The model is judged on what it was trained on: its numbers are too good.',
+        '{harm}',
         'cut the file into parts that do not overlap.',
     ),
     'class_without_box': Mistake(

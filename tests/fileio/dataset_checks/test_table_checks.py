@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numbered_videos import HEIGHT, WIDTH, write_video
 
-from mmlt.fileio.dataset_checks import frame_checks
-from mmlt.fileio.dataset_checks.frame_checks import table_findings
+from mmlt.fileio.dataset_checks import table_checks
+from mmlt.fileio.dataset_checks.table_checks import table_findings
 from mmlt.fileio.video_probe import probe_video
 from mmlt.fileio.video_table import VideoEntry, VideoTable
 
@@ -49,7 +49,7 @@ def test_table_that_does_not_fit_the_film_that_was_cut_off(cut_sec, tmp_path):
 
 
 def test_film_whose_header_agrees_is_not_looked_through(cut_sec, tmp_path, monkeypatch):
-    monkeypatch.setattr(frame_checks, 'probe_video', None)
+    monkeypatch.setattr(table_checks, 'probe_video', None)
     assert _findings(tmp_path, (0.0, 8.0)) == []
 
 
@@ -57,6 +57,6 @@ def test_header_is_believed_where_the_film_cannot_be_looked_through(cut_sec, tmp
     def without_av(path):
         raise ImportError('no PyAV')
 
-    monkeypatch.setattr(frame_checks, 'probe_video', without_av)
+    monkeypatch.setattr(table_checks, 'probe_video', without_av)
     (finding,) = _findings(tmp_path, (0.0, cut_sec))
     assert 'the file lasts 8.0 s' in finding.places[0].value
