@@ -10,8 +10,7 @@ SET_MISTAKES = {
         'error',
         'keyframes outside of {range}',
         'Training stops: the clips of these keyframes would be one frame, repeated.',
-        'set timestamp_start to the second of frame 0 and timestamp_end to that + the seconds on '
-        'disk, or remove these rows.',
+        '{mend}',
     ),
     'keyframe_at_end': Mistake(
         'warning',

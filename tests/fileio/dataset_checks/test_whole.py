@@ -133,6 +133,17 @@ def test_frames_that_a_clip_in_seconds_reaches(tmp_path, start_index):
     assert f'clip reaches {33 + start_index}' in found[0].where
 
 
+def test_mend_of_keyframes_outside_is_that_of_the_config(root, tmp_path):
+    """timestamp_start and timestamp_end are not set where a videos.json says them."""
+    TRAPS['keyframes after the end of their own video'].plant(root)
+    (finding,) = (f for f in _check(root).findings if f.kind == 'keyframe_outside')
+    assert finding.mend.startswith('remove or correct these rows, or prepare the video again')
+    plain = write_small_set(tmp_path / 'plain')
+    TRAPS['keyframes after the video'].plant(plain)
+    (finding,) = (f for f in _check(plain).findings if f.kind == 'keyframe_outside')
+    assert finding.mend.startswith('set timestamp_start')
+
+
 def test_val_and_test_that_share_a_video_are_warned_of(root):
     path = root / 'annotations' / 'test.csv'
     path.write_text(path.read_text() + 'walk_c,5,0.1,0.2,0.3,0.9,1,0\n')
