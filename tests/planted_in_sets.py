@@ -111,7 +111,7 @@ IN_SETS = {
         edit_table(lambda t: t['videos']['walk_b'].update(num_frames=30)),
         'keyframe_outside',
         TRAIN,
-        (29, 'walk_b,6'),
+        (29, "walk_b,6,0.62,0.2,0.77,0.8,2, but 'walk_b' has seconds 0 to 5"),
         'outside of the video',
         True,
     ),

@@ -17,6 +17,13 @@ _WITHOUT = {
     'val': 'They have no AP there: a mean over classes leaves them out or counts them as 0.',
 }
 
+#: What it does that a split shares {what} with train; and that test shares it with val.
+_JUDGED_ON = 'The model is judged on {what} it was trained on: its numbers are too good.'
+_CHOSEN_ON = (
+    'The checkpoint, and thresholds if any, are chosen on {what} it is then tested on: the numbers '
+    'of the test are too good.'
+)
+
 
 def is_training(name: str) -> bool:
     """Whether a split is trained on: 'train', 'train 2'."""
@@ -39,14 +46,19 @@ def shared_findings(
     for first, second in combinations((s for s in splits if s.name in rows), 2):
         if is_training(first.name) and is_training(second.name):
             continue
-        severity = None if is_training(first.name) else 'warning'  # val and test
+        trained = is_training(first.name)
+        severity, harm = (None, _JUDGED_ON) if trained else ('warning', _CHOSEN_ON)  # val and test
+        details = dict(
+            other=f'{first.name} ({rows[first.name].path})', harm=harm.format(what='what')
+        )
         ours, theirs = rows[first.name], rows[second.name]
-        other = f'{first.name} ({ours.path})'
         shared = sorted(set(_videos(ours)) & set(_videos(theirs)))
-        found = _shared_keyframes(ours, theirs, other)
+        found = _shared_keyframes(ours, theirs, details)
+        footage = _shared_footage(first, second, ours, theirs, tables)
+        found += theirs.find_videos('shared_footage', footage, **details)
         videos = {video: repr(video) for video in shared}
-        found += theirs.find_videos('shared_video', videos, other=other)
-        found += _shared_footage(first, second, ours, theirs, tables)
+        details['harm'] = harm.format(what='persons and scenes that')
+        found += theirs.find_videos('shared_video', videos, **details)
         findings += [finding._replace(severity=severity or finding.severity) for finding in found]
     return findings
 
@@ -61,7 +73,9 @@ def _keyframes(rows: AnnotatedRows) -> list[tuple[str, int]]:
     return [(names[video], second) for video, second in pairs]
 
 
-def _shared_keyframes(ours: AnnotatedRows, theirs: AnnotatedRows, other: str) -> list[Finding]:
+def _shared_keyframes(
+    ours: AnnotatedRows, theirs: AnnotatedRows, details: Mapping
+) -> list[Finding]:
     common = set(ours.boxes.video_names.tolist()) & set(theirs.boxes.video_names.tolist())
     if not common:
         return []
@@ -70,7 +84,7 @@ def _shared_keyframes(ours: AnnotatedRows, theirs: AnnotatedRows, other: str) ->
         if keyframe in known and keyframe not in seen:
             seen.add(keyframe)
             at.append(row)
-    return theirs.find('shared_keyframe', np.array(at, dtype=np.int64), other=other)
+    return theirs.find('shared_keyframe', np.array(at, dtype=np.int64), **details)
 
 
 def _shared_footage(
@@ -79,11 +93,11 @@ def _shared_footage(
     ours: AnnotatedRows,
     theirs: AnnotatedRows,
     tables: Mapping[str, VideoTable],
-) -> list[Finding]:
+) -> dict[str, str]:
     """Videos of other names that are parts of one file and overlap in time."""
     table, other_table = (tables.get(split.video_table) for split in (first, second))
     if table is None or other_table is None:
-        return []
+        return {}
     spans = [_span(table, video) for video in _videos(ours) if video in table.videos]
     shared = {}
     for video in _videos(theirs):
@@ -92,7 +106,7 @@ def _shared_footage(
         path, start, end = _span(other_table, video)
         if any(path == p and start < e and s < end for p, s, e in spans):
             shared[video] = f'{video!r}, {start:g} to {end:g} s of {path}'
-    return theirs.find_videos('shared_footage', shared, other=f'{first.name} ({ours.path})')
+    return shared
 
 
 def _span(table: VideoTable, video: str) -> tuple[str, float, float]:

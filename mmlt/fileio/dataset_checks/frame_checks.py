@@ -1,4 +1,4 @@
-"""Frames and video files: whether they are there to the end, and as videos.json says.
+"""Frames and video files: whether they are there to the end.
 
 Each folder is listed once.
 """
@@ -9,13 +9,13 @@ import math
 import os
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from mmlt.fileio.dataset_checks.annotation_rows import AnnotatedRows
-from mmlt.fileio.dataset_checks.finding import MAX_PLACES, Finding, find
+from mmlt.fileio.dataset_checks.finding import Finding
+from mmlt.fileio.dataset_checks.name_checks import similar_names
 from mmlt.fileio.dataset_checks.settings import SplitSettings
 from mmlt.fileio.keyframe_images import number_pattern
 from mmlt.fileio.video_table import VideoTable
@@ -88,14 +88,16 @@ def frame_findings(
     videos = _last_seconds(rows)
     paths = {video: media_path(split, table, video) for video in videos}
     if not split.use_frames:
-        gone = {video: repr(p) for video, p in paths.items() if not os.path.isfile(p)}
+        gone = _unexplained([v for v, p in paths.items() if not os.path.isfile(p)], split, table)
+        gone = {video: repr(paths[video]) for video in gone}
         return rows.find_videos('missing_frames', gone, media='their video file')
     pattern = number_pattern(split.filename_tmpl)
     for path in paths.values():
         if path not in folders:
             folders[path] = list_frames(path, pattern)
     found = {video: folders[path] for video, path in paths.items()}
-    gone = {video: repr(paths[video]) for video in found if found[video] is None}
+    gone = _unexplained([v for v, folder in found.items() if folder is None], split, table)
+    gone = {video: repr(paths[video]) for video in gone}
     findings = rows.find_videos('missing_frames', gone, media='a folder of frames')
     present = {video: folder for video, folder in found.items() if folder is not None}
     other = {
@@ -108,6 +110,15 @@ def frame_findings(
     findings += rows.find_videos('frame_names', other, tmpl=split.filename_tmpl)
     named = {video: folder for video, folder in present.items() if len(folder.numbers)}
     return findings + _number_findings(rows, split, table, named, videos)
+
+
+def _unexplained(gone: Iterable[str], split: SplitSettings, table: VideoTable | None) -> list[str]:
+    """Videos that are not there under a like name either: of those the name is told."""
+    known = media_names(split.frame_root, gone)
+    if table is not None and not split.use_frames:
+        known |= set(table.videos)
+    like = similar_names(gone, known)
+    return [video for video in gone if video not in like]
 
 
 def _last_seconds(rows: AnnotatedRows) -> dict[str, int]:
@@ -158,59 +169,3 @@ def _holes(numbers: np.ndarray, start_index: int) -> list[int]:
     if len(numbers) == expected:
         return []
     return np.setdiff1d(np.arange(first, int(numbers[-1]) + 1), numbers).tolist()
-
-
-def table_findings(
-    table: VideoTable, path: str, folders: Mapping[str, FrameFolder | None]
-) -> list[Finding]:
-    """What differs between a videos.json, the files it names and the frames on disk.
-
-    Args:
-        table: What the file holds.
-        path: The file.
-        folders: Path of a folder -> its frames, of those that were listed.
-    """
-    lengths, files, frames = [], [], []
-    durations = {p: _duration(p) for p in {str(table.video_path(v)) for v in table.videos}}
-    for video, entry in table.videos.items():
-        file = str(table.video_path(video))
-        folder = folders.get(str(table.frame_folder / video))
-        if folder is not None and 0 < len(folder.numbers) != entry.num_frames:
-            on_disk = f'{len(folder.numbers)} frames on disk, {entry.num_frames} in the table'
-            frames.append((None, f'{video!r}: {on_disk}'))
-        if not Path(file).is_file():
-            files.append((None, f'{video!r}: {file!r}'))
-        elif durations[file] is not None:
-            fault = _length_fault(table, video, durations[file])
-            if fault:
-                lengths.append((None, f'{video!r}: {fault}'))
-    kinds = {'table_frames': frames, 'table_length': lengths, 'table_file': files}
-    return [
-        find(kind, path, places[:MAX_PLACES], count=len(places))
-        for kind, places in kinds.items()
-        if places
-    ]
-
-
-def _duration(path: str) -> float | None:
-    """Seconds of a video file by its header; None where it does not tell."""
-    import cv2
-
-    capture = cv2.VideoCapture(path) if Path(path).is_file() else None
-    if capture is None or not capture.isOpened():
-        return None
-    fps, frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    capture.release()
-    return frames / fps if fps > 0 and frames > 0 else None
-
-
-def _length_fault(table: VideoTable, video: str, duration: float) -> str | None:
-    """Why a file does not fit its entry, by more than a second and a twentieth."""
-    entry = table.videos[video]
-    end = entry.start_sec + entry.num_frames / table.fps
-    tolerance = 1 + 0.05 * duration
-    others = [e for e in table.videos.values() if e.file == entry.file]
-    is_last = entry.start_sec == max(e.start_sec for e in others)
-    if end > duration + tolerance or (is_last and end < duration - tolerance):
-        return f'the file lasts {duration:.1f} s, the table has it end at {end:.1f} s'
-    return None

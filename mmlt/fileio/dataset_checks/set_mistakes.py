@@ -10,8 +10,7 @@ SET_MISTAKES = {
         'error',
         'keyframes outside of {range}',
         'Training stops: the clips of these keyframes would be one frame, repeated.',
-        'set timestamp_start to the second of frame 0 and timestamp_end to that + the seconds on '
-        'disk, or remove these rows.',
+        '{mend}',
     ),
     'keyframe_at_end': Mistake(
         'warning',
@@ -159,20 +158,19 @@ SET_MISTAKES = {
     'shared_keyframe': Mistake(
         'error',
         'keyframes that {other} has too',
-        'The model is judged on what it was trained on: its numbers are too good.',
+        '{harm}',
         'keep each keyframe in one split.',
     ),
     'shared_video': Mistake(
         'error',
         'videos that {other} has too',
-        'The model is judged on persons and scenes that it was trained on: its numbers are too '
-        'good.',
+        '{harm}',
         'put all keyframes of a video into one split.',
     ),
     'shared_footage': Mistake(
         'error',
         'videos that show the same seconds of a file as videos of {other}',
-        'The model is judged on what it was trained on: its numbers are too good.',
+        '{harm}',
         'cut the file into parts that do not overlap.',
     ),
     'class_without_box': Mistake(

@@ -11,23 +11,19 @@ import numpy as np
 from mmlt.fileio.dataset_checks.across_splits import class_findings, shared_findings
 from mmlt.fileio.dataset_checks.annotation_rows import AnnotatedRows, read_annotated_rows
 from mmlt.fileio.dataset_checks.finding import Finding, by_severity, find
-from mmlt.fileio.dataset_checks.frame_checks import (
-    FrameFolder,
-    frame_findings,
-    media_names,
-    table_findings,
-)
+from mmlt.fileio.dataset_checks.frame_checks import FrameFolder, frame_findings, media_names
 from mmlt.fileio.dataset_checks.label_checks import column_findings, layout_findings
 from mmlt.fileio.dataset_checks.loose_proposals import (
     LooseProposals,
     loose_proposals,
     read_loose_proposals,
 )
-from mmlt.fileio.dataset_checks.name_checks import name_findings
+from mmlt.fileio.dataset_checks.name_checks import name_findings, similar_names
 from mmlt.fileio.dataset_checks.overlap import Fit, fit_of
 from mmlt.fileio.dataset_checks.proposal_checks import proposal_findings
 from mmlt.fileio.dataset_checks.row_checks import count_rows, row_findings, wide_boxes
 from mmlt.fileio.dataset_checks.settings import SplitSettings, with_table
+from mmlt.fileio.dataset_checks.table_checks import table_findings
 from mmlt.fileio.dataset_checks.timestamp_checks import timestamp_findings
 from mmlt.fileio.label_map import read_label_map
 from mmlt.fileio.video_table import VideoTable, read_video_table
@@ -171,7 +167,8 @@ class _Checker:
             lost[split.exclude_file] = 'exclusions'
         findings = name_findings(rows, others, lost)
         if table is not None:
-            gone = {v: repr(v) for v in sorted(videos - set(table.videos))}
+            like = similar_names(videos, table.videos)  # told of already
+            gone = {v: repr(v) for v in sorted(videos - set(table.videos) - set(like))}
             findings += rows.find_videos('video_not_in_table', gone, table=split.video_table)
         if excluded and videos.isdisjoint(video for video, _ in excluded):
             first = min(excluded)

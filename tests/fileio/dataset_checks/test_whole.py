@@ -50,6 +50,26 @@ def test_frames_are_not_looked_for_when_not_asked(root):
     assert _kinds(_check(root)) == {'missing_frames'}
 
 
+@pytest.mark.parametrize('on_disk', [True, False])
+def test_like_name_is_told_as_such_alone(root, on_disk):
+    """A name in capitals is neither a video to be prepared nor one whose frames are elsewhere."""
+    if not on_disk:  # clips straight from the film
+        TRAPS['a video that the table has not'].plant(root)  # that one is told
+        text = (root / 'videos.json').read_text()
+        (root / 'videos.json').write_text(text.replace('"img_{:05}.jpg"', 'null'))
+    TRAPS['a video name in capitals'].plant(root)
+    found = [f for f in _check(root).findings if 'Walk_C' in f.where]
+    assert {f.kind for f in found if f.severity == 'error'} == {'video_name'}
+    others = {f.kind: f.where for f in _check(root).findings if 'walk_b' in f.where}
+    assert ('video_not_in_table' in others) is not on_disk
+
+
+def test_frames_that_are_gone_are_told_though_proposals_have_a_like_name(root):
+    TRAPS['proposals with another video name'].plant(root)
+    shutil.rmtree(root / 'rawframes' / 'walk_b')
+    assert {'video_name', 'missing_frames'} <= _kinds(_check(root))
+
+
 def test_proposals_that_meet_nobody(root):
     content = pickle.loads((root / 'proposals.pkl').read_bytes())
     corner = {key: np.array([[0, 0, 0.01, 0.01, 0.99]]) for key in content}
@@ -113,11 +133,24 @@ def test_frames_that_a_clip_in_seconds_reaches(tmp_path, start_index):
     assert f'clip reaches {33 + start_index}' in found[0].where
 
 
+def test_mend_of_keyframes_outside_is_that_of_the_config(root, tmp_path):
+    """timestamp_start and timestamp_end are not set where a videos.json says them."""
+    TRAPS['keyframes after the end of their own video'].plant(root)
+    (finding,) = (f for f in _check(root).findings if f.kind == 'keyframe_outside')
+    assert finding.mend.startswith('remove or correct these rows, or prepare the video again')
+    plain = write_small_set(tmp_path / 'plain')
+    TRAPS['keyframes after the video'].plant(plain)
+    (finding,) = (f for f in _check(plain).findings if f.kind == 'keyframe_outside')
+    assert finding.mend.startswith('set timestamp_start')
+
+
 def test_val_and_test_that_share_a_video_are_warned_of(root):
     path = root / 'annotations' / 'test.csv'
     path.write_text(path.read_text() + 'walk_c,5,0.1,0.2,0.3,0.9,1,0\n')
-    severities = {f.kind: f.severity for f in _check(root).findings}
-    assert severities['shared_video'] == severities['shared_keyframe'] == 'warning'
+    found = {f.kind: f for f in _check(root).findings}
+    assert found['shared_video'].severity == found['shared_keyframe'].severity == 'warning'
+    assert 'are chosen on what it is then tested on' in found['shared_keyframe'].effect
+    assert 'are chosen on persons and scenes that it is' in found['shared_video'].effect
 
 
 def test_proposals_that_are_no_boxes():
