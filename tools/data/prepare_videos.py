@@ -42,12 +42,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from mmlt.command_line import HelpFormatter, tool_main
 from mmlt.datasets.own_data.done_videos import Settings
 from mmlt.datasets.own_data.prepare import prepare_videos
-from mmlt.datasets.own_data.video_summary import summarize
+from mmlt.datasets.own_data.video_summary import outdated, summarize
 from mmlt.evaluation.progress import rank_progress
 from mmlt.experiments.person_options import add_person_options, person_options
 from mmlt.fileio.feature_folder import Failure
 from mmlt.fileio.person_tracks import PERSONS_CSV
-from mmlt.fileio.video_table import VideoTable
+from mmlt.fileio.video_table import VIDEO_TABLE, VideoTable, read_video_table
 
 
 def parse_args(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -103,6 +103,7 @@ def run_persons(table: VideoTable, args: argparse.Namespace) -> Sequence[Failure
 def run(args: argparse.Namespace) -> int:
     """Do what the command line asks for."""
     short_side = None if args.no_frames else args.short_side
+    before = read_video_table(args.out) if (args.out / VIDEO_TABLE).exists() else None
     prepared = prepare_videos(
         args.videos,
         args.out,
@@ -115,6 +116,10 @@ def run(args: argparse.Namespace) -> int:
     failures = list(prepared.failures)
     if args.persons and prepared.table:
         failures += run_persons(prepared.table, args)
+    names = ['annotations', 'persons_via.json', *([] if args.persons else ['proposals.pkl'])]
+    warning = prepared.table and outdated(before, prepared.table, names)
+    if warning:
+        print(f'warning: {warning}', file=sys.stderr, flush=True)
     return 3 if failures else 0
 
 

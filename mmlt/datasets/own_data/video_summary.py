@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmlt.datasets.own_data.done_videos import DoneVideo, parts_folder
 from mmlt.datasets.own_data.prepare import Preparation
 from mmlt.fileio.feature_folder import FAILURES_FILE
-from mmlt.fileio.video_table import VIDEO_TABLE
+from mmlt.fileio.video_table import VIDEO_TABLE, VideoTable
 
 _HEAD = ('video', 'seconds', 'rate', 'size', 'turned', 'frames', '')
 
@@ -21,6 +22,29 @@ def summarize(prepared: Preparation, out: Path) -> str:
     widths = [max(map(len, column)) for column in zip(*rows)]
     lines = ['  '.join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return '\n'.join([*lines, '', *_outcome(prepared, out)])
+
+
+def outdated(before: VideoTable | None, table: VideoTable, names: Sequence[str]) -> str | None:
+    """Say that what was made with another table no longer fits the frames; None if it does.
+
+    Args:
+        before: The table that the folder had; None: none.
+        table: The one that it has now.
+        names: Of what holds seconds or frame numbers and was not made anew.
+    """
+    if before is None:
+        return None
+    starts = {video: entry.start_sec for video, entry in table.videos.items()}
+    changed = (before.fps, before.timestamp_start) != (table.fps, table.timestamp_start) or any(
+        starts.get(video) != entry.start_sec for video, entry in before.videos.items()
+    )
+    left = ', '.join(str(table.folder / name) for name in names if (table.folder / name).exists())
+    if not changed or not left:
+        return None
+    return (
+        f'{table.folder / VIDEO_TABLE}: rate, start or parts of the videos have changed, and these '
+        f'were made before: {left}. Their seconds and frames may be others now: make them anew'
+    )
 
 
 def _row(video: DoneVideo, fps: int, with_frames: bool) -> tuple[str, ...]:

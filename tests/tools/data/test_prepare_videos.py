@@ -147,3 +147,16 @@ def test_killed_while_two_processes_write(videos, tmp_path):
     for folder in (out, tmp_path / 'fresh'):
         assert subprocess.run([sys.executable, TOOL, *arguments, folder], env=ENV).returncode == 0
     assert _content(out) == _content(tmp_path / 'fresh')
+
+
+def test_what_was_made_of_other_frames_is_told(tool, videos, tmp_path, capsys):
+    out = tmp_path / 'out'
+    assert _main(tool, videos, out, '--fps', 10) == 0
+    (out / 'annotations').mkdir()
+    (out / 'proposals.pkl').touch()
+    assert _main(tool, videos, out, '--fps', 10) == 0
+    assert 'warning' not in capsys.readouterr().err
+    for options in (('--fps', 5), ('--fps', 5, '--segments', 2)):
+        _main(tool, videos, out, *options, '--overwrite')
+        told = capsys.readouterr().err
+        assert 'have changed' in told and f'{out}/annotations, {out}/proposals.pkl' in told
