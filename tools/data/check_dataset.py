@@ -9,12 +9,13 @@ Examples:
 Looked at are the annotations, label map, excluded keyframes, proposals, frames and videos.json that
 the train, val and test datasets of the config name, and what the splits share. Exit code: 0 nothing
 wrong, 1 errors (with --strict warnings too), 2 it could not be checked. With
---fix it is that of the copies.
+--fix what is printed and the exit code are of the copies, the page is of the files as they were.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,7 +27,7 @@ from mmlt.command_line import TOOL_ERRORS, HelpFormatter, tool_main
 from mmlt.evaluation.dataset_page.findings import split_facts
 from mmlt.evaluation.progress import status
 from mmlt.fileio.atomic_write import atomic_write
-from mmlt.fileio.dataset_checks.finding import SEVERITIES, Finding, count_severities
+from mmlt.fileio.dataset_checks.finding import SEVERITIES, count_severities
 from mmlt.fileio.dataset_checks.mended_copies import mend_splits
 from mmlt.fileio.dataset_checks.settings import (
     SplitSettings,
@@ -59,23 +60,50 @@ def run(args: argparse.Namespace) -> int:
     config = read_config(path / 'config.py' if path.is_dir() else path)
     splits = splits_of_config(config)
     if not splits:
-        raise ValueError(f'{args.data}: no AVADataset in train, val or test dataloader')
+        raise ValueError(f'{args.data}: {nothing_to_check(config)}')
     with status('checking', len(splits)) as advance:
         check = check_splits(splits, advance=advance)
-    for finding in check.findings:
-        print(f'{finding.severity}: {finding}')
-    for name in check.rows:
-        facts = split_facts(check, name)
-        print(f'{name}: ' + ', '.join(f'{value} {key}' for key, value in facts.items()))
-    print(count_severities(check.findings))
+    told, folders = check, [path if path.is_dir() else path.parent]
+    if args.fix:
+        folders.append(Path(args.fix))
+        told = fix(os.path.abspath(args.fix), splits, config, folders)
+    report(told, folders, 'left: ' if args.fix else '')
     if not args.no_page:
         out = args.out or (path if path.is_dir() else Path()) / 'check.html'
         with status('drawing the page'):
             write_page(check, out, config, path)
-        print(f'page: {out}')
-    findings = fix(args.fix, splits, config) if args.fix else check.findings
+        print(f'page: {out}' + (', of the files as they were' if args.fix else ''))
     bad = SEVERITIES[: 2 if args.strict else 1]
-    return int(any(finding.severity in bad for finding in findings))
+    return int(any(finding.severity in bad for finding in told.findings))
+
+
+def nothing_to_check(config: Mapping) -> str:
+    """Why a config has no split to be checked."""
+    if isinstance(config.get('datasets'), Mapping):
+        names = ', '.join(config['datasets'])
+        return (
+            f'a co-finetuning config: its data sets ({names}) are to be checked one by one; give '
+            'for each a config that has it in train_dataloader, val_dataloader and test_dataloader'
+        )
+    return 'no AVADataset in train, val or test dataloader'
+
+
+def report(check: DatasetCheck, folders: Sequence[Path], prefix: str) -> None:
+    """Print the findings, what each split holds, and how many findings there are."""
+    for finding in check.findings:
+        say(f'{prefix}{finding.severity}: {finding}', folders)
+    for name in check.rows:
+        facts = split_facts(check, name)
+        print(f'{name}: ' + ', '.join(f'{value} {key}' for key, value in facts.items()))
+    print(count_severities(check.findings))
+
+
+def say(text: str, folders: Sequence[Path]) -> None:
+    """Print a text, what lies in some folders written as the folders are given."""
+    for folder in folders:
+        given = os.path.join(folder, '') if folder != Path() else ''
+        text = text.replace(os.path.join(os.path.abspath(folder), ''), given)
+    print(text)
 
 
 def read_config(path: Path) -> Config:
@@ -100,24 +128,24 @@ def write_page(check: DatasetCheck, out: str | Path, config: Mapping, path: Path
     write_dataset_page(check, out, title=title, rule=rule, draw_at=keyframe_drawer(check))
 
 
-def fix(out: str, splits: Sequence[SplitSettings], config: Config) -> list[Finding]:
+def fix(
+    out: str, splits: Sequence[SplitSettings], config: Config, folders: Sequence[Path]
+) -> DatasetCheck:
     """Write mended copies and a config that reads them, say what was done; what is left."""
     mended = mend_splits(splits, out)
     for file, text in mended.changes:
-        print(f'mended: {file}: {text}')
+        say(f'mended: {file}: {text}', folders)
     for file, text in mended.refused:
-        print(f'not mended: {file}: {text}')
-    for finding in mended.left:
-        print(f'left: {finding.severity}: {finding}')
+        say(f'not mended: {file}: {text}', folders)
     if not mended.copies:
         print('no file has a mistake of one certain mend: nothing was written')
-        return mended.left
+        return mended.check
     with atomic_write(Path(out) / 'config.py') as temporary:
         temporary.write_text(
             type(config)(with_copies(config.to_dict(), mended.copies)).pretty_text, encoding='utf-8'
         )
-    print(f'{len(mended.copies)} mended copies and a config.py that reads them: {out}')
-    return mended.left
+    print(f'{len(mended.copies)} mended copies and a config.py that reads them: {folders[-1]}')
+    return mended.check
 
 
 main = tool_main(parse_args, run)

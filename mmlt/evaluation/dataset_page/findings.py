@@ -98,7 +98,7 @@ def split_section(check: DatasetCheck) -> str:
 
 
 def split_facts(check: DatasetCheck, name: str) -> dict[str, str]:
-    """Numbers of a split as they are shown; '–' where they are not known."""
+    """Numbers of a split as they are shown; '–', and why, where they are not known."""
     boxes = check.rows[name].boxes
     keys = (boxes.video_index.astype(np.int64) << 32) + boxes.timestamps
     num_keyframes = len(np.unique(keys))
@@ -106,7 +106,7 @@ def split_facts(check: DatasetCheck, name: str) -> dict[str, str]:
     num_boxes = len(np.unique(corners, axis=0))
     fit = check.fits.get(name)
     found = (
-        ['–', '–']
+        [f'– ({_why_no_recall(check, name)})', '–']
         if fit is None
         else [f'{recall(best):.0%}' for best in (fit.best_iou, fit.best_iou_of_all)]
     )
@@ -120,3 +120,12 @@ def split_facts(check: DatasetCheck, name: str) -> dict[str, str]:
         'recall': found[0],
         'recall of all': found[1],
     }
+
+
+def _why_no_recall(check: DatasetCheck, name: str) -> str:
+    path = next(split.proposal_file for split in check.splits if split.name == name)
+    if path is None:
+        return 'no proposals'
+    if os.fspath(path) not in check.proposals:
+        return 'proposals not read'
+    return 'proposals in pixels' if check.proposals[path].in_pixels else 'boxes in pixels'

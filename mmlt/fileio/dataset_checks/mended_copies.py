@@ -13,7 +13,6 @@ import numpy as np
 
 from mmlt.fileio.atomic_write import atomic_write
 from mmlt.fileio.dataset_checks.annotation_rows import is_header
-from mmlt.fileio.dataset_checks.finding import Finding
 from mmlt.fileio.dataset_checks.mend_plan import (
     Plan,
     plan_annotations,
@@ -48,11 +47,6 @@ class Mended(NamedTuple):
     refused: tuple[tuple[str, str], ...]
     copies: Mapping[str, str]
     check: DatasetCheck
-
-    @property
-    def left(self) -> list[Finding]:
-        """Findings that the copies still have."""
-        return list(self.check.findings)
 
 
 def mend_splits(

@@ -53,7 +53,7 @@ def test_mended_copies_have_the_mistake_no_more(name, good, tmp_path):
     mended = mend_splits(splits, tmp_path / 'out')
     file, change = MENDED[name]
     assert any(path.endswith(file) and change in text for path, text in mended.changes)
-    assert [str(finding) for finding in mended.left] == []
+    assert [str(finding) for finding in mended.check.findings] == []
     assert mended.refused == ()
     assert _contents(tmp_path / 'set') == before
 
@@ -90,7 +90,7 @@ def test_mistakes_that_hide_one_another_are_all_mended(names, good, tmp_path):
             *(n for n in names if n not in ('boxes in pixels', 'x and y swapped')),
         )
     mended = mend_splits(_splits(root, *reversed(names)), tmp_path / 'out')
-    assert [str(finding) for finding in mended.left] == []
+    assert [str(finding) for finding in mended.check.findings] == []
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_what_has_no_certain_mend_is_left(name, why, good, tmp_path):
     shutil.copytree(good, tmp_path / 'set')
     mended = mend_splits(_splits(tmp_path / 'set', name), tmp_path / 'out')
     assert (mended.changes, mended.copies) == ((), {})
-    assert TRAPS[name].kind in {finding.kind for finding in mended.left}
+    assert TRAPS[name].kind in {finding.kind for finding in mended.check.findings}
 
 
 def test_ids_are_not_shifted_where_the_label_map_does_not_prove_it(good, tmp_path):

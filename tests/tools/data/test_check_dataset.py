@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from planted_mistakes import TRAPS
+from planting import edit_config
 from small_own_data import write_small_set
 
 TOOL = Path(__file__).parents[3] / 'tools' / 'data' / 'check_dataset.py'
@@ -102,6 +103,7 @@ def test_fix_writes_copies_whose_config_is_clean(main, good, tmp_path, capsys):
     assert f'mended: {root}/annotations/test.csv: 1 added to all class ids' in printed
     assert 'proposals find 0% of the annotated boxes as they are, 100% with x and y' in printed
     assert f'3 mended copies and a config.py that reads them: {out}' in printed
+    assert 'error: ' not in printed and printed.endswith('\n0 errors, 0 warnings, 0 doubts\n')
     assert main([str(out), '--no-page']) == 0
     assert '0 errors, 0 warnings, 0 doubts' in capsys.readouterr().out
     assert {path: path.read_bytes() for path in root.rglob('*') if path.is_file()} == before
@@ -111,9 +113,28 @@ def test_fix_says_what_is_left(main, good, tmp_path, capsys):
     root = _planted(good, tmp_path / 'set', 'timestamps between seconds')
     assert main([str(root), '--no-page', '--fix', str(tmp_path / 'mended')]) == 1
     printed = capsys.readouterr().out
-    assert 'left: error: ' in printed and 'rounding would put boxes on another moment' in printed
+    assert printed.count('rounding would put boxes on another moment') == 1
+    assert printed.startswith(
+        'no file has a mistake of one certain mend: nothing was written\nleft: '
+    )
+    assert printed.endswith('\n1 error, 0 warnings, 0 doubts\n')
     assert 'no file has a mistake of one certain mend: nothing was written' in printed
     assert not (tmp_path / 'mended').exists()
+
+
+def test_fix_writes_paths_as_they_are_given(main, good, tmp_path, capsys, monkeypatch):
+    root = _planted(good, tmp_path / 'set', 'a header line', 'timestamps between seconds')
+    monkeypatch.chdir(tmp_path)
+    assert main(['set', '--fix', 'mended']) == 1
+    printed = capsys.readouterr().out
+    assert 'mended: set/annotations/train.csv: header line removed (1)\n' in printed
+    assert 'left: error: mended/train.csv: timestamps between whole seconds' in printed
+    assert 'page: set/check.html, of the files as they were\n' in printed
+    assert str(tmp_path) not in printed
+    assert 'header lines' in (root / 'check.html').read_text(encoding='utf-8')
+    monkeypatch.chdir(root)  # its config.py is of use from everywhere
+    assert main(['../mended', '--no-page']) == 1
+    assert 'no such file' not in capsys.readouterr().out
 
 
 def test_fix_never_writes_into_a_folder_that_holds_something(main, good, tmp_path, capsys):
@@ -128,6 +149,10 @@ def test_fix_never_writes_into_a_folder_that_holds_something(main, good, tmp_pat
         (None, 'config.py'),
         ('model = \n', 'config.py: SyntaxError: '),
         ('model = dict()\n', 'no AVADataset in train, val or test dataloader'),
+        (
+            'datasets = dict(ava=dict(train=dict()), own=dict(train=dict()))\n',
+            'its data sets (ava, own) are to be checked one by one',
+        ),
     ],
 )
 def test_what_cannot_be_checked_gives_2(text, message, main, tmp_path, capsys):
@@ -145,3 +170,21 @@ def test_missing_files_are_findings(main, good, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert f'error: {root}/annotations/val.csv: no such file, ann_file of val.' in printed
     assert f'error: {root}/proposals.pkl: it cannot be read: not a pickle' in printed
+
+
+@pytest.mark.parametrize(
+    ('plant', 'why'),
+    [
+        (TRAPS['boxes in pixels'].plant, 'boxes in pixels'),
+        (TRAPS['proposals in pixels'].plant, 'proposals in pixels'),
+        (lambda root: (root / 'proposals.pkl').unlink(), 'proposals not read'),
+        (edit_config("proposal_file=f'{root}/proposals.pkl',", ''), 'no proposals'),
+    ],
+)
+def test_why_there_is_no_recall(plant, why, main, good, tmp_path, capsys):
+    root = _planted(good, tmp_path / 'set')
+    plant(root)
+    main([str(root)])
+    train = next(x for x in capsys.readouterr().out.splitlines() if x.startswith('train: '))
+    assert train.endswith(f', – ({why}) recall, – recall of all')
+    assert f'<td>– ({why})</td>' in (root / 'check.html').read_text(encoding='utf-8')
